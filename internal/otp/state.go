@@ -1,0 +1,30 @@
+package otp
+
+// State is where an OTP stands. The zero State is not valid.
+type State uint8
+
+// The states of an OTP; all but Active are final.
+const (
+	Active State = iota + 1
+	Verified
+	Expired
+	TooManyAttempts
+)
+
+// String returns the state's name as design and tables write it.
+func (s State) String() string {
+	switch s {
+	case Active:
+		return "ACTIVE"
+	case Verified:
+		return "VERIFIED"
+	case Expired:
+		return "EXPIRED"
+	case TooManyAttempts:
+		return "TOO_MANY_ATTEMPTS"
+	}
+	return "INVALID"
+}
+
+// Final reports whether nothing can change the state any more.
+func (s State) Final() bool { return s != Active }

@@ -1,0 +1,173 @@
+package secret
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"sync"
+
+	"github.com/countersign/countersign/internal/otp"
+)
+
+// The purposes keys are derived for; the labels are part of what is stored
+// under them and never change.
+const (
+	labelID    = "countersign key id v1"
+	labelCode  = "countersign code v1"
+	labelData  = "countersign data v1"
+	labelIndex = "countersign index v1"
+	labelAudit = "countersign audit v1"
+)
+
+// Keyring derives and holds the keys of one current and some earlier roots.
+// It is safe for concurrent use.
+type Keyring struct {
+	current otp.KeyID
+	known   []otp.KeyID
+	sets    map[otp.KeyID]*keySet
+	index   *macPool // index keys come from the oldest root, so that they survive rotation
+}
+
+type keySet struct {
+	code  *macPool
+	audit *macPool
+	aead  cipher.AEAD
+}
+
+// NewKeyring derives the keys. Previous roots are still read, never written
+// with (C-06); list them newest first. The index key is that of the oldest
+// root, so lookups by keyed hash keep working while that root is listed.
+func NewKeyring(current Root, previous ...Root) (*Keyring, error) {
+	k := &Keyring{sets: map[otp.KeyID]*keySet{}}
+	for _, root := range append([]Root{current}, previous...) {
+		if root.IsZero() {
+			return nil, ErrRoot
+		}
+		id := binary.BigEndian.Uint32(derive(root, labelID)[:4])
+		if _, twice := k.sets[otp.KeyID(id)]; twice {
+			continue
+		}
+		block, err := aes.NewCipher(derive(root, labelData))
+		if err != nil {
+			return nil, fmt.Errorf("derive data key: %w", err)
+		}
+		aead, err := cipher.NewGCM(block)
+		if err != nil {
+			return nil, fmt.Errorf("derive data key: %w", err)
+		}
+		k.known = append(k.known, otp.KeyID(id))
+		k.sets[otp.KeyID(id)] = &keySet{
+			code:  newMACPool(derive(root, labelCode)),
+			audit: newMACPool(derive(root, labelAudit)),
+			aead:  aead,
+		}
+		k.index = newMACPool(derive(root, labelIndex))
+	}
+	k.current = k.known[0]
+	return k, nil
+}
+
+func derive(root Root, label string) []byte {
+	key, err := hkdf.Key(sha256.New, root.bytes[:], nil, label, 32)
+	if err != nil {
+		panic("secret: " + err.Error()) // only for lengths that HKDF cannot make
+	}
+	return key
+}
+
+// Current is the key that new data is hashed and sealed under.
+func (k *Keyring) Current() otp.KeyID { return k.current }
+
+// Known lists every key that is still read, the current one first.
+func (k *Keyring) Known() []otp.KeyID { return k.known }
+
+// Sum is the keyed hash of a code and what it belongs to. It panics for a key
+// that is not Known.
+func (k *Keyring) Sum(key otp.KeyID, parts ...string) otp.Digest {
+	return otp.Digest(k.sets[key].code.sum(parts...))
+}
+
+// Index is a keyed hash to look up personal data by, without keeping it: the
+// first 16 bytes of HMAC-SHA-256 over the parts, each length-prefixed.
+func (k *Keyring) Index(parts ...string) [16]byte {
+	sum := k.index.sum(parts...)
+	return [16]byte(sum[:16])
+}
+
+// Audit is the link of the audit chain over the parts (P-07).
+func (k *Keyring) Audit(key otp.KeyID, parts ...string) ([32]byte, bool) {
+	set, ok := k.sets[key]
+	if !ok {
+		return [32]byte{}, false
+	}
+	return set.audit.sum(parts...), true
+}
+
+// ErrSealed is returned for data that this keyring cannot open: another key,
+// another context, or changed bytes.
+var ErrSealed = errors.New("sealed data cannot be opened")
+
+const sealHeader = 4 // the key id before the nonce
+
+// Seal encrypts plain (AES-256-GCM). The context, such as account and OTP id,
+// is bound to it: Open needs the same.
+func (k *Keyring) Seal(plain []byte, context ...string) []byte {
+	aead := k.sets[k.current].aead
+	out := make([]byte, sealHeader+aead.NonceSize(), sealHeader+aead.NonceSize()+len(plain)+aead.Overhead())
+	binary.BigEndian.PutUint32(out, uint32(k.current))
+	nonce := out[sealHeader:]
+	_, _ = rand.Read(nonce) // never fails (Go 1.24)
+	return aead.Seal(out, nonce, plain, lengthPrefixed(context))
+}
+
+// Open decrypts what Seal made with the same context; ErrSealed otherwise.
+func (k *Keyring) Open(sealed []byte, context ...string) ([]byte, error) {
+	if len(sealed) < sealHeader {
+		return nil, ErrSealed
+	}
+	set, ok := k.sets[otp.KeyID(binary.BigEndian.Uint32(sealed))]
+	if !ok || len(sealed) < sealHeader+set.aead.NonceSize() {
+		return nil, ErrSealed
+	}
+	body := sealed[sealHeader:]
+	n := set.aead.NonceSize()
+	plain, err := set.aead.Open(nil, body[:n], body[n:], lengthPrefixed(context))
+	if err != nil {
+		return nil, ErrSealed
+	}
+	return plain, nil
+}
+
+func lengthPrefixed(parts []string) []byte {
+	var out []byte
+	for _, p := range parts {
+		out = binary.BigEndian.AppendUint32(out, uint32(len(p)))
+		out = append(out, p...)
+	}
+	return out
+}
+
+// macPool keeps HMAC states of one key: making one anew costs more than the
+// hash.
+type macPool struct{ pool sync.Pool }
+
+func newMACPool(key []byte) *macPool {
+	return &macPool{sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+}
+
+func (m *macPool) sum(parts ...string) [32]byte {
+	h := m.pool.Get().(hash.Hash)
+	h.Reset()
+	var out [32]byte
+	h.Write(lengthPrefixed(parts))
+	h.Sum(out[:0])
+	m.pool.Put(h)
+	return out
+}

@@ -1,0 +1,149 @@
+// Package secret holds the deployment's keys. One root key of 32 bytes is the
+// source of every other key: HKDF-SHA-256 with one label a purpose (C-06).
+// The root key is in a file or in the environment, never in the database.
+package secret
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// RootSize is the length of a root key in bytes.
+const RootSize = 32
+
+const redacted = "[key]"
+
+// Root is a root key. However it is printed, it stays hidden (P-01).
+type Root struct{ bytes *[RootSize]byte }
+
+// Errors of reading root keys.
+var (
+	// ErrRoot: the text is not 32 bytes in base64.
+	ErrRoot = errors.New("not 32 bytes in base64")
+	// ErrSampleRoot: the key is all zeros, one repeated byte or a counting
+	// sequence, as samples are (S-01).
+	ErrSampleRoot = errors.New("a sample key, not a random one")
+	// ErrLooseFile: others than the owner may read the key file (S-01).
+	ErrLooseFile = errors.New("key file may be read by others; expected mode 0600")
+)
+
+// NewRoot draws a root key.
+func NewRoot(random io.Reader) (Root, error) {
+	var b [RootSize]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return Root{}, fmt.Errorf("draw root key: %w", err)
+	}
+	return Root{&b}, nil
+}
+
+// ParseRoot reads a root key in base64, either alphabet, padded or not.
+func ParseRoot(text string) (Root, error) {
+	text = strings.TrimRight(strings.TrimSpace(text), "=")
+	text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
+	raw, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil || len(raw) != RootSize {
+		return Root{}, ErrRoot
+	}
+	if sample(raw) {
+		return Root{}, ErrSampleRoot
+	}
+	return Root{(*[RootSize]byte)(raw)}, nil
+}
+
+// sample reports whether every step from byte to byte is the same, as in 32
+// equal bytes or 0, 1, 2, ….
+func sample(raw []byte) bool {
+	step := raw[1] - raw[0]
+	for i := 2; i < len(raw); i++ {
+		if raw[i]-raw[i-1] != step {
+			return false
+		}
+	}
+	return true
+}
+
+// IsZero reports whether there is no key.
+func (r Root) IsZero() bool { return r.bytes == nil }
+
+// Reveal returns the key in padded standard base64.
+func (r Root) Reveal() string { return base64.StdEncoding.EncodeToString(r.bytes[:]) }
+
+// String hides the key.
+func (r Root) String() string { return redacted }
+
+// GoString hides the key.
+func (r Root) GoString() string { return redacted }
+
+// LogValue hides the key.
+func (r Root) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText hides the key.
+func (r Root) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// ReadRootFile reads the key file at path. A file that others may read is
+// ErrLooseFile; a missing one is fs.ErrNotExist.
+func ReadRootFile(path string) (Root, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Root{}, fmt.Errorf("read key file: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return Root{}, fmt.Errorf("%s: %w", path, ErrLooseFile)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Root{}, fmt.Errorf("read key file: %w", err)
+	}
+	root, err := ParseRoot(string(text))
+	if err != nil {
+		return Root{}, fmt.Errorf("key file %s: %w", path, err)
+	}
+	return root, nil
+}
+
+// CreateRootFile draws a key and writes it to path, mode 0600, synced before
+// it is returned. Of several callers at once one writes; the others read its
+// key.
+func CreateRootFile(path string) (Root, error) {
+	root, err := NewRoot(rand.Reader)
+	if err != nil {
+		return Root{}, err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".secret.key-*")
+	if err != nil {
+		return Root{}, fmt.Errorf("create key file: %w", err)
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.WriteString(root.Reveal() + "\n")
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return Root{}, fmt.Errorf("write key file: %w", err)
+	}
+	// A link fails where the name is taken, so nobody's key is overwritten.
+	if err := os.Link(tmp.Name(), path); errors.Is(err, os.ErrExist) {
+		return ReadRootFile(path)
+	} else if err != nil {
+		return Root{}, fmt.Errorf("create key file: %w", err)
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return Root{}, err
+	}
+	return root, nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync key directory: %w", err)
+	}
+	if err := errors.Join(d.Sync(), d.Close()); err != nil {
+		return fmt.Errorf("sync key directory: %w", err)
+	}
+	return nil
+}
