@@ -1,0 +1,128 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"github.com/countersign/countersign/internal/message"
+	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/phone"
+)
+
+// Message is one delivery as a carrier gets it.
+type Message struct {
+	// Dedupe is the delivery's stable reference, a UUID: the same for every
+	// try, so that a carrier that can recognises a second one.
+	Dedupe    string
+	Account   string
+	OTPID     string
+	Recipient phone.Recipient
+	Step      Step
+	Code      otp.Code
+	Expires   time.Time // when the code is over; a carrier drops the message then
+	Try       int       // 1 for the first
+}
+
+// Text is what the person is to read or hear.
+func (m Message) Text() string {
+	style := message.Plain
+	if m.Step.Channel == message.Voice {
+		style = message.Spelled
+	}
+	return m.Step.Text.Render(m.Code.Reveal(), style)
+}
+
+// Class is what a submit ended in.
+type Class uint8
+
+// The classes of a submit's end.
+const (
+	// Accepted: the carrier took it.
+	Accepted Class = iota + 1
+	// Retry: the same request may succeed later.
+	Retry
+	// Permanent: this recipient or content will never work on this carrier.
+	Permanent
+	// Config: the operator must act: credentials, balance, sender, template.
+	Config
+	// Uncertain: the request was written but no usable answer came.
+	Uncertain
+	// Deferred: nothing was tried, as the carrier has no room at the moment.
+	// Only the dispatcher says so, never a carrier.
+	Deferred
+)
+
+// String returns the class's name as documents write it.
+func (c Class) String() string {
+	switch c {
+	case Accepted:
+		return "ACCEPTED"
+	case Retry:
+		return "RETRY"
+	case Permanent:
+		return "PERMANENT"
+	case Config:
+		return "CONFIG"
+	case Uncertain:
+		return "UNCERTAIN"
+	case Deferred:
+		return "DEFERRED"
+	}
+	return "INVALID"
+}
+
+// Result is what a submit ended in.
+type Result struct {
+	Class Class
+	// Ref is the carrier's message id, with Accepted; "" where it gives none.
+	Ref string
+	// After is how long to wait at least before a Retry; 0 leaves it to the
+	// dispatcher.
+	After time.Duration
+	// Failure says why, with all classes but Accepted.
+	Failure otp.Failure
+	// NoReceipt says, with Accepted, that no receipt will ever come.
+	NoReceipt bool
+	// Receipt, with Accepted, is a receipt that came in with the answer itself;
+	// nil for none. Its Carrier and Ref need not be set. It is recorded together
+	// with the acceptance, so that it cannot come too early.
+	Receipt *Receipt
+}
+
+// Carrier delivers on one or more channels. Submit is called by many
+// goroutines at once, returns when ctx ends, and never panics on hostile
+// answers. It reports through the Result and has no other error.
+type Carrier interface {
+	// Name is the carrier's name in the configuration: stable, unique, 1 to 64
+	// characters.
+	Name() string
+	// Submit hands one message over.
+	Submit(ctx context.Context, m Message) Result
+	// Dedupes reports whether a second submit of one Dedupe reference is
+	// recognised, so that an Uncertain one may be repeated.
+	Dedupes() bool
+}
+
+// Router finds the carriers that serve a channel and recipient.
+type Router interface {
+	// Route returns the carriers to try, in order; none if there is no route.
+	Route(channel message.Channel, to phone.Recipient) []Carrier
+}
+
+// ReceiptState is what a receipt says.
+type ReceiptState uint8
+
+// What receipts say. Intermediate news ("buffered", "sent") are no receipts.
+const (
+	ReceiptDelivered ReceiptState = iota + 1
+	ReceiptUndeliverable
+	ReceiptTimedOut
+)
+
+// Receipt is a carrier's later word on a delivery.
+type Receipt struct {
+	Carrier string
+	Ref     string // the carrier's message id from Result.Ref
+	State   ReceiptState
+	Failure otp.Failure // with ReceiptUndeliverable
+}

@@ -1,0 +1,153 @@
+package delivery
+
+import (
+	"time"
+
+	"github.com/countersign/countersign/internal/otp"
+)
+
+// Change is what one rule makes of a delivery: the delivery afterwards and
+// what the store must do with it, all in one transaction.
+type Change struct {
+	Delivery Delivery
+	// Event is recorded, if not nil; its Seq and At are the store's to set.
+	Event *otp.Event
+	// StartNext: the plan's step Delivery.Next is to be queued now.
+	StartNext bool
+	// Extend: the OTP is to last at least until then; zero for no change.
+	Extend time.Time
+	// Done: nothing will be sent for this delivery any more, so that its
+	// sealed code may go.
+	Done bool
+}
+
+func (d Delivery) event(kind otp.EventKind, failure *otp.Failure) *otp.Event {
+	return &otp.Event{Kind: kind, Delivery: d.Seq, Channel: string(d.Channel), Carrier: d.Carrier, Failure: failure}
+}
+
+// Submitted applies the outcome of a submit at now. open says whether the OTP
+// is still Active at now, expires when it ends; step is the delivery's. False
+// means that the outcome changes nothing (an earlier one was first).
+func (d Delivery) Submitted(o SubmitOutcome, step Step, open bool, expires, now time.Time) (Change, bool) {
+	if d.State != Queued {
+		return Change{}, false
+	}
+	if o.Result.Class == Deferred {
+		d.Due = o.RetryAt
+		if !open {
+			d.Due = time.Time{}
+		}
+		return Change{Delivery: d, Done: !open}, true
+	}
+	d.Tries++
+	if o.Carrier != "" {
+		d.Carrier = o.Carrier
+	}
+	class := o.Result.Class
+	again := !o.RetryAt.IsZero() && class != Accepted && class != Permanent
+	switch {
+	case again && !open:
+		// The OTP's end settled it.
+		d.Due = time.Time{}
+		return Change{Delivery: d, Done: true}, true
+	case again && o.RetryAt.Before(expires):
+		d.Due = o.RetryAt
+		return Change{Delivery: d}, true
+	}
+	if class == Accepted || class == Uncertain {
+		// Uncertain counts as dispatched: a second message would cost money and
+		// confuse, so the wait for the receipt decides.
+		return d.dispatched(o.Result, step, open, expires, now), true
+	}
+	return d.fail(o.Result.Failure, open), true
+}
+
+func (d Delivery) dispatched(r Result, step Step, open bool, expires, now time.Time) Change {
+	d.State, d.Ref = Dispatched, r.Ref
+	c := Change{Event: d.event(otp.EventDispatched, nil), Done: d.Next < 0}
+	if open && d.Seq > 1 && step.Life > 0 {
+		if until := now.Add(step.Life); until.After(expires) {
+			c.Extend, expires = until, until
+		}
+	}
+	switch {
+	case !open:
+		d.Due, c.Done = time.Time{}, true
+	case r.NoReceipt:
+		d.Due, d.Next, c.Done = time.Time{}, -1, true
+	case d.Next >= 0:
+		// Never more than half of the validity left (contract v4 §5).
+		d.Due = now.Add(min(step.Wait, expires.Sub(now)/2))
+	default:
+		d.Due = expires
+	}
+	c.Delivery = d
+	return c
+}
+
+// fail ends the delivery as Undeliverable.
+func (d Delivery) fail(why otp.Failure, open bool) Change {
+	if why.Code == "" {
+		why = Unreachable
+	}
+	d.State, d.Due = Undeliverable, time.Time{}
+	return Change{
+		Delivery: d, Event: d.event(otp.EventUndeliverable, &why),
+		StartNext: open && d.Next >= 0, Done: true,
+	}
+}
+
+// Fail ends a Queued delivery that no carrier can take.
+func (d Delivery) Fail(why otp.Failure, open bool) Change { return d.fail(why, open) }
+
+// WaitOver applies the end of the wait for a receipt at now. With the OTP
+// closed before its time (verified or blocked) no time-out is reported
+// (callback events §5.5): pass settled. False means that nothing is due.
+func (d Delivery) WaitOver(settled, open bool, now time.Time) (Change, bool) {
+	if d.State != Dispatched || d.Due.IsZero() || d.Due.After(now) {
+		return Change{}, false
+	}
+	d.Due = time.Time{}
+	if settled {
+		return Change{Delivery: d, Done: true}, true
+	}
+	d.State = TimedOut
+	return Change{
+		Delivery: d, Event: d.event(otp.EventTimedOut, nil),
+		StartNext: open && d.Next >= 0, Done: true,
+	}, true
+}
+
+// Received applies a receipt. settled and open are as in WaitOver. reported
+// says whether a final receipt (Delivered or Undeliverable) was already
+// recorded for this delivery. False means that the receipt changes nothing:
+// it repeats what is known.
+func (d Delivery) Received(r Receipt, settled, open, reported bool) (Change, bool) {
+	late := d.State == TimedOut
+	if d.State != Dispatched && !late || reported {
+		return Change{}, false
+	}
+	d.Due = time.Time{}
+	switch r.State {
+	case ReceiptDelivered:
+		d.State = Delivered
+		return Change{Delivery: d, Event: d.event(otp.EventDelivered, nil), Done: true}, true
+	case ReceiptUndeliverable:
+		c := d.fail(r.Failure, open)
+		c.StartNext = c.StartNext && !late // what the time-out started is enough
+		return c, true
+	case ReceiptTimedOut:
+		if late {
+			return Change{}, false
+		}
+		if settled {
+			return Change{Delivery: d, Done: true}, true
+		}
+		d.State = TimedOut
+		return Change{
+			Delivery: d, Event: d.event(otp.EventTimedOut, nil),
+			StartNext: open && d.Next >= 0, Done: true,
+		}, true
+	}
+	return Change{}, false
+}

@@ -1,0 +1,29 @@
+package delivery
+
+import (
+	"context"
+	"time"
+)
+
+// Store is what the dispatcher needs of a database. Every method is one
+// transaction, durable when it returns without an error; all pass storetest.
+type Store interface {
+	// ClaimDeliveries leases up to limit Queued deliveries that are due to node
+	// until lease has passed, oldest due first, and returns them. Deliveries of
+	// ended OTPs are not returned. next is when the earliest remaining work
+	// (a try or the end of a wait) is due, zero if there is none.
+	ClaimDeliveries(ctx context.Context, node string, limit int, lease time.Duration) (jobs []Job, next time.Time, err error)
+	// RecordSubmits applies the outcomes of submits (Delivery.Submitted).
+	// started reports whether a next step was queued.
+	RecordSubmits(ctx context.Context, outcomes []SubmitOutcome) (started bool, err error)
+	// EndWaits applies Delivery.WaitOver to up to limit deliveries whose wait is
+	// over, and returns how many it changed and whether next steps were queued.
+	EndWaits(ctx context.Context, limit int) (n int, started bool, err error)
+	// RecordReceipt applies a receipt (Delivery.Received) and reports whether
+	// the carrier's reference is known at all, and whether a next step was
+	// queued.
+	RecordReceipt(ctx context.Context, r Receipt) (known, started bool, err error)
+	// ReleaseDeliveries gives up node's leases, so that claims need not wait for
+	// their end. Called once while draining, after the last submit.
+	ReleaseDeliveries(ctx context.Context, node string) error
+}
