@@ -1,0 +1,58 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/countersign/countersign/internal/audit"
+	"github.com/countersign/countersign/internal/otp"
+)
+
+var _ audit.Store = (*Store)(nil)
+
+// AppendAudit implements audit.Store.
+func (s *Store) AppendAudit(ctx context.Context, seal func(seq int64, previous []byte, at time.Time) (audit.Sealed, error)) error {
+	return s.write(ctx, func(t *tx) error {
+		var seq int64
+		var link []byte
+		err := t.row("SELECT seq, link FROM audit ORDER BY seq DESC LIMIT 1").Scan(&seq, &link)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("read the last audit entry: %w", err)
+		}
+		e, err := seal(seq+1, link, t.now)
+		if err != nil {
+			return err
+		}
+		_, err = t.exec("INSERT INTO audit (seq, at, key_id, entry, link) VALUES (?, ?, ?, ?, ?)",
+			e.Seq, micros(e.At), int64(e.Key), e.Text, e.Link)
+		if err != nil {
+			return fmt.Errorf("write an audit entry: %w", err)
+		}
+		return nil
+	})
+}
+
+// AuditEntries implements audit.Store.
+func (s *Store) AuditEntries(ctx context.Context, after int64, limit int) (entries []audit.Sealed, err error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT seq, at, key_id, entry, link FROM audit WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
+	if err != nil {
+		return nil, s.readError("read audit entries", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var e audit.Sealed
+		var at, key int64
+		if err := rows.Scan(&e.Seq, &at, &key, &e.Text, &e.Link); err != nil {
+			return nil, s.readError("read audit entries", err)
+		}
+		e.At, e.Key = fromMicros(at), otp.KeyID(key) //nolint:gosec // written from a KeyID
+		entries = append(entries, e)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, s.readError("read audit entries", err)
+	}
+	return entries, nil
+}

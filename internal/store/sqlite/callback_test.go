@@ -1,0 +1,51 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign/countersign/internal/store/sqlite"
+	"github.com/countersign/countersign/internal/store/storetest"
+)
+
+func openCallbacks(t testing.TB, wall func() time.Time) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), sqlite.Config{
+		Path: filepath.Join(t.TempDir(), "countersign.db"), Migrate: true, Wall: wall,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestCallbackQueueKeepsItsPromises(t *testing.T) {
+	t.Parallel()
+	storetest.RunCallbacks(t, func(t testing.TB, wall func() time.Time) storetest.CallbackStore {
+		t.Helper()
+		return openCallbacks(t, wall)
+	})
+}
+
+// Without these a dead endpoint's backlog would slow every claim (W-07).
+func TestClaimsSeekInsteadOfReadingTheQueue(t *testing.T) {
+	t.Parallel()
+	s := openCallbacks(t, nil)
+	for _, c := range []struct{ name, plan, want string }{
+		{"next configuration", s.PlanOfDueConfigs(t), "callbacks_config_idx (account_id=? AND config_id>?)"},
+		{"its earliest", s.PlanOfDueConfigs(t), "callbacks_config_idx (account_id=? AND config_id=? AND due_at>?)"},
+		{"its due ones", s.PlanOfClaimable(t), "callbacks_config_idx (account_id=? AND config_id=? AND due_at>? AND due_at<?)"},
+		{"earlier events", s.PlanOfClaimable(t), "callbacks_order_idx (account_id=? AND otp=? AND config_id=? AND event_seq<?)"},
+	} {
+		if !strings.Contains(c.plan, c.want) {
+			t.Errorf("%s: plan is\n%swant in it %q", c.name, c.plan, c.want)
+		}
+	}
+}

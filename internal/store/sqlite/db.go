@@ -1,0 +1,231 @@
+// Package sqlite keeps everything in one SQLite file: WAL, synchronous=FULL,
+// one writer that commits many callers' transactions together, and a pool of
+// readers. It is the embedded default; a deployment that outgrows one machine
+// moves to another store with the same promises.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	sqlite3 "modernc.org/sqlite"
+
+	"github.com/countersign/countersign/internal/clock"
+	"github.com/countersign/countersign/internal/guard"
+)
+
+// Bounds of the store.
+const (
+	busyTimeout  = 5 * time.Second // for another process's write, such as a command's
+	readers      = 4               // pooled read connections
+	readerCache  = 2 << 10         // KiB of page cache a reader
+	writerCache  = 16 << 10        // KiB of page cache of the writer
+	journalLimit = 64 << 20        // bytes the WAL file keeps after a checkpoint
+)
+
+// Config is what a Store is opened with. The zero value of every field but
+// Path works.
+type Config struct {
+	// Path is the database file; its directory exists.
+	Path string
+	// Migrate brings an older schema up; without it such a database is refused.
+	// An empty database is always set up.
+	Migrate bool
+	// Wall is the wall clock, time.Now if nil.
+	Wall func() time.Time
+	// Log is told of what operators should know, slog.Default if nil.
+	Log *slog.Logger
+	// Observer counts commits; nil for none.
+	Observer Observer
+	// Fatal is called once when the disk failed to sync: what was written
+	// since is in doubt and the process must end (D-07). Nil for a panic.
+	Fatal func(error)
+}
+
+// Observer is told of group commits.
+type Observer interface {
+	// Committed tells how many callers' work one commit carried and how long
+	// the whole group took.
+	Committed(callers int, took time.Duration)
+}
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	path    string
+	log     *slog.Logger
+	clock   *clock.Clock
+	read    *sql.DB
+	writeDB *sql.DB
+	writer  *writer
+	fatal   func(error)
+
+	accounts accountIDs
+
+	versions versionCache
+	// stepRules limit fallback steps; nil limits none.
+	stepRules atomic.Pointer[guard.Rules]
+
+	highWater struct {
+		stored atomic.Int64 // microseconds
+		needed atomic.Int64 // the latest expiry that a step back could revive
+	}
+
+	background sync.WaitGroup
+	stop       context.CancelFunc
+}
+
+// Errors of opening.
+var (
+	// ErrNewer: the schema is newer than this version knows.
+	ErrNewer = errors.New("the database has a newer schema than this version knows")
+	// ErrOlder: the schema is older and Config.Migrate is false.
+	ErrOlder = errors.New("the database has an older schema: run the migrate command")
+)
+
+func dsn(path string, cacheKiB int, more ...string) string {
+	q := url.Values{}
+	for _, p := range append([]string{
+		"busy_timeout(" + strconv.FormatInt(busyTimeout.Milliseconds(), 10) + ")",
+		"synchronous(FULL)",
+		"cache_size(-" + strconv.Itoa(cacheKiB) + ")",
+		"temp_store(MEMORY)",
+	}, more...) {
+		q.Add("_pragma", p)
+	}
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+}
+
+// Open opens or creates the database at c.Path and brings its schema to this
+// version's. Close it when done.
+func Open(ctx context.Context, c Config) (_ *Store, err error) {
+	if c.Wall == nil {
+		c.Wall = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Fatal == nil {
+		c.Fatal = func(err error) { panic(err) }
+	}
+	path, err := filepath.Abs(c.Path)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	// The file is made with tight rights before SQLite would make it with loose
+	// ones: it holds recipients.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	pending, err := examine(ctx, path, c.Migrate)
+	if err != nil {
+		return nil, err
+	}
+	var once sync.Once
+	s := &Store{path: path, log: c.Log, fatal: func(err error) { once.Do(func() { c.Fatal(err) }) }}
+	defer func() {
+		if err != nil {
+			_ = s.closeDatabases()
+		}
+	}()
+	if s.writeDB, err = sql.Open("sqlite", dsn(path, writerCache,
+		"journal_mode(WAL)", "wal_autocheckpoint(0)", "journal_size_limit("+strconv.Itoa(journalLimit)+")")); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	s.writeDB.SetMaxOpenConns(1)
+	if pending {
+		if err := migrate(ctx, s.writeDB); err != nil {
+			return nil, err
+		}
+	}
+	if s.read, err = sql.Open("sqlite", dsn(path, readerCache, "query_only(1)", "wal_autocheckpoint(0)")); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	floor, err := s.storedHighWater(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.clock = clock.New(c.Wall, floor)
+	if ahead := s.clock.Ahead(); ahead > time.Second {
+		c.Log.WarnContext(ctx, "the wall clock is behind the time the database has seen; going on from there", slog.Duration("behind", ahead))
+	}
+	if s.writer, err = newWriter(ctx, s, c.Observer); err != nil {
+		return nil, err
+	}
+	bg, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = cancel
+	s.background.Go(func() { s.checkpoints(bg) })
+	s.background.Go(func() { s.keepHighWater(bg) })
+	return s, nil
+}
+
+// Close waits for work under way, checkpoints and closes the database.
+func (s *Store) Close() error {
+	s.stop()
+	s.background.Wait()
+	s.writer.close()
+	return s.closeDatabases()
+}
+
+func (s *Store) closeDatabases() error {
+	var errs []error
+	if s.read != nil {
+		errs = append(errs, s.read.Close())
+	}
+	if s.writeDB != nil {
+		errs = append(errs, s.writeDB.Close())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close database: %w", err)
+	}
+	return nil
+}
+
+// Now is the store's time (V-10).
+func (s *Store) Now() time.Time { return s.clock.Now() }
+
+// Ping reports whether the database answers and its schema is this version's.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	if err := s.read.QueryRowContext(ctx, "SELECT 1 FROM versions WHERE name = 'access'").Scan(&one); err != nil {
+		return fmt.Errorf("ask the database: %w", err)
+	}
+	return nil
+}
+
+// SQLite's primary result codes that the store acts on.
+const (
+	sqliteBusy     = 5
+	sqliteLocked   = 6
+	sqliteReadOnly = 8
+	sqliteIOErr    = 10
+	sqliteFull     = 13
+	sqliteCantOpen = 14
+	sqliteConflict = 19 // any constraint
+
+	sqliteIOErrFsync    = 1034
+	sqliteIOErrDirFsync = 1290
+)
+
+// resultCode returns err's extended result code, 0 if SQLite did not make it.
+func resultCode(err error) int {
+	if e, ok := errors.AsType[*sqlite3.Error](err); ok {
+		return e.Code()
+	}
+	return 0
+}

@@ -1,0 +1,161 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/countersign/countersign/internal/delivery"
+)
+
+const deliveryColumns = `d.seq, d.state, d.step, d.next_step, d.tries, d.reported, d.queued_at, coalesce(d.due_at, 0),
+	d.dedupe, coalesce(d.sender, ''), coalesce(d.carrier, ''), coalesce(d.ref, ''), d.sealed`
+
+// deliveryRow is a delivery as the table keeps it, with its OTP.
+type deliveryRow struct {
+	delivery.Delivery
+	otp      otpRow
+	plan     delivery.Plan
+	step     delivery.Step
+	sealed   []byte
+	reported bool // a final receipt was recorded
+}
+
+// scanDelivery reads otpColumns and deliveryColumns.
+func (s *Store) scanDelivery(t *tx, from rower) (*deliveryRow, error) {
+	r := &deliveryRow{}
+	var queued, due int64
+	var dedupe []byte
+	err := r.otp.scan(from, &r.Seq, &r.State, &r.StepAt, &r.Next, &r.Tries, &r.reported, &queued, &due,
+		&dedupe, &r.Sender, &r.Carrier, &r.Ref, &r.sealed)
+	if err != nil {
+		return nil, err
+	}
+	if r.otp.Account, err = s.accountName(t, r.otp.accountID); err != nil {
+		return nil, err
+	}
+	r.Account, r.OTPID = r.otp.Account, r.otp.ID
+	r.Queued, r.Due = fromMicros(queued), fromMicros(due)
+	if u, err := uuid.FromBytes(dedupe); err == nil {
+		r.Dedupe = u.String()
+	}
+	if r.plan, err = r.otp.decodePlan(); err != nil {
+		return nil, err
+	}
+	var ok bool
+	if r.step, ok = r.plan.Step(r.StepAt); !ok {
+		return nil, fmt.Errorf("otp %d: delivery %d of no step", r.otp.seq, r.Seq)
+	}
+	r.Channel = r.step.Channel
+	return r, nil
+}
+
+const fromDeliveries = ` FROM deliveries d JOIN otps o ON o.account_id = d.account_id AND o.seq = d.otp `
+
+// uses deliveries_due_idx, then the OTPs' primary key.
+const selectDue = `SELECT ` + otpColumns + `, ` + deliveryColumns + fromDeliveries +
+	`WHERE d.state = ? AND d.due_at <= ? ORDER BY d.due_at LIMIT ?`
+
+// dueRows reads deliveries in state whose time has come, oldest due first.
+func (s *Store) dueRows(t *tx, state delivery.State, limit int) ([]*deliveryRow, error) {
+	rows, err := t.query(selectDue, state, micros(t.now), limit)
+	if err != nil {
+		return nil, fmt.Errorf("read due deliveries: %w", err)
+	}
+	var due []*deliveryRow
+	for rows.Next() {
+		r, err := s.scanDelivery(t, rows)
+		if err != nil {
+			rows.Close()
+			return nil, fmt.Errorf("read due deliveries: %w", err)
+		}
+		due = append(due, r)
+	}
+	if err := closeRows(rows); err != nil {
+		return nil, fmt.Errorf("read due deliveries: %w", err)
+	}
+	return due, nil
+}
+
+const leaseDelivery = `UPDATE deliveries SET due_at = ?, lease_node = ? WHERE account_id = ? AND otp = ? AND seq = ?`
+
+// uses deliveries_due_idx.
+const selectNextDue = `SELECT min(due_at) FROM deliveries WHERE state = ? AND due_at IS NOT NULL`
+
+// nothingDue asks the readers whether a claim would find anything, so that an
+// idle dispatcher does not write. It returns the next due time otherwise.
+func (s *Store) nothingDue(ctx context.Context) (bool, time.Time, error) {
+	var next time.Time
+	for _, state := range []delivery.State{delivery.Queued, delivery.Dispatched} {
+		var due sql.NullInt64
+		if err := s.read.QueryRowContext(ctx, selectNextDue, state).Scan(&due); err != nil {
+			return false, time.Time{}, s.readError("read next due delivery", err)
+		}
+		if at := fromMicros(due.Int64); due.Valid && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+		if state == delivery.Queued && due.Valid && due.Int64 <= micros(s.clock.Now()) {
+			return false, time.Time{}, nil
+		}
+	}
+	return true, next, nil
+}
+
+// ClaimDeliveries implements delivery.Store.
+func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lease time.Duration) ([]delivery.Job, time.Time, error) {
+	idle, next, err := s.nothingDue(ctx)
+	if err != nil || idle {
+		return nil, next, err
+	}
+	var jobs []delivery.Job
+	err = s.writeUrgent(ctx, func(t *tx) error {
+		jobs = jobs[:0]
+		due, err := s.dueRows(t, delivery.Queued, limit)
+		if err != nil {
+			return err
+		}
+		for _, r := range due {
+			until := any(micros(t.now.Add(lease)))
+			if r.otp.At(t.now).Final() || r.sealed == nil {
+				until = nil // the sweep ends the OTP; nothing is to be sent for it
+			} else {
+				jobs = append(jobs, delivery.Job{
+					Delivery: r.Delivery, Recipient: r.otp.Recipient, Step: r.step, Sealed: r.sealed, Expires: r.otp.Expires,
+				})
+			}
+			if _, err := t.exec(leaseDelivery, until, node, r.otp.accountID, r.otp.seq, r.Seq); err != nil {
+				return fmt.Errorf("lease delivery: %w", err)
+			}
+		}
+		next = time.Time{}
+		for _, state := range []delivery.State{delivery.Queued, delivery.Dispatched} {
+			var at sql.NullInt64
+			if err := t.row(selectNextDue, state).Scan(&at); err != nil {
+				return fmt.Errorf("read next due delivery: %w", err)
+			}
+			if due := fromMicros(at.Int64); at.Valid && (next.IsZero() || due.Before(next)) {
+				next = due
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return jobs, next, nil
+}
+
+// ReleaseDeliveries implements delivery.Store.
+func (s *Store) ReleaseDeliveries(ctx context.Context, node string) error {
+	return s.writeUrgent(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE deliveries SET due_at = ?, lease_node = NULL
+			WHERE state = 1 AND due_at IS NOT NULL AND lease_node = ?`, micros(t.now), node)
+		if err != nil {
+			return fmt.Errorf("release deliveries: %w", err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,249 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/guard"
+	"github.com/countersign/countersign/internal/otp"
+)
+
+// uses otps_id_key, then deliveries_pkey.
+const selectDelivery = `SELECT ` + otpColumns + `, ` + deliveryColumns +
+	` FROM otps o JOIN deliveries d ON d.account_id = o.account_id AND d.otp = o.seq
+	WHERE o.account_id = ? AND o.id = ? AND d.seq = ?`
+
+// RecordSubmits implements delivery.Store.
+func (s *Store) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOutcome) (bool, error) {
+	var started bool
+	var latest time.Time
+	err := s.writeUrgent(ctx, func(t *tx) error {
+		started, latest = false, time.Time{}
+		for _, o := range outcomes {
+			next, until, err := s.recordSubmit(t, o)
+			if err != nil {
+				return err
+			}
+			started = started || next
+			if until.After(latest) {
+				latest = until
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	if !latest.IsZero() {
+		s.expects(latest)
+	}
+	return started, nil
+}
+
+func (s *Store) recordSubmit(t *tx, o delivery.SubmitOutcome) (started bool, extended time.Time, err error) {
+	accountID, ok := s.accounts.byName(o.Account)
+	if !ok {
+		return false, extended, fmt.Errorf("record submit: %w", ErrNoAccount)
+	}
+	r, err := s.scanDelivery(t, t.row(selectDelivery, accountID, encodeID(o.OTPID), o.Seq))
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, extended, nil // deleted meanwhile
+	}
+	if err != nil {
+		return false, extended, fmt.Errorf("record submit: %w", err)
+	}
+	open := !r.otp.At(t.now).Final()
+	c, ok := r.Submitted(o, r.step, open, r.otp.Expires, t.now)
+	if !ok {
+		return false, extended, nil
+	}
+	changes := []delivery.Change{c}
+	if o.Result.Receipt != nil && c.Delivery.State == delivery.Dispatched {
+		if rc, ok := c.Delivery.Received(*o.Result.Receipt, r.settled(t.now), open, false); ok {
+			rc.Extend = c.Extend
+			changes = append(changes, rc)
+			r.reported = true
+		}
+	}
+	started, err = s.apply(t, r, changes)
+	return started, c.Extend, err
+}
+
+// settled reports whether the OTP was ended by a check before its time.
+func (r *deliveryRow) settled(now time.Time) bool {
+	state := r.otp.At(now)
+	return state == otp.Verified || state == otp.TooManyAttempts
+}
+
+// EndWaits implements delivery.Store.
+func (s *Store) EndWaits(ctx context.Context, limit int) (ended int, next bool, err error) {
+	var due sql.NullInt64
+	if err := s.read.QueryRowContext(ctx, selectNextDue, delivery.Dispatched).Scan(&due); err != nil {
+		return 0, false, s.readError("read next due delivery", err)
+	}
+	if !due.Valid || due.Int64 > micros(s.clock.Now()) {
+		return 0, false, nil
+	}
+	var n int
+	var started bool
+	err = s.writeUrgent(ctx, func(t *tx) error {
+		n, started = 0, false
+		rows, err := s.dueRows(t, delivery.Dispatched, limit)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			c, ok := r.WaitOver(r.settled(t.now), !r.otp.At(t.now).Final(), t.now)
+			if !ok {
+				continue
+			}
+			next, err := s.apply(t, r, []delivery.Change{c})
+			if err != nil {
+				return err
+			}
+			n++
+			started = started || next
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, false, err
+	}
+	return n, started, nil
+}
+
+// uses deliveries_ref_idx.
+const selectByRef = `SELECT ` + otpColumns + `, ` + deliveryColumns + fromDeliveries +
+	`WHERE d.ref = ? AND d.carrier = ? AND d.ref IS NOT NULL AND d.state IN (2, 5) LIMIT 1`
+
+// RecordReceipt implements delivery.Store.
+func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known, next bool, err error) {
+	if rec.Ref == "" {
+		return false, false, nil
+	}
+	var found, started bool
+	err = s.writeUrgent(ctx, func(t *tx) error {
+		found, started = false, false
+		r, err := s.scanDelivery(t, t.row(selectByRef, rec.Ref, rec.Carrier))
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("record receipt: %w", err)
+		}
+		found = true
+		c, ok := r.Received(rec, r.settled(t.now), !r.otp.At(t.now).Final(), r.reported)
+		if !ok {
+			return nil
+		}
+		r.reported = r.reported || rec.State != delivery.ReceiptTimedOut
+		started, err = s.apply(t, r, []delivery.Change{c})
+		return err
+	})
+	if err != nil {
+		return false, false, err
+	}
+	return found, started, nil
+}
+
+const updateDelivery = `UPDATE deliveries SET state = ?, next_step = ?, tries = ?, reported = ?, due_at = ?, lease_node = NULL,
+	carrier = ?, ref = ?, sealed = ? WHERE account_id = ? AND otp = ? AND seq = ?`
+
+// apply writes what rules made of a delivery, one change after the other, and
+// queues the plan's next step where the last asks for it.
+func (s *Store) apply(t *tx, r *deliveryRow, changes []delivery.Change) (started bool, err error) {
+	last := changes[len(changes)-1]
+	d := last.Delivery
+	sealed := r.sealed
+	if last.Done && !r.otp.resendable {
+		sealed = nil // nothing can be sent with it any more (C-05)
+	}
+	_, err = t.exec(updateDelivery, d.State, d.Next, d.Tries, r.reported, optionalMicros(d.Due),
+		optionalText(d.Carrier), optionalText(d.Ref), sealed, r.otp.accountID, r.otp.seq, d.Seq)
+	if err != nil {
+		return false, fmt.Errorf("write delivery: %w", err)
+	}
+	for _, c := range changes {
+		if c.Event != nil {
+			if err := t.recordEvent(&r.otp, *c.Event, t.now); err != nil {
+				return false, err
+			}
+		}
+	}
+	if last.Extend.After(r.otp.Expires) {
+		r.otp.Expires = last.Extend
+		if err := t.saveLife(&r.otp); err != nil {
+			return false, err
+		}
+	}
+	if !last.StartNext {
+		return false, nil
+	}
+	return s.startNext(t, r, d)
+}
+
+// startNext queues the step after a failed delivery. A step that a limit
+// refuses is reported as undeliverable and the next one tried (L-04).
+func (s *Store) startNext(t *tx, r *deliveryRow, failed delivery.Delivery) (bool, error) {
+	seq := failed.Seq
+	for at := failed.Next; at >= 0; {
+		step, ok := r.plan.Step(at)
+		if !ok || r.sealed == nil {
+			return false, nil
+		}
+		next := -1
+		if at+1 < len(r.plan.Steps) {
+			next = at + 1
+		}
+		seq++
+		dedupe := uuid.New()
+		_, err := t.exec(insertDelivery, r.otp.accountID, r.otp.seq, seq, at, next, micros(t.now), micros(t.now), dedupe[:], nil, r.sealed)
+		if err != nil {
+			return false, fmt.Errorf("queue next step: %w", err)
+		}
+		if refused, err := s.capped(t, r, seq-1); err != nil || !refused {
+			return err == nil, err
+		}
+		over := delivery.Delivery{Key: delivery.Key{Account: r.Account, OTPID: r.OTPID, Seq: seq}, StepAt: at, Next: next, State: delivery.Queued, Channel: step.Channel, Queued: t.now}
+		c := over.Fail(delivery.CapReached, true)
+		_, err = t.exec(updateDelivery, c.Delivery.State, next, 0, false, nil, nil, nil, nil, r.otp.accountID, r.otp.seq, seq)
+		if err != nil {
+			return false, fmt.Errorf("refuse next step: %w", err)
+		}
+		if err := t.recordEvent(&r.otp, *c.Event, t.now); err != nil {
+			return false, err
+		}
+		at = next
+	}
+	return false, nil
+}
+
+// capped asks the limits whether one more step may be sent, and counts it if
+// so. sent is how many deliveries the OTP had before.
+func (s *Store) capped(t *tx, r *deliveryRow, sent int) (bool, error) {
+	if !r.otp.limited || s.stepRules.Load() == nil {
+		return false, nil
+	}
+	rules := *s.stepRules.Load()
+	if !rules.LimitsSends() {
+		return false, nil
+	}
+	g, err := t.tally(r.otp.accountID, r.otp.recipientKey)
+	if err != nil {
+		return false, err
+	}
+	if rules.AdmitSend(&g, sent, t.now) != nil {
+		return true, nil
+	}
+	return false, t.saveTally(r.otp.accountID, r.otp.recipientKey, g)
+}
+
+// LimitSteps sets the rules that a plan's fallback steps are counted by. Sends
+// and checks carry theirs with them.
+func (s *Store) LimitSteps(rules guard.Rules) { s.stepRules.Store(&rules) }

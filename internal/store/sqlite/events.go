@@ -1,0 +1,98 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/verify"
+)
+
+// timeOf is a time that something is recorded at.
+type timeOf = time.Time
+
+// closeRows ends a result and returns what went wrong with it.
+func closeRows(rows *sql.Rows) error {
+	return errors.Join(rows.Err(), rows.Close())
+}
+
+const selectConfigs = `SELECT id FROM callback_configs WHERE account_id = ? AND (profile_id = '' OR profile_id = ?) ORDER BY seq`
+
+const insertCallback = `INSERT INTO callbacks (id, account_id, config_id, otp, event_seq, due_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)`
+
+// queueCallbacks matches the event with the account's configurations as they
+// are now (callback events §2).
+func (t *tx) queueCallbacks(row *otpRow, e otp.Event) error {
+	rows, err := t.query(selectConfigs, row.accountID, row.ProfileID)
+	if err != nil {
+		return fmt.Errorf("match callback configurations: %w", err)
+	}
+	var configs []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			rows.Close()
+			return fmt.Errorf("match callback configurations: %w", err)
+		}
+		configs = append(configs, id)
+	}
+	if err := closeRows(rows); err != nil {
+		return fmt.Errorf("match callback configurations: %w", err)
+	}
+	for _, config := range configs {
+		id := uuid.New()
+		if _, err := t.exec(insertCallback, id[:], row.accountID, config, row.seq, e.Seq, micros(t.now), micros(t.now)); err != nil {
+			return fmt.Errorf("queue callback: %w", err)
+		}
+	}
+	return nil
+}
+
+// Events implements verify.Store.
+func (s *Store) Events(ctx context.Context, ref verify.Ref) ([]otp.Event, error) {
+	accountID, err := s.accountID(ctx, ref.Account)
+	if err != nil {
+		return nil, err
+	}
+	var seq int64
+	err = s.read.QueryRowContext(ctx, "SELECT seq FROM otps WHERE account_id = ? AND id = ? AND origin = ?",
+		accountID, encodeID(ref.ID), ref.Origin).Scan(&seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, verify.ErrNotFound
+	}
+	if err != nil {
+		return nil, s.readError("read otp", err)
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT seq, at, kind, delivery, coalesce(channel, ''), coalesce(carrier, ''),
+		failure_area, coalesce(failure_code, ''), coalesce(failure_text, '')
+		FROM events WHERE account_id = ? AND otp = ? ORDER BY seq`, accountID, seq)
+	if err != nil {
+		return nil, s.readError("read events", err)
+	}
+	defer rows.Close()
+	var events []otp.Event
+	for rows.Next() {
+		var e otp.Event
+		var at int64
+		var area sql.NullString
+		var f otp.Failure
+		if err := rows.Scan(&e.Seq, &at, &e.Kind, &e.Delivery, &e.Channel, &e.Carrier, &area, &f.Code, &f.Text); err != nil {
+			return nil, s.readError("read events", err)
+		}
+		e.At = fromMicros(at)
+		if area.Valid {
+			f.Area = area.String
+			e.Failure = &f
+		}
+		events = append(events, e)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, s.readError("read events", err)
+	}
+	return events, nil
+}

@@ -1,0 +1,102 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// oldestReader is the meta row that names the oldest schema version whose
+// binaries may run on this schema (D-11).
+const oldestReader = "oldest_schema_that_may_run"
+
+// examine refuses a database that must not be touched, before anything of it
+// is changed: one of a newer schema, of an older one that may not be brought
+// up, or of another program. It reports whether migrate is needed.
+func examine(ctx context.Context, path string, may bool) (pending bool, err error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return false, fmt.Errorf("read migrations: %w", err)
+	}
+	known, err := knownVersion(files)
+	if err != nil {
+		return false, err
+	}
+	// Without journal_mode(WAL), which would change another program's file.
+	db, err := sql.Open("sqlite", dsn(path, readerCache))
+	if err != nil {
+		return false, fmt.Errorf("open database: %w", err)
+	}
+	defer db.Close()
+	have, empty, err := schemaVersion(ctx, db)
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case have > known:
+		// A newer schema may say that this version can still run on it.
+		var oldest int64
+		err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", oldestReader).Scan(&oldest)
+		if err != nil || oldest > known {
+			return false, fmt.Errorf("schema %d, known is %d: %w", have, known, ErrNewer)
+		}
+		return false, nil
+	case have == known:
+		return false, nil
+	case !may && !empty:
+		return false, fmt.Errorf("schema %d, needed is %d: %w", have, known, ErrOlder)
+	}
+	return true, nil
+}
+
+// migrate sets up an empty database or brings an older schema up.
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return fmt.Errorf("migrate database: %w", err)
+	}
+	return nil
+}
+
+// knownVersion is the newest schema version this binary has.
+func knownVersion(files fs.FS) (int64, error) {
+	names, err := fs.Glob(files, "*.sql")
+	if err != nil || len(names) == 0 {
+		return 0, fmt.Errorf("read migrations: %w", err)
+	}
+	v, err := goose.NumericComponent(names[len(names)-1]) // Glob sorts
+	if err != nil {
+		return 0, fmt.Errorf("read migrations: %w", err)
+	}
+	return v, nil
+}
+
+// schemaVersion reads the version of the schema in db without changing db.
+func schemaVersion(ctx context.Context, db *sql.DB) (version int64, empty bool, err error) {
+	var tables int
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+		return 0, false, fmt.Errorf("read the database's schema: %w", err)
+	}
+	if tables == 0 {
+		return 0, true, nil
+	}
+	err = db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&version)
+	if err != nil {
+		return 0, false, fmt.Errorf("read the database's schema version (is it a Countersign database?): %w", err)
+	}
+	return version, version == 0, nil
+}

@@ -1,0 +1,326 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/pressly/goose/v3"
+
+	"github.com/countersign/countersign/internal/store/sqlite"
+)
+
+// try opens the database at path and closes it again.
+func try(t testing.TB, path string, migrate bool) error {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Migrate: migrate, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+// made returns a database of this version, closed.
+func made(t testing.TB) string {
+	t.Helper()
+	blank, err := template()
+	if err != nil {
+		t.Fatalf("an empty database is set up without Migrate too: %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "countersign.db")
+	if err := os.WriteFile(path, blank, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// template makes one database for all tests: setting up takes many syncs.
+var template = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "countersign-template-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "countersign.db")
+	s, err := sqlite.Open(context.Background(), sqlite.Config{Path: path, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+func run(t testing.TB, path string, statements ...string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, s := range statements {
+		if _, err := db.ExecContext(t.Context(), s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+// files reads the whole directory of path.
+func files(t testing.TB, path string) map[string][]byte {
+	t.Helper()
+	all := map[string][]byte{}
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(filepath.Dir(path), e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[e.Name()] = b
+	}
+	return all
+}
+
+func TestADatabaseItMustNotTouchIsRefusedUntouched(t *testing.T) {
+	t.Parallel()
+	newer := `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`
+	older := `DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`
+	for _, c := range []struct {
+		name    string
+		prepare func(t *testing.T) string
+		migrate bool
+		is      error
+		says    string
+	}{
+		{"a newer schema", func(t *testing.T) string { p := made(t); run(t, p, newer); return p }, true, sqlite.ErrNewer, "9999"},
+		{"a newer schema, without Migrate", func(t *testing.T) string { p := made(t); run(t, p, newer); return p }, false, sqlite.ErrNewer, "9999"},
+		{"a newer schema that names a newer oldest reader", func(t *testing.T) string {
+			p := made(t)
+			run(t, p, newer, `INSERT INTO meta (name, value) VALUES ('oldest_schema_that_may_run', 9000)`)
+			return p
+		}, true, sqlite.ErrNewer, "9999"},
+		{"an older schema without Migrate", func(t *testing.T) string { p := made(t); run(t, p, older); return p }, false, sqlite.ErrOlder, "migrate"},
+		{"another program's database", func(t *testing.T) string {
+			p := filepath.Join(t.TempDir(), "notes.db")
+			run(t, p, `CREATE TABLE notes (text TEXT)`, `INSERT INTO notes VALUES ('keep me')`)
+			return p
+		}, true, nil, "is it a Countersign database?"},
+		{"another program's database with a goose table", func(t *testing.T) string {
+			p := filepath.Join(t.TempDir(), "notes.db")
+			run(t, p, `CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER, is_applied INTEGER, tstamp TEXT)`,
+				`INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (77, 1)`, `CREATE TABLE notes (text TEXT)`)
+			return p
+		}, true, sqlite.ErrNewer, "77"},
+		{"no database at all", func(t *testing.T) string {
+			p := filepath.Join(t.TempDir(), "letter.txt")
+			if err := os.WriteFile(p, bytes.Repeat([]byte("Dear Sir or Madam, "), 100), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}, true, nil, "not a database"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			path := c.prepare(t)
+			before := files(t, path)
+			err := try(t, path, c.migrate)
+			if err == nil || c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("Open = %v, want a refusal that says %q (%v)", err, c.says, c.is)
+			}
+			if diff := cmp.Diff(before, files(t, path)); diff != "" {
+				t.Errorf("the refused database was touched (%d bytes of difference)", len(diff))
+			}
+		})
+	}
+}
+
+func TestANewerSchemaThatSaysSoIsRunOn(t *testing.T) {
+	t.Parallel()
+	path := made(t)
+	run(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`,
+		`INSERT INTO meta (name, value) VALUES ('oldest_schema_that_may_run', 1)`)
+	if err := try(t, path, true); err != nil {
+		t.Errorf("Open of a newer schema that this version may run on: %v (D-11)", err)
+	}
+}
+
+func TestEveryEarlierSchemaIsBroughtUpWithItsData(t *testing.T) {
+	t.Parallel()
+	embedded, err := fs.Sub(sqlite.Migrations, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := fs.Glob(embedded, "*.sql")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no migrations: %v", err)
+	}
+	want := schema(t, made(t))
+	for _, name := range names[:len(names)-1] {
+		version, err := goose.NumericComponent(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "countersign.db")
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := goose.NewProvider(goose.DialectSQLite3, db, embedded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.UpTo(t.Context(), version); err != nil {
+			t.Fatal(err)
+		}
+		db.Close()
+		run(t, path, `INSERT INTO accounts (name, created_at) VALUES ('acme', 1)`)
+		if err := try(t, path, false); !errors.Is(err, sqlite.ErrOlder) {
+			t.Errorf("schema %d without Migrate = %v, want ErrOlder", version, err)
+		}
+		if err := try(t, path, true); err != nil {
+			t.Errorf("schema %d with Migrate: %v", version, err)
+		}
+		if diff := cmp.Diff(want, schema(t, path)); diff != "" {
+			t.Errorf("the schema brought up from %d differs from a new one:\n%s", version, diff)
+		}
+		var account string
+		if err := raw(t, path).QueryRowContext(t.Context(), `SELECT name FROM accounts`).Scan(&account); err != nil || account != "acme" {
+			t.Errorf("from schema %d the account is %q, %v; want acme", version, account, err)
+		}
+	}
+}
+
+// schema lists what a database is made of.
+func schema(t testing.TB, path string) map[string]string {
+	t.Helper()
+	rows, err := raw(t, path).QueryContext(t.Context(), `SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	all := map[string]string{}
+	for rows.Next() {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
+			t.Fatal(err)
+		}
+		all[name] = text
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestOnlyTheOwnerMayReadTheDatabase(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "countersign.db")
+	s := open(t, path, nil)
+	if err := s.Write(t.Context(), put("test-a")); err != nil { // makes the WAL
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(entries) != 3 {
+		t.Fatalf("%d files, %v; want the database, its WAL and its index", len(entries), err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("mode of %s is %v, %v; want 0600", e.Name(), info.Mode().Perm(), err)
+		}
+	}
+}
+
+func TestAnyPathWillDo(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"with space.db", "100%.db", "%41.db", "what?.db", "a#b.db", "a&b=c.db", "größe.db", ":memory:", "file:x.db"} {
+		path := filepath.Join(t.TempDir(), name)
+		s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Migrate: true, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Errorf("Open of %q: %v", name, err)
+			continue
+		}
+		if err := s.Write(t.Context(), put("test-a")); err != nil {
+			t.Errorf("Write to %q: %v", name, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("Close of %q: %v", name, err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+			t.Errorf("the database %q is not in its file: %v", name, err)
+		}
+	}
+}
+
+func TestADatabaseThatCannotBeOpenedSaysWhy(t *testing.T) {
+	t.Parallel()
+	if err := try(t, filepath.Join(t.TempDir(), "no", "such", "directory.db"), true); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Open in a missing directory = %v, want fs.ErrNotExist", err)
+	}
+	if err := try(t, t.TempDir(), true); err == nil {
+		t.Error("a directory was opened as a database")
+	}
+}
+
+func TestTwoStoresOnOneFileBothWrite(t *testing.T) {
+	t.Parallel()
+	path := made(t)
+	server, command := open(t, path, nil), open(t, path, nil)
+	done := make(chan error, 2)
+	const each = 200
+	for name, s := range map[string]*sqlite.Store{"server": server, "command": command} {
+		go func() {
+			for i := range each {
+				if err := s.Write(t.Context(), put("test-"+name+string(rune('a'+i/26))+string(rune('a'+i%26)))); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Errorf("Write beside another store: %v", err)
+		}
+	}
+	for name, s := range map[string]*sqlite.Store{"server": server, "command": command} {
+		if got := len(names(t, s.Reader())); got != 2*each {
+			t.Errorf("the %s sees %d rows, want %d", name, got, 2*each)
+		}
+	}
+}
+
+func TestManyProcessesMaySetUpOneDatabase(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "countersign.db")
+	begin, done := make(chan struct{}), make(chan error)
+	const processes = 6
+	for range processes {
+		go func() {
+			<-begin
+			done <- try(t, path, true)
+		}()
+	}
+	close(begin)
+	for range processes {
+		if err := <-done; err != nil {
+			t.Errorf("Open beside others on an empty file: %v", err)
+		}
+	}
+	if err := try(t, path, false); err != nil {
+		t.Errorf("the database that many set up: %v", err)
+	}
+}

@@ -1,0 +1,141 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/verify"
+)
+
+// CountAttempt implements verify.Store.
+func (s *Store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Checked, error) {
+	accountID, err := s.accountID(ctx, a.Account)
+	if err != nil {
+		return verify.Checked{}, err
+	}
+	var c verify.Checked
+	err = s.writeUrgent(ctx, func(t *tx) error {
+		c = verify.Checked{}
+		if kept, err := t.answer(accountID, a.Idempotency); kept != nil || err != nil {
+			if err == nil {
+				c.Record, err = kept.record()
+				c.Verdict = kept.Verdict
+			}
+			return err
+		}
+		row, err := t.loadOTP(accountID, a.Ref)
+		if err != nil {
+			return err
+		}
+		if c, err = t.countAttempt(row, a); err != nil {
+			return err
+		}
+		kept := answerOf(c.Record)
+		kept.Verdict = c.Verdict
+		return t.rememberAnswer(accountID, a.Idempotency, kept)
+	})
+	if err != nil {
+		return verify.Checked{}, err
+	}
+	return c, nil
+}
+
+func (t *tx) countAttempt(row *otpRow, a verify.Attempt) (verify.Checked, error) {
+	before := row.OTP
+	after, verdict := row.Check(t.now, a.Guess)
+	if verdict.Compared() && row.limited {
+		g, err := t.tally(row.accountID, row.recipientKey)
+		if err != nil {
+			return verify.Checked{}, err
+		}
+		if refused := a.Rules.AdmitCheck(g, t.now); refused != nil {
+			return verify.Checked{}, &verify.Throttle{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
+		}
+		remembered := g.Consecutive > 0 || len(g.Failures) > 0
+		if verdict == otp.Right {
+			a.Rules.CountSuccess(&g)
+		} else {
+			a.Rules.CountFailure(&g, t.now)
+		}
+		if verdict != otp.Right || remembered {
+			if err := t.saveTally(row.accountID, row.recipientKey, g); err != nil {
+				return verify.Checked{}, err
+			}
+		}
+	}
+	row.OTP = after
+	if after != before {
+		if err := t.saveLife(row); err != nil {
+			return verify.Checked{}, err
+		}
+	}
+	if after.State != before.State {
+		if err := t.endDeliveries(row); err != nil {
+			return verify.Checked{}, err
+		}
+	}
+	if kind, ok := checkEvent(before, after, verdict); ok {
+		at := t.now
+		if err := t.recordEvent(row, otp.Event{Kind: kind}, at); err != nil {
+			return verify.Checked{}, err
+		}
+	}
+	return verify.Checked{Record: row.Record, Verdict: verdict}, nil
+}
+
+// checkEvent names the event of a check, if it is one.
+func checkEvent(before, after otp.OTP, v otp.Verdict) (otp.EventKind, bool) {
+	switch v {
+	case otp.Right:
+		return otp.EventVerified, true
+	case otp.Wrong:
+		return otp.EventWrongCode, true
+	case otp.Spent:
+		return otp.EventTooManyAttempts, true
+	case otp.Late, otp.Closed:
+		return otp.EventExpired, before.State == otp.Active && after.State == otp.Expired
+	}
+	return 0, false
+}
+
+// uses events_pkey.
+const selectLastEvent = `SELECT seq, at FROM events WHERE account_id = ? AND otp = ? ORDER BY seq DESC LIMIT 1`
+
+const insertEvent = `INSERT INTO events (account_id, otp, seq, at, kind, delivery, channel, carrier, failure_area, failure_code, failure_text)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+// recordEvent writes the OTP's next event and, where configurations of the
+// account want it, the callbacks that push it, all in this transaction (D-02).
+func (t *tx) recordEvent(row *otpRow, e otp.Event, now timeOf) error {
+	var lastSeq int
+	var lastAt int64
+	rows, err := t.query(selectLastEvent, row.accountID, row.seq)
+	if err != nil {
+		return fmt.Errorf("read last event: %w", err)
+	}
+	for rows.Next() {
+		if err := rows.Scan(&lastSeq, &lastAt); err != nil {
+			rows.Close()
+			return fmt.Errorf("read last event: %w", err)
+		}
+	}
+	if err := closeRows(rows); err != nil {
+		return fmt.Errorf("read last event: %w", err)
+	}
+	e.Seq = lastSeq + 1
+	e.At = otp.NextEventTime(now, fromMicros(lastAt))
+	var area, code, text any
+	if e.Failure != nil {
+		area, code, text = e.Failure.Area, e.Failure.Code, e.Failure.Text
+	}
+	_, err = t.exec(insertEvent, row.accountID, row.seq, e.Seq, micros(e.At), e.Kind, e.Delivery,
+		optionalText(e.Channel), optionalText(e.Carrier), area, code, text)
+	if err != nil {
+		return fmt.Errorf("write event: %w", err)
+	}
+	if !e.Kind.OfDelivery() || row.ProfileID == "" {
+		return nil
+	}
+	return t.queueCallbacks(row, e)
+}

@@ -1,0 +1,135 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/verify"
+)
+
+// readError says what was being read; errors of the disk become
+// verify.ErrUnavailable.
+func (s *Store) readError(doing string, err error) error {
+	return s.writer.unavailable(doing, fmt.Errorf("%s: %w", doing, err))
+}
+
+// OTP implements verify.Store.
+func (s *Store) OTP(ctx context.Context, ref verify.Ref) (verify.Record, error) {
+	accountID, err := s.accountID(ctx, ref.Account)
+	if err != nil {
+		return verify.Record{}, err
+	}
+	var row otpRow
+	row.Account = ref.Account
+	err = row.scan(s.read.QueryRowContext(ctx, selectOTP, accountID, encodeID(ref.ID), ref.Origin))
+	if errors.Is(err, sql.ErrNoRows) {
+		return verify.Record{}, verify.ErrNotFound
+	}
+	if err != nil {
+		return verify.Record{}, s.readError("read otp", err)
+	}
+	return row.as(s.clock.Now()), nil
+}
+
+// OTPs implements verify.Store.
+func (s *Store) OTPs(ctx context.Context, q verify.ListQuery) ([]verify.Record, error) {
+	accountID, err := s.accountID(ctx, q.Account)
+	if err != nil {
+		return nil, err
+	}
+	now := s.clock.Now()
+	var where strings.Builder
+	where.WriteString("o.account_id = ? AND o.origin = ?")
+	args := []any{accountID, q.Origin}
+	if q.RecipientKey != [16]byte{} { // uses otps_recipient_idx
+		where.WriteString(" AND o.recipient_key = ?")
+		args = append(args, q.RecipientKey[:])
+	}
+	if len(q.States) > 0 {
+		var any []string
+		for _, state := range q.States {
+			switch state {
+			case otp.Active:
+				any = append(any, "(o.state = 1 AND o.expires_at > ?)")
+				args = append(args, micros(now))
+			case otp.Expired:
+				any = append(any, "(o.state = 3 OR o.state = 1 AND o.expires_at <= ?)")
+				args = append(args, micros(now))
+			case otp.Verified, otp.TooManyAttempts:
+				any = append(any, "o.state = ?")
+				args = append(args, state)
+			}
+		}
+		where.WriteString(" AND (" + strings.Join(any, " OR ") + ")")
+	}
+	// Newest first by the order of creation, which seq keeps.
+	rows, err := s.read.QueryContext(ctx, "SELECT "+otpColumns+" FROM otps o WHERE "+where.String()+
+		" ORDER BY o.seq DESC LIMIT ?", append(args, q.Limit)...)
+	if err != nil {
+		return nil, s.readError("list otps", err)
+	}
+	defer rows.Close()
+	var recs []verify.Record
+	for rows.Next() {
+		var row otpRow
+		row.Account = q.Account
+		if err := row.scan(rows); err != nil {
+			return nil, s.readError("list otps", err)
+		}
+		recs = append(recs, row.as(now))
+	}
+	if err := rows.Err(); err != nil {
+		return nil, s.readError("list otps", err)
+	}
+	return slices.Clip(recs), nil
+}
+
+// What belongs to one OTP.
+var deleteOTPRows = [...]string{
+	"DELETE FROM callbacks WHERE account_id = ? AND otp = ?",
+	"DELETE FROM events WHERE account_id = ? AND otp = ?",
+	"DELETE FROM deliveries WHERE account_id = ? AND otp = ?",
+	"DELETE FROM otps WHERE account_id = ? AND seq = ?",
+}
+
+// DeleteOTP implements verify.Store.
+func (s *Store) DeleteOTP(ctx context.Context, ref verify.Ref, i verify.Idempotency) (verify.Record, error) {
+	accountID, err := s.accountID(ctx, ref.Account)
+	if err != nil {
+		return verify.Record{}, err
+	}
+	var rec verify.Record
+	err = s.writeUrgent(ctx, func(t *tx) error {
+		rec = verify.Record{}
+		if found, err := t.repeat(accountID, i, &rec); found || err != nil {
+			return err
+		}
+		row, err := t.loadOTP(accountID, ref)
+		if err != nil {
+			return err
+		}
+		if err := t.deleteOTP(accountID, row.seq); err != nil {
+			return err
+		}
+		rec = row.as(t.now)
+		return t.remember(accountID, i, rec)
+	})
+	if err != nil {
+		return verify.Record{}, err
+	}
+	return rec, nil
+}
+
+func (t *tx) deleteOTP(accountID, seq int64) error {
+	for _, query := range deleteOTPRows {
+		if _, err := t.exec(query, accountID, seq); err != nil {
+			return fmt.Errorf("delete otp: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package sqlite
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/verify"
+)
+
+// otpRow is an OTP as the table keeps it.
+type otpRow struct {
+	verify.Record
+	seq          int64
+	accountID    int64
+	recipientKey []byte
+	resendable   bool
+	limited      bool
+	plan         string // JSON of delivery.Plan
+}
+
+// otpColumns are what scan reads, in its order.
+const otpColumns = `o.seq, o.account_id, o.id, o.origin, o.state, o.allowed, o.attempts, o.end_seen,
+	o.form, o.code_length, o.bound, o.resendable, o.limited, o.created_at, o.expires_at,
+	coalesce(o.ended_at, 0), o.life, o.key_id, o.digest, o.recipient, o.recipient_key,
+	o.profile_id, o.application_id, coalesce(o.reference, ''), o.plan`
+
+// scan reads otpColumns and then more. The account's name is the caller's to
+// set.
+func (r *otpRow) scan(from rower, more ...any) error {
+	var (
+		id, digest, profile, application []byte
+		recipient                        string
+		created, expires, ended, life    int64
+		key                              int64
+	)
+	err := from.Scan(append([]any{
+		&r.seq, &r.accountID, &id, &r.Origin, &r.State, &r.Allowed, &r.Attempts, &r.EndSeen,
+		&r.Rule.Form, &r.Rule.Length, &r.Rule.Bound, &r.resendable, &r.limited, &created, &expires,
+		&ended, &life, &key, &digest, &recipient, &r.recipientKey,
+		&profile, &application, &r.Reference, &r.plan,
+	}, more...)...)
+	if err != nil {
+		return err //nolint:wrapcheck // the caller says what it was doing
+	}
+	r.ID, r.ProfileID, r.ApplicationID = decodeID(id), decodeOptionalID(profile), decodeOptionalID(application)
+	r.Created, r.Expires, r.Ended = fromMicros(created), fromMicros(expires), fromMicros(ended)
+	r.Life = time.Duration(life) * time.Microsecond
+	r.Key = otp.KeyID(key)
+	if copy(r.Digest[:], digest) != len(r.Digest) {
+		return fmt.Errorf("otp %d: digest of %d bytes", r.seq, len(digest))
+	}
+	if r.Recipient, err = phone.ParseRecipient(recipient); err != nil {
+		return fmt.Errorf("otp %d: stored recipient: %w", r.seq, err)
+	}
+	return nil
+}
+
+// decodePlan reads the plan.
+func (r *otpRow) decodePlan() (delivery.Plan, error) {
+	var p delivery.Plan
+	if err := json.Unmarshal([]byte(r.plan), &p); err != nil {
+		return p, fmt.Errorf("otp %d: stored plan: %w", r.seq, err)
+	}
+	return p, nil
+}
+
+// as returns the record as it is at now.
+func (r *otpRow) as(now time.Time) verify.Record {
+	rec := r.Record
+	rec.Expire(now)
+	return rec
+}
+
+// uses otps_id_key.
+const selectOTP = `SELECT ` + otpColumns + ` FROM otps o WHERE o.account_id = ? AND o.id = ? AND o.origin = ?`
+
+// loadOTP reads the OTP inside a transaction; verify.ErrNotFound if ref names
+// none.
+func (t *tx) loadOTP(accountID int64, ref verify.Ref) (*otpRow, error) {
+	r := &otpRow{}
+	r.Account = ref.Account
+	err := r.scan(t.row(selectOTP, accountID, encodeID(ref.ID), ref.Origin))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, verify.ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read otp: %w", err)
+	}
+	return r, nil
+}
+
+// uses the primary key.
+const updateLife = `UPDATE otps SET state = ?, attempts = ?, end_seen = ?, ended_at = ?, expires_at = ? WHERE seq = ? AND account_id = ?`
+
+// saveLife writes what checks and time changed.
+func (t *tx) saveLife(r *otpRow) error {
+	_, err := t.exec(updateLife, r.State, r.Attempts, r.EndSeen, optionalMicros(r.Ended), r.Expires.UnixMicro(), r.seq, r.accountID)
+	if err != nil {
+		return fmt.Errorf("write otp: %w", err)
+	}
+	return nil
+}
+
+// Nothing more is sent or timed for an OTP that has ended; its sealed codes go
+// in the same transaction (C-05). A wait for a receipt that the end of time
+// itself settles is left to EndWaits, which reports it.
+const (
+	settleDeliveries = `UPDATE deliveries SET due_at = NULL, lease_node = NULL, sealed = NULL
+		WHERE account_id = ? AND otp = ? AND (due_at IS NOT NULL OR sealed IS NOT NULL)`
+	expireDeliveries = `UPDATE deliveries SET due_at = CASE state WHEN 2 THEN due_at END, lease_node = NULL, sealed = NULL
+		WHERE account_id = ? AND otp = ? AND (due_at IS NOT NULL OR sealed IS NOT NULL)`
+)
+
+// endDeliveries stops what an ended OTP still had under way.
+func (t *tx) endDeliveries(r *otpRow) error {
+	query := settleDeliveries
+	if r.State == otp.Expired {
+		query = expireDeliveries
+	}
+	if _, err := t.exec(query, r.accountID, r.seq); err != nil {
+		return fmt.Errorf("end deliveries: %w", err)
+	}
+	return nil
+}

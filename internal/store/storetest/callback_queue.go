@@ -1,0 +1,476 @@
+package storetest
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/countersign/countersign/internal/callback"
+	"github.com/countersign/countersign/internal/catalog"
+	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/verify"
+)
+
+const callbackLease = 20 * time.Second
+
+// callbacks is one case's outbox and clock.
+type callbacks struct {
+	*Outbox
+	wall *Wall
+}
+
+// RunCallbacks checks the callback queue of the stores that open returns: each
+// one fresh, empty, and with wall's time.
+func RunCallbacks(t *testing.T, open func(t testing.TB, wall func() time.Time) CallbackStore) {
+	t.Helper()
+	for _, c := range []struct {
+		name string
+		run  func(*testing.T, *callbacks)
+	}{
+		{"an event is claimed with its configuration and as it was recorded", claimedWhole},
+		{"a failure is claimed with its reason", claimedFailure},
+		{"an event goes to the configurations that match when it arises", matches},
+		{"a leased callback is claimed again only after the lease", leases},
+		{"a released callback is due at once", releases},
+		{"first attempts wait for those of earlier events, not for their retries", inOrder},
+		{"a configuration has at most so many leased, whoever leases them", perConfigLimit},
+		{"a narrowed configuration has fewer leased, the others not", narrowed},
+		{"places are shared evenly and the earliest due go first", fairShares},
+		{"a retry is due at its time, which a claim tells", retries},
+		{"a received callback is gone", received},
+		{"a dead letter is listed, kept and replayed", deadLetters},
+		{"letters are listed by account, oldest first", lettersByAccount},
+		{"a changed configuration holds for what waits", configChanged},
+		{"a deleted configuration takes its queue along", configDeleted},
+		{"a deleted OTP takes its callbacks along", otpDeleted},
+		{"parallel claims never share a callback", callbacksClaimedOnce},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			wall := &Wall{}
+			c.run(t, &callbacks{NewOutbox(t, open(t, wall.Now)), wall})
+		})
+	}
+}
+
+func (c *callbacks) claimWith(claim callback.Claim) ([]callback.Post, time.Time) {
+	c.t.Helper()
+	posts, next, err := c.ClaimCallbacks(c.t.Context(), claim)
+	if err != nil {
+		c.t.Fatalf("ClaimCallbacks: %v", err)
+	}
+	return posts, next
+}
+
+func (c *callbacks) claim(node string) []callback.Post {
+	c.t.Helper()
+	posts, _ := c.claimWith(callback.Claim{Node: node, Limit: 100, PerConfig: 8, Lease: callbackLease})
+	return posts
+}
+
+// one claims exactly one callback.
+func (c *callbacks) one() callback.Post {
+	c.t.Helper()
+	posts := c.claim("n1")
+	if len(posts) != 1 {
+		c.t.Fatalf("claimed %d callbacks, want 1", len(posts))
+	}
+	return posts[0]
+}
+
+func (c *callbacks) record(outcomes ...callback.Outcome) {
+	c.t.Helper()
+	if err := c.RecordPosts(c.t.Context(), outcomes); err != nil {
+		c.t.Fatalf("RecordPosts: %v", err)
+	}
+}
+
+func (c *callbacks) wantClaims(when string, want int) []callback.Post {
+	c.t.Helper()
+	posts := c.claim("n1")
+	if len(posts) != want {
+		c.t.Errorf("%s: claimed %d callbacks, want %d", when, len(posts), want)
+	}
+	return posts
+}
+
+func kindsOf(posts []callback.Post) []otp.EventKind {
+	kinds := []otp.EventKind{}
+	for _, p := range posts {
+		kinds = append(kinds, p.Event.Kind)
+	}
+	return kinds
+}
+
+func configsOf(posts []callback.Post) map[string]int {
+	n := map[string]int{}
+	for _, p := range posts {
+		n[p.ConfigID]++
+	}
+	return n
+}
+
+func claimedWhole(t *testing.T, c *callbacks) {
+	id, signing := c.Configure(Acme, catalog.Callback{
+		URL: "https://client.example.com/hook?a=1", Headers: []catalog.Header{{Name: "X-Team", Value: "7"}},
+	})
+	sent := c.Send(Acme)
+	c.wall.Add(310 * time.Millisecond)
+	sent.Dispatch()
+	p := c.one()
+	if u, err := uuid.Parse(p.ID); err != nil || u.String() != p.ID {
+		t.Errorf("id %q is not a UUID in lower case", p.ID)
+	}
+	plain, err := c.Keys.Open(p.Secret, callback.SecretContext(Acme, id)...)
+	if err != nil || string(plain) != signing.Reveal() {
+		t.Errorf("secret cannot be opened: %v", err)
+	}
+	plain, err = c.Keys.Open(p.Headers, callback.HeadersContext(Acme, id)...)
+	if err != nil || string(plain) != `[{"Name":"X-Team","Value":"7"}]` {
+		t.Errorf("headers %s, %v", plain, err)
+	}
+	want := callback.Post{
+		ID: p.ID, Account: Acme, ConfigID: id, OTPID: sent.ID, ProfileID: Profile,
+		Event: otp.Event{
+			Seq: 1, At: Start.Add(310 * time.Millisecond), Kind: otp.EventDispatched,
+			Delivery: 1, Channel: "SMS", Carrier: "double",
+		},
+		URL: "https://client.example.com/hook?a=1", Headers: p.Headers, Secret: p.Secret,
+	}
+	if diff := cmp.Diff(want, p); diff != "" {
+		t.Errorf("claimed (-want +got):\n%s", diff)
+	}
+}
+
+func claimedFailure(t *testing.T, c *callbacks) {
+	c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	why := otp.Failure{Area: "carrier", Code: "3", Text: "Refused"}
+	c.Send(Acme).Refuse(why)
+	p := c.one()
+	if diff := cmp.Diff(&why, p.Event.Failure); diff != "" || p.Event.Kind != otp.EventUndeliverable {
+		t.Errorf("claimed %s, failure (-want +got):\n%s", p.Event.Kind, diff)
+	}
+}
+
+func matches(t *testing.T, c *callbacks) {
+	all, _ := c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	twin, _ := c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	mine, _ := c.Configure(Acme, catalog.Callback{URL: "https://b.example", ProfileID: Profile})
+	c.Configure(Acme, catalog.Callback{URL: "https://c.example", ProfileID: uuid.NewString()})
+	c.Configure(Other, catalog.Callback{URL: "https://d.example"})
+	sent := c.Send(Acme)
+	sent.Dispatch()
+	later, _ := c.Configure(Acme, catalog.Callback{URL: "https://e.example"})
+	posts := c.claim("n1")
+	if diff := cmp.Diff(map[string]int{all: 1, twin: 1, mine: 1}, configsOf(posts)); diff != "" {
+		t.Errorf("claims by configuration (-want +got):\n%s", diff)
+	}
+	ids := map[string]bool{}
+	for _, p := range posts {
+		ids[p.ID] = true
+		c.record(callback.Outcome{ID: p.ID, Received: true})
+	}
+	if len(ids) != len(posts) {
+		t.Errorf("%d ids for %d callbacks", len(ids), len(posts))
+	}
+	sent.Deliver()
+	if diff := cmp.Diff(map[string]int{all: 1, twin: 1, mine: 1, later: 1}, configsOf(c.claim("n1"))); diff != "" {
+		t.Errorf("later claims by configuration (-want +got):\n%s", diff)
+	}
+}
+
+func leases(_ *testing.T, c *callbacks) {
+	c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	c.Send(Acme).Dispatch()
+	c.wantClaims("first", 1)
+	c.wall.Add(callbackLease - time.Microsecond)
+	c.wantClaims("while leased", 0)
+	c.wall.Add(time.Microsecond)
+	if posts := c.wantClaims("after the lease", 1); len(posts) == 1 && posts[0].Attempts != 0 {
+		c.t.Errorf("a lease that ended counted as %d attempts", posts[0].Attempts)
+	}
+}
+
+func releases(t *testing.T, c *callbacks) {
+	c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	c.Send(Acme).Dispatch()
+	c.wantClaims("first", 1)
+	if err := c.ReleaseCallbacks(t.Context(), "n2"); err != nil {
+		t.Fatal(err)
+	}
+	c.wantClaims("another node's release", 0)
+	if err := c.ReleaseCallbacks(t.Context(), "n1"); err != nil {
+		t.Fatal(err)
+	}
+	c.wantClaims("released", 1)
+}
+
+func inOrder(t *testing.T, c *callbacks) {
+	c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	c.Configure(Acme, catalog.Callback{URL: "https://b.example"})
+	sent, beside := c.Send(Acme), c.Send(Acme)
+	sent.Dispatch()
+	c.wall.Add(time.Second)
+	sent.TimeOut()
+	sent.Deliver()
+	beside.Dispatch()
+	posts := c.wantClaims("first attempts", 4)
+	if diff := cmp.Diff(slices.Repeat([]otp.EventKind{otp.EventDispatched}, 4), kindsOf(posts)); diff != "" {
+		t.Fatalf("claimed kinds (-want +got):\n%s", diff)
+	}
+	c.wantClaims("while first attempts are under way", 0)
+	failed := posts[slices.IndexFunc(posts, func(p callback.Post) bool { return p.OTPID == sent.ID })]
+	c.record(callback.Outcome{ID: failed.ID, Status: 500, RetryAt: c.wall.Now().Add(5 * time.Second)})
+	posts = c.wantClaims("after one first attempt", 1)
+	if len(posts) == 1 && (posts[0].Event.Kind != otp.EventTimedOut || posts[0].ConfigID != failed.ConfigID || posts[0].OTPID != sent.ID) {
+		t.Errorf("claimed %s of configuration %s", posts[0].Event.Kind, posts[0].ConfigID)
+	}
+}
+
+func perConfigLimit(_ *testing.T, c *callbacks) {
+	c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	for range 5 {
+		c.Send(Acme).Dispatch()
+	}
+	for _, step := range []struct {
+		node string
+		max  int
+		want int
+	}{{"n1", 2, 2}, {"n2", 2, 0}, {"n2", 3, 1}, {"n1", 8, 2}} {
+		posts, _ := c.claimWith(callback.Claim{Node: step.node, Limit: 100, PerConfig: step.max, Lease: callbackLease})
+		if len(posts) != step.want {
+			c.t.Errorf("%s with at most %d claimed %d, want %d", step.node, step.max, len(posts), step.want)
+		}
+	}
+}
+
+func narrowed(t *testing.T, c *callbacks) {
+	a, _ := c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	b, _ := c.Configure(Acme, catalog.Callback{URL: "https://b.example"})
+	d, _ := c.Configure(Acme, catalog.Callback{URL: "https://d.example"})
+	for range 5 {
+		c.Send(Acme).Dispatch()
+	}
+	posts, _ := c.claimWith(callback.Claim{
+		Node: "n1", Limit: 100, PerConfig: 4, Narrow: map[string]int{a: 1, b: 0}, Lease: callbackLease,
+	})
+	if diff := cmp.Diff(map[string]int{a: 1, d: 4}, configsOf(posts)); diff != "" {
+		t.Errorf("claims by configuration (-want +got):\n%s", diff)
+	}
+}
+
+func fairShares(t *testing.T, c *callbacks) {
+	busy, _ := c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	for range 9 {
+		c.Send(Acme).Dispatch()
+		c.wall.Add(time.Millisecond)
+	}
+	calm, _ := c.Configure(Other, catalog.Callback{URL: "https://b.example"})
+	c.Send(Other).Dispatch()
+	c.wall.Add(time.Millisecond)
+	c.Send(Other).Dispatch()
+	posts, _ := c.claimWith(callback.Claim{Node: "n1", Limit: 3, PerConfig: 8, Lease: callbackLease})
+	if diff := cmp.Diff(map[string]int{busy: 2, calm: 1}, configsOf(posts)); diff != "" {
+		t.Errorf("claims by configuration (-want +got):\n%s", diff)
+	}
+	for i, p := range posts[1:] {
+		if p.ConfigID == posts[i].ConfigID && p.Event.At.Before(posts[i].Event.At) {
+			t.Errorf("claimed %s before %s", posts[i].Event.At, p.Event.At)
+		}
+	}
+	posts, _ = c.claimWith(callback.Claim{Node: "n1", Limit: 1, PerConfig: 8, Lease: callbackLease})
+	if diff := cmp.Diff(map[string]int{busy: 1}, configsOf(posts)); diff != "" {
+		t.Errorf("the earliest of all (-want +got):\n%s", diff)
+	}
+}
+
+func retries(t *testing.T, c *callbacks) {
+	c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	if _, next := c.claimWith(callback.Claim{Node: "n1", Limit: 1, PerConfig: 1, Lease: callbackLease}); !next.IsZero() {
+		t.Errorf("empty: next %s, want none", next)
+	}
+	c.Send(Acme).Dispatch()
+	p := c.one()
+	at := c.wall.Now().Add(5 * time.Second)
+	c.record(callback.Outcome{ID: p.ID, Status: 503, RetryAt: at})
+	posts, next := c.claimWith(callback.Claim{Node: "n1", Limit: 1, PerConfig: 1, Lease: callbackLease})
+	if len(posts) != 0 || !next.Equal(at) {
+		t.Errorf("before the retry: %d claimed, next %s, want %s", len(posts), next, at)
+	}
+	c.wall.Add(5*time.Second - time.Microsecond)
+	c.wantClaims("just before", 0)
+	c.wall.Add(time.Microsecond)
+	if again := c.one(); again.ID != p.ID || again.Attempts != 1 || !again.Event.At.Equal(p.Event.At) {
+		t.Errorf("retried %s with %d attempts before, want %s with 1", again.ID, again.Attempts, p.ID)
+	}
+}
+
+func received(t *testing.T, c *callbacks) {
+	c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	c.Send(Acme).Dispatch()
+	c.record(callback.Outcome{ID: c.one().ID, Received: true, Status: 204})
+	c.wall.Add(24 * time.Hour)
+	c.wantClaims("a day later", 0)
+	if letters, err := c.Letters(t.Context(), "", false, 10); err != nil || len(letters) != 0 {
+		t.Errorf("letters %+v, %v", letters, err)
+	}
+}
+
+func deadLetters(t *testing.T, c *callbacks) {
+	config, _ := c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	sent := c.Send(Acme)
+	sent.Dispatch()
+	sent.Deliver()
+	p := c.one()
+	c.record(callback.Outcome{ID: p.ID, Status: 0, Problem: "timeout"})
+	c.wall.Add(time.Hour)
+	waiting := c.wantClaims("the next event", 1)
+	letters, err := c.Letters(t.Context(), Acme, true, 10)
+	want := []callback.Letter{{
+		ID: p.ID, Account: Acme, ConfigID: config, OTPID: sent.ID, Kind: otp.EventDispatched, Created: Start,
+		Attempts: 1, Dead: true, LastProblem: "timeout",
+	}}
+	if diff := cmp.Diff(want, letters); diff != "" || err != nil {
+		t.Fatalf("dead letters, %v (-want +got):\n%s", err, diff)
+	}
+	for _, id := range []string{waiting[0].ID, uuid.NewString(), "nonsense"} {
+		if err := c.Replay(t.Context(), id); !errors.Is(err, callback.ErrNotFound) {
+			t.Errorf("replay of what is no dead letter = %v, want ErrNotFound", err)
+		}
+	}
+	if err := c.Replay(t.Context(), p.ID); err != nil {
+		t.Fatalf("Replay: %v", err)
+	}
+	if again := c.one(); again.ID != p.ID || again.Attempts != 0 {
+		t.Errorf("replayed %s with %d attempts, want %s with none", again.ID, again.Attempts, p.ID)
+	}
+	if letters, err := c.Letters(t.Context(), Acme, true, 10); err != nil || len(letters) != 0 {
+		t.Errorf("dead letters after the replay: %+v, %v", letters, err)
+	}
+}
+
+func lettersByAccount(t *testing.T, c *callbacks) {
+	c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	c.Configure(Other, catalog.Callback{URL: "https://b.example"})
+	first, second, third := c.Send(Acme), c.Send(Other), c.Send(Acme)
+	for _, s := range []Sent{first, second, third} {
+		s.Dispatch()
+	}
+	for _, q := range []struct {
+		account string
+		limit   int
+		want    []string
+	}{
+		{"", 10, []string{first.ID, second.ID, third.ID}},
+		{Acme, 10, []string{first.ID, third.ID}},
+		{Other, 10, []string{second.ID}},
+		{"", 2, []string{first.ID, second.ID}},
+	} {
+		letters, err := c.Letters(t.Context(), q.account, false, q.limit)
+		var got []string
+		for _, l := range letters {
+			got = append(got, l.OTPID)
+			if l.Dead || !l.Due.Equal(Start) {
+				t.Errorf("letter %+v, want one due at the start", l)
+			}
+		}
+		if diff := cmp.Diff(q.want, got); diff != "" || err != nil {
+			t.Errorf("letters of %q, %v (-want +got):\n%s", q.account, err, diff)
+		}
+	}
+}
+
+func configChanged(t *testing.T, c *callbacks) {
+	id, _ := c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	c.Send(Acme).Dispatch()
+	c.record(callback.Outcome{ID: c.one().ID, Status: 500, RetryAt: c.wall.Now().Add(time.Second)})
+	until := c.wall.Now().Add(time.Hour)
+	err := c.UpdateCallback(t.Context(), Acme, id, func(s catalog.SealedCallback) (catalog.SealedCallback, error) {
+		s.URL, s.ProfileID = "https://b.example", uuid.NewString() // what is queued stays
+		s.Previous, s.PreviousUntil = s.Secret, until.UnixMicro()
+		return s, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.wall.Add(time.Second)
+	p := c.one()
+	if p.URL != "https://b.example" || p.Previous == nil || !p.PreviousUntil.Equal(until) {
+		t.Errorf("claimed %q, previous secret until %s", p.URL, p.PreviousUntil)
+	}
+}
+
+func configDeleted(t *testing.T, c *callbacks) {
+	gone, _ := c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	stays, _ := c.Configure(Acme, catalog.Callback{URL: "https://b.example"})
+	c.Send(Acme).Dispatch()
+	posts := c.wantClaims("first", 2)
+	if err := c.DeleteCallback(t.Context(), Acme, gone); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range posts { // under way while it was deleted
+		c.record(callback.Outcome{ID: p.ID, Status: 500, RetryAt: c.wall.Now().Add(time.Second)})
+	}
+	c.wall.Add(time.Second)
+	if diff := cmp.Diff(map[string]int{stays: 1}, configsOf(c.claim("n1"))); diff != "" {
+		t.Errorf("claims by configuration (-want +got):\n%s", diff)
+	}
+}
+
+func otpDeleted(t *testing.T, c *callbacks) {
+	c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	gone, stays := c.Send(Acme), c.Send(Acme)
+	gone.Dispatch()
+	stays.Dispatch()
+	if _, err := c.DeleteOTP(t.Context(), gone.Ref, verify.Idempotency{}); err != nil {
+		t.Fatal(err)
+	}
+	if p := c.one(); p.OTPID != stays.ID {
+		t.Errorf("claimed the deleted OTP's event")
+	}
+}
+
+func callbacksClaimedOnce(t *testing.T, c *callbacks) {
+	for range 4 {
+		c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	}
+	const otps = 25
+	for range otps {
+		c.Send(Acme).Dispatch()
+	}
+	var mu sync.Mutex // guards seen
+	seen := map[string]int{}
+	var wg sync.WaitGroup
+	for _, node := range []string{"n1", "n2", "n3", "n4"} {
+		wg.Go(func() {
+			for {
+				posts, _, err := c.ClaimCallbacks(t.Context(), callback.Claim{Node: node, Limit: 7, PerConfig: otps, Lease: callbackLease})
+				if err != nil {
+					t.Errorf("ClaimCallbacks: %v", err)
+				}
+				if len(posts) == 0 {
+					return
+				}
+				mu.Lock()
+				for _, p := range posts {
+					seen[p.ID]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	for id, n := range seen {
+		if n != 1 {
+			t.Errorf("callback %s was claimed %d times", id, n)
+		}
+	}
+	if len(seen) != 4*otps {
+		t.Errorf("%d callbacks were claimed, want %d", len(seen), 4*otps)
+	}
+}
