@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -89,6 +90,9 @@ func classify(err error) error {
 		{Kind: Unavailable, Code: "overloaded", RetryAfter: overloadedRetry, Err: ErrOverloaded},
 		{Kind: Unavailable, Code: "unavailable", RetryAfter: unavailableRetry, Err: ErrUnavailable},
 		{Kind: Unknown, Code: "outcome_unknown", RetryAfter: overloadedRetry, Err: ErrOutcomeUnknown},
+		// The caller left, or its time was up, before anything was begun.
+		{Kind: Unavailable, Code: "unavailable", RetryAfter: unavailableRetry, Err: context.Canceled},
+		{Kind: Unavailable, Code: "unavailable", RetryAfter: unavailableRetry, Err: context.DeadlineExceeded},
 	} {
 		if errors.Is(err, c.Err) {
 			c.Err = err

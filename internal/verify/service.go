@@ -11,6 +11,7 @@ import (
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/guard"
+	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
 )
@@ -164,8 +165,8 @@ func rule(form otp.Form, code otp.Code, binding string) otp.Rule {
 // ResendRequest asks for one more delivery of an OTP.
 type ResendRequest struct {
 	Ref
-	StepAt      int    // which step of its plan, as delivery.Plan.Step counts
-	Sender      string // for this delivery only; "" keeps the plan's
+	Channel     message.Channel // one that its plan has a step or spare step for
+	Sender      string          // for this delivery only; "" keeps the plan's
 	Idempotency Idempotency
 }
 
@@ -175,7 +176,7 @@ func (s *Service) Resend(ctx context.Context, r ResendRequest) (Record, error) {
 	if err != nil {
 		return Record{}, &Error{Kind: Internal, Code: "resend.id", Err: err}
 	}
-	rec, err := s.Store.AddDelivery(ctx, NewDelivery{r.Ref, r.StepAt, r.Sender, dedupe.String(), s.Rules, r.Idempotency})
+	rec, err := s.Store.AddDelivery(ctx, NewDelivery{r.Ref, r.Channel, r.Sender, dedupe.String(), s.Rules, r.Idempotency})
 	if err != nil {
 		return Record{}, classify(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/guard"
+	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
 )
@@ -45,8 +46,8 @@ type NewOTP struct {
 // NewDelivery is what a store writes for a Resend.
 type NewDelivery struct {
 	Ref
-	StepAt      int    // which step of the plan, as delivery.Plan.Step counts
-	Sender      string // replaces the step's, if not ""
+	Channel     message.Channel // the plan's or a spare step's
+	Sender      string          // replaces the step's, if not ""
 	Dedupe      string
 	Rules       guard.Rules
 	Idempotency Idempotency
@@ -87,7 +88,8 @@ type Store interface {
 	// and nothing else. ErrIDTaken if the account has the id already.
 	CreateOTP(ctx context.Context, n NewOTP) (Record, error)
 	// AddDelivery queues one more delivery of an Active OTP; ErrEnded if it is
-	// final, ErrNotFound if the step or its sealed code is not there.
+	// final, ErrNotFound if the plan has no step on the
+	// channel or its sealed code is gone.
 	AddDelivery(ctx context.Context, n NewDelivery) (Record, error)
 	// CountAttempt locks the OTP, reads the time, applies otp.Check and writes
 	// what it decided. Where a code would be compared it asks the limits first

@@ -1,0 +1,175 @@
+package callback
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Bounds of one attempt (callback events §8, W-04).
+const (
+	defaultTimeout = 10 * time.Second // in all
+	connectTimeout = 5 * time.Second  // name resolution included; the TLS handshake has as long again
+	maxAnswerHead  = 16 << 10         // bytes
+	maxAnswerBody  = 4 << 10          // bytes read, so that the connection can serve again
+	// idleTimeout is less than the 5 s after which common servers close idle
+	// connections: a POST that meets the close is lost and would wait for its
+	// retry.
+	idleTimeout = 4 * time.Second
+)
+
+var errAttemptTimeout = errors.New("attempt took too long")
+
+// client makes single POSTs. Connections are kept per host.
+type client struct {
+	guard     *Guard
+	keys      Opener
+	agent     string
+	prefix    string
+	timeout   time.Duration
+	now       func() time.Time
+	transport *http.Transport
+}
+
+func newTransport(g *Guard, roots *x509.CertPool, idle int) *http.Transport {
+	dialer := &net.Dialer{Timeout: connectTimeout, ControlContext: g.Control}
+	http1 := new(http.Protocols)
+	http1.SetHTTP1(true) // HTTP/2 would send custom headers in lower case
+	return &http.Transport{
+		Proxy:                  nil, // an environment's proxy would connect past the guard
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		TLSHandshakeTimeout:    connectTimeout,
+		DisableCompression:     true, // the answer is ignored
+		MaxIdleConns:           idle,
+		MaxIdleConnsPerHost:    perConfig,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxAnswerHead,
+		Protocols:              http1,
+	}
+}
+
+// answer is what a POST came to.
+type answer struct {
+	status     int    // 0 if there was no answer
+	problem    string // then
+	latency    time.Duration
+	retryAfter time.Duration
+}
+
+func (a answer) received() bool { return a.status >= 200 && a.status <= 299 }
+
+// post makes one attempt. It returns within the time-out.
+func (c *client) post(ctx context.Context, p Post) answer {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errAttemptTimeout)
+	defer cancel()
+	req, problem := c.request(ctx, p)
+	if problem != "" {
+		return answer{problem: problem}
+	}
+	start := c.now()
+	// RoundTrip and not http.Client: no redirects, no cookies, and basic
+	// authentication only where request put it.
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return answer{problem: problemOf(err), latency: c.now().Sub(start)}
+	}
+	end := c.now()
+	a := answer{status: resp.StatusCode, latency: end.Sub(start), retryAfter: retryAfter(resp.StatusCode, resp.Header, end)}
+	// Neither of these changes the outcome: the status has been received.
+	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswerBody)
+	_ = resp.Body.Close()
+	return a
+}
+
+// request writes the POST; otherwise it returns a problem.
+func (c *client) request(ctx context.Context, p Post) (*http.Request, string) {
+	secrets, custom, err := c.open(p)
+	if err != nil {
+		return nil, ProblemSealed
+	}
+	body, err := render(p, c.prefix)
+	if err != nil {
+		return nil, ProblemRequest
+	}
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return nil, ProblemURL
+	}
+	if err := c.guard.CheckURL(u); err != nil {
+		return nil, problemOf(err)
+	}
+	user := u.User
+	u.User, u.Fragment, u.RawFragment = nil, "", ""
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, ProblemURL
+	}
+	req.URL = u // as parsed from the configured text, not from a rewritten one
+	now := c.now()
+	id := "msg_" + p.ID
+	signature, err := sign(secrets, id, now, body)
+	if err != nil {
+		return nil, ProblemSealed
+	}
+	if user != nil {
+		password, _ := user.Password()
+		req.SetBasicAuth(user.Username(), password)
+	}
+	req.Header["Content-Type"] = []string{"application/json"}
+	req.Header["User-Agent"] = []string{c.agent}
+	addHeaders(req.Header, custom)
+	req.Header[headerID] = []string{id}
+	req.Header[headerTimestamp] = []string{strconv.FormatInt(now.Unix(), 10)}
+	req.Header[headerSignature] = []string{signature}
+	return req, ""
+}
+
+// open unseals what the configuration keeps sealed.
+func (c *client) open(p Post) (secrets []Secret, custom []customHeader, err error) {
+	sealed := [][]byte{p.Secret}
+	if p.Previous != nil && c.now().Before(p.PreviousUntil) {
+		sealed = append(sealed, p.Previous)
+	}
+	for _, s := range sealed {
+		plain, err := c.keys.Open(s, SecretContext(p.Account, p.ConfigID)...)
+		if err != nil {
+			return nil, nil, fmt.Errorf("open signing secret: %w", err)
+		}
+		secret, err := ParseSecret(string(plain))
+		if err != nil {
+			return nil, nil, err
+		}
+		secrets = append(secrets, secret)
+	}
+	if p.Headers == nil {
+		return secrets, nil, nil
+	}
+	plain, err := c.keys.Open(p.Headers, HeadersContext(p.Account, p.ConfigID)...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open custom headers: %w", err)
+	}
+	custom, err = parseHeaders(plain)
+	return secrets, custom, err
+}
+
+// SecretContext is what signing secrets of a configuration, as Secret.Reveal
+// writes them, are sealed for.
+func SecretContext(account, configID string) []string {
+	return []string{"callback secret", account, configID}
+}
+
+// HeadersContext is what the custom headers of a configuration, a JSON array
+// of objects with Name and Value, are sealed for.
+func HeadersContext(account, configID string) []string {
+	return []string{"callback headers", account, configID}
+}

@@ -1,0 +1,70 @@
+package callback
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"os"
+)
+
+// Problems: why an attempt got no answer. Errors of net/http hold URLs and
+// addresses, so these words are all that is kept and logged (P-02).
+const (
+	ProblemTimeout    = "timeout"    // no connection or no answer in time
+	ProblemAddress    = "address"    // the guard refused the address
+	ProblemName       = "name"       // the host name did not resolve
+	ProblemConnect    = "connect"    // no connection
+	ProblemTLS        = "tls"        // the handshake failed or the certificate is not trusted
+	ProblemConnection = "connection" // it broke, or what came was no HTTP answer
+	ProblemURL        = "url"        // the URL is none, or http while https is required
+	ProblemSealed     = "sealed"     // the secret or headers cannot be opened with today's keys
+	ProblemRequest    = "request"    // the request cannot be written, such as for a header's bytes
+)
+
+// problemOf names what kept a request from being answered.
+func problemOf(err error) string {
+	switch {
+	case errors.Is(err, ErrAddress):
+		return ProblemAddress
+	case errors.Is(err, ErrURL), errors.Is(err, ErrHTTPS):
+		return ProblemURL
+	case isTLS(err):
+		return ProblemTLS
+	case isTimeout(err):
+		return ProblemTimeout
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return ProblemName
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return ProblemConnect
+	}
+	return ProblemConnection
+}
+
+func isTimeout(err error) bool {
+	if errors.Is(err, errAttemptTimeout) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return true
+	}
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
+}
+
+func isTLS(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[tls.AlertError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[x509.UnknownAuthorityError](err)
+	return ok
+}

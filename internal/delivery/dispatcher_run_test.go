@@ -1,0 +1,492 @@
+package delivery_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/message"
+	"github.com/countersign/countersign/internal/otp"
+)
+
+// hanging answers only when its context ends.
+func hanging(name string) *carrier {
+	return &carrier{name: name, answer: func(ctx context.Context, _ delivery.Message) delivery.Result {
+		<-ctx.Done()
+		return delivery.Result{Class: delivery.Uncertain, Failure: refused}
+	}}
+}
+
+func TestAHangingCarrierDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		stuck, quick := hanging("stuck"), accepting("quick")
+		c := config(m, routes{message.SMS: {stuck}, message.Voice: {quick}})
+		c.Workers, c.PerCarrier = 8, 3
+		start := time.Now()
+		for i := range 300 {
+			m.send("s"+strconv.Itoa(i), someone(t), 10*time.Minute, sms())
+		}
+		m.send("v", someone(t), 10*time.Minute, voice())
+		_, stop := run(t, c)
+		time.Sleep(19 * time.Second)
+		if times := quick.times(start); len(times) != 1 || times[0] > 50*time.Millisecond {
+			t.Errorf("the other carrier was asked after %v, want once within 50ms", times)
+		}
+		if n := len(stuck.refs()); n != 3 {
+			t.Errorf("%d submits at the carrier that hangs, want 3", n)
+		}
+		// 297 wait in the database and come back about as fast as the carrier
+		// is assumed to work, not over and over.
+		if n := m.count("claim"); n > 4000 {
+			t.Errorf("%d claims in 19s, want no busy loop", n)
+		}
+		time.Sleep(2 * time.Second)
+		if n := len(stuck.refs()); n != 6 {
+			t.Errorf("%d submits once the first had ended, want 6", n)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+func TestADeferredDeliveryIsNoTry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		slow := &carrier{name: "slow"}
+		slow.answer = func(_ context.Context, msg delivery.Message) delivery.Result {
+			time.Sleep(time.Second)
+			return delivery.Result{Class: delivery.Accepted, Ref: msg.Dedupe}
+		}
+		c := config(m, routes{message.SMS: {slow}})
+		c.PerCarrier = 1
+		for i := range 3 {
+			m.send("o"+strconv.Itoa(i), someone(t), time.Minute, sms())
+		}
+		_, stop := run(t, c)
+		time.Sleep(30 * time.Second)
+		var tries []int
+		for _, msg := range slow.messages() {
+			tries = append(tries, msg.Try)
+		}
+		if diff := cmp.Diff([]int{1, 1, 1}, tries); diff != "" {
+			t.Errorf("tries (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{"SMS DISPATCHED", "SMS DISPATCHED", "SMS DISPATCHED"}, m.told()); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+func TestAClaimedDeliveryOfAnEndedOTPIsDropped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		second := accepting("c2")
+		var d *delivery.Dispatcher
+		first := &carrier{name: "c1", answer: func(_ context.Context, msg delivery.Message) delivery.Result {
+			m.end(msg.OTPID, otp.Verified)
+			d.Ended(msg.Account, msg.OTPID) // it is claimed; its submit to c2 has not begun
+			return delivery.Result{Class: delivery.Config, Failure: refused}
+		}}
+		cfg := config(m, routes{message.SMS: {first, second}})
+		m.send("ended", someone(t), time.Hour, sms())
+		d = delivery.NewDispatcher(cfg)
+		stop := start(t, d)
+		synctest.Wait()
+		m.send("other", someone(t), time.Hour, sms())
+		d.Wake()
+		time.Sleep(10 * time.Minute)
+		if diff := cmp.Diff([]string{"other/1"}, second.refs()); diff != "" {
+			t.Errorf("submits to c2 (-want +got):\n%s", diff)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+func TestAnOTPThatEndsWhileItIsClaimedIsDropped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		c := accepting("c1")
+		var d *delivery.Dispatcher
+		m.claiming = func() {
+			m.claiming = nil
+			m.end("ended", otp.Verified)
+			d.Ended("acme", "ended") // the database has claimed it, the dispatcher does not know yet
+		}
+		d = delivery.NewDispatcher(config(m, routes{message.SMS: {c}}))
+		m.send("ended", someone(t), time.Hour, sms())
+		m.send("other", someone(t), time.Hour, sms())
+		for range 3 {
+			if _, err := d.Step(t.Context()); err != nil {
+				t.Errorf("Step = %v", err)
+			}
+			time.Sleep(10 * time.Minute)
+		}
+		if diff := cmp.Diff([]string{"other/1"}, c.refs()); diff != "" {
+			t.Errorf("submits (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestWhatAKilledNodeHadClaimedIsHandedOverAgainAfterTheLease(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		killed := atomic.Bool{}
+		m.fail = func(call string) error {
+			if killed.Load() && call != "claim" {
+				return errDown // what a dead node wants is not done
+			}
+			return nil
+		}
+		c := &carrier{name: "c1"}
+		c.answer = func(_ context.Context, msg delivery.Message) delivery.Result {
+			killed.Store(c.asked() == 1) // after the submit, before its record
+			return delivery.Result{Class: delivery.Accepted, Ref: msg.Dedupe}
+		}
+		cfg := config(m, routes{message.SMS: {c}})
+		begun := time.Now()
+		m.send("o1", someone(t), 3*time.Minute, sms())
+		_, stop := run(t, cfg)
+		synctest.Wait()
+		_ = stop() // the node never records, nor gives up its lease
+		killed.Store(false)
+		if n := len(m.told()); n != 0 {
+			t.Fatalf("%d events recorded by the killed node", n)
+		}
+
+		cfg.Node = "n2"
+		_, stop = run(t, cfg)
+		time.Sleep(2 * time.Minute)
+		if diff := cmp.Diff([]string{"o1/1", "o1/1"}, c.refs()); diff != "" {
+			t.Errorf("submits (-want +got):\n%s", diff)
+		}
+		if again := c.times(begun)[1]; again < time.Minute || again > time.Minute+time.Second {
+			t.Errorf("handed over again after %v, want right after the lease of 1m", again)
+		}
+		if diff := cmp.Diff([]string{"SMS DISPATCHED"}, m.told()); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+func TestARestartedNodeTakesUpItsWorkAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		m.send("o1", someone(t), 3*time.Minute, sms())
+		if jobs, _, err := m.ClaimDeliveries(t.Context(), "n1", 1, time.Minute); len(jobs) != 1 || err != nil {
+			t.Fatalf("ClaimDeliveries = %d jobs, %v", len(jobs), err)
+		}
+		c := accepting("c1")
+		cfg := config(m, routes{message.SMS: {c}})
+		cfg.Resume = true
+		_, stop := run(t, cfg)
+		synctest.Wait()
+		if n := len(c.refs()); n != 1 {
+			t.Errorf("%d submits at the start, want 1", n)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+func TestDraining(t *testing.T) {
+	t.Parallel()
+	stubborn := func(release <-chan struct{}) *carrier {
+		return &carrier{name: "c1", answer: func(context.Context, delivery.Message) delivery.Result {
+			<-release
+			return delivery.Result{Class: delivery.Retry}
+		}}
+	}
+	slow := func() *carrier {
+		return &carrier{name: "c1", answer: func(ctx context.Context, m delivery.Message) delivery.Result {
+			select {
+			case <-ctx.Done():
+				return delivery.Result{Class: delivery.Uncertain}
+			case <-time.After(4 * time.Second):
+				return delivery.Result{Class: delivery.Accepted, Ref: m.Dedupe}
+			}
+		}}
+	}
+	for _, c := range []struct {
+		name   string
+		make   func(release <-chan struct{}) *carrier
+		took   time.Duration
+		err    error
+		events []string
+	}{
+		{"lets a slow submit end", func(<-chan struct{}) *carrier { return slow() }, 4 * time.Second, nil, []string{"SMS DISPATCHED"}},
+		{"ends a hanging one", func(<-chan struct{}) *carrier { return hanging("c1") }, 5 * time.Second, nil, []string{"SMS DISPATCHED"}},
+		{"does not wait for a stubborn one", stubborn, 6 * time.Second, delivery.ErrStuck, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				release := make(chan struct{})
+				m := newMemory()
+				a := c.make(release)
+				cfg := config(m, routes{message.SMS: {a}})
+				cfg.PerCarrier = 1
+				m.send("o1", someone(t), 3*time.Minute, sms())
+				d, stop := run(t, cfg)
+				synctest.Wait()
+				start := time.Now()
+				m.send("o2", someone(t), 3*time.Minute, sms())
+				err := stop()
+				if took := time.Since(start); took != c.took {
+					t.Errorf("Run ended after %v, want %v", took, c.took)
+				}
+				if !errors.Is(err, c.err) {
+					t.Errorf("Run = %v, want %v", err, c.err)
+				}
+				d.Wake()
+				time.Sleep(time.Minute)
+				if diff := cmp.Diff([]string{"o1/1"}, a.refs()); diff != "" {
+					t.Errorf("submits (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff(c.events, m.told()); diff != "" {
+					t.Errorf("events (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff([]string{"n1"}, m.released); diff != "" {
+					t.Errorf("leases given up (-want +got):\n%s", diff)
+				}
+				close(release)
+			})
+		})
+	}
+}
+
+func TestASilentChannelFallsBackWhenItsWaitIsOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		pbx := accepting("pbx")
+		d, stop := run(t, config(m, routes{message.SMS: {accepting("c1")}, message.Voice: {pbx}}))
+		start := time.Now()
+		m.send("o1", someone(t), 4*time.Minute, sms(), voice())
+		m.send("o2", someone(t), 4*time.Minute, sms(), voice())
+		d.Wake()
+		time.Sleep(20 * time.Second)
+		m.end("o2", otp.Verified)
+		d.Ended("acme", "o2")
+		time.Sleep(5 * time.Minute)
+		if diff := cmp.Diff([]time.Duration{time.Minute}, pbx.times(start)); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
+		}
+		want := []string{"SMS DISPATCHED", "SMS DISPATCHED", "SMS TIMED_OUT", "VOICE DISPATCHED", "VOICE TIMED_OUT"}
+		if diff := cmp.Diff(want, m.told()); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+func TestAReceiptMayComeBeforeItsSubmitIsRecorded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		sick := atomic.Bool{}
+		sick.Store(true)
+		m.fail = func(call string) error {
+			if call == "record" && sick.Load() {
+				return errDown
+			}
+			return nil
+		}
+		var told atomic.Int32
+		cfg := config(m, routes{message.SMS: {accepting("c1")}})
+		cfg.OnEvents = func() { told.Add(1) }
+		d, stop := run(t, cfg)
+		m.send("o1", someone(t), 3*time.Minute, sms())
+		d.Wake()
+		time.AfterFunc(3*time.Second, func() { sick.Store(false) })
+		known, err := d.Receive(t.Context(), delivery.Receipt{Carrier: "c1", Ref: "o1/1", State: delivery.ReceiptDelivered})
+		if !known || err != nil {
+			t.Errorf("Receive = %v, %v; want known", known, err)
+		}
+		if diff := cmp.Diff([]string{"SMS DISPATCHED", "SMS DELIVERED"}, m.told()); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+		if n := told.Load(); n != 2 {
+			t.Errorf("OnEvents was called %d times, want 2", n)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+func TestAnUnknownReceiptIsGivenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		d := delivery.NewDispatcher(config(m, routes{}))
+		start := time.Now()
+		known, err := d.Receive(t.Context(), delivery.Receipt{Carrier: "c1", Ref: "nobody's", State: delivery.ReceiptDelivered})
+		if took := time.Since(start); known || err != nil || took < 5*time.Second || took > 6*time.Second {
+			t.Errorf("Receive = %v, %v after %v; want unknown after 5s", known, err, took)
+		}
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errDown)
+		defer cancel()
+		if known, err := d.Receive(ctx, delivery.Receipt{Carrier: "c1", Ref: "nobody's"}); known || !errors.Is(err, errDown) {
+			t.Errorf("Receive with an ending context = %v, %v; want its cause", known, err)
+		}
+		// A flood does not pile up.
+		for range 1000 {
+			go func() { _, _ = d.Receive(t.Context(), delivery.Receipt{Carrier: "c1", Ref: "nobody's"}) }()
+		}
+		synctest.Wait()
+		start = time.Now()
+		if known, err := d.Receive(t.Context(), delivery.Receipt{Carrier: "c1", Ref: "one more"}); known || err != nil || time.Since(start) != 0 {
+			t.Errorf("Receive beside 1,000 others = %v, %v after %v; want unknown at once", known, err, time.Since(start))
+		}
+		time.Sleep(10 * time.Second)
+	})
+}
+
+func TestAFailureReceiptStartsTheNextStepAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		pbx := accepting("pbx")
+		d, stop := run(t, config(m, routes{message.SMS: {accepting("c1")}, message.Voice: {pbx}}))
+		m.send("o1", someone(t), 4*time.Minute, sms(), voice())
+		d.Wake()
+		time.Sleep(10*time.Second + time.Millisecond)
+		start := time.Now()
+		known, err := d.Receive(t.Context(), delivery.Receipt{Carrier: "c1", Ref: "o1/1", State: delivery.ReceiptUndeliverable, Failure: refused})
+		synctest.Wait()
+		if !known || err != nil {
+			t.Errorf("Receive = %v, %v; want known", known, err)
+		}
+		if diff := cmp.Diff([]time.Duration{0}, pbx.times(start)); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+func TestTheDatabaseMayFailForAWhile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		down := atomic.Bool{}
+		m.fail = func(string) error {
+			if down.Load() {
+				return errDown
+			}
+			return nil
+		}
+		c := accepting("c1")
+		d, stop := run(t, config(m, routes{message.SMS: {c}}))
+		synctest.Wait()
+		down.Store(true)
+		for i := range 700 {
+			m.send("o"+strconv.Itoa(i), someone(t), 3*time.Minute, sms())
+			d.Wake()
+		}
+		time.Sleep(30 * time.Second)
+		down.Store(false)
+		time.Sleep(6 * time.Second)
+		if n := len(c.refs()); n != 700 {
+			t.Errorf("%d submits, want 700", n)
+		}
+		if n := len(m.told()); n != 700 {
+			t.Errorf("%d events, want 700", n)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+func TestAnOutcomeThatCannotBeRecordedStopsNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		poisoned := &poison{memory: m}
+		cfg := config(m, routes{message.SMS: {accepting("c1")}})
+		cfg.Store = poisoned
+		for i := range 50 {
+			m.send("o"+strconv.Itoa(i), someone(t), 10*time.Minute, sms())
+		}
+		_, stop := run(t, cfg)
+		time.Sleep(30 * time.Second)
+		if n := len(m.told()); n != 49 {
+			t.Errorf("%d of the other 49 were recorded within 30s", n)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+// poison refuses every batch with the OTP o7.
+type poison struct{ *memory }
+
+func (p *poison) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOutcome) (bool, error) {
+	if slices.ContainsFunc(outcomes, func(o delivery.SubmitOutcome) bool { return o.OTPID == "o7" }) {
+		return false, errDown
+	}
+	return p.memory.RecordSubmits(ctx, outcomes)
+}
+
+func TestOutcomesAreRecordedTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		c := &carrier{name: "c1", answer: func(_ context.Context, msg delivery.Message) delivery.Result {
+			time.Sleep(time.Second)
+			return delivery.Result{Class: delivery.Accepted, Ref: msg.Dedupe}
+		}}
+		cfg := config(m, routes{message.SMS: {c}})
+		slow := &slowRecord{memory: m}
+		cfg.Store = slow
+		for i := range 200 {
+			m.send("o"+strconv.Itoa(i), someone(t), 10*time.Minute, sms())
+		}
+		_, stop := run(t, cfg)
+		time.Sleep(10 * time.Second)
+		if n, told := m.count("record"), len(m.told()); n > 10 || told != 200 {
+			t.Errorf("%d outcomes in %d transactions, want 200 in a few", told, n)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+// slowRecord needs a moment for a commit.
+type slowRecord struct{ *memory }
+
+func (s *slowRecord) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOutcome) (bool, error) {
+	time.Sleep(3 * time.Millisecond)
+	return s.memory.RecordSubmits(ctx, outcomes)
+}

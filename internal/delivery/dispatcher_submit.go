@@ -1,0 +1,184 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/countersign/countersign/internal/otp"
+)
+
+// The back-off after Retry, with full jitter.
+const (
+	backoffBase  = 500 * time.Millisecond
+	backoffCap   = 10 * time.Second
+	backoffLeast = time.Millisecond // a try is never due again in the instant of the last
+)
+
+// unexpected is reported where this server is at fault.
+func unexpected() otp.Failure {
+	return otp.Failure{Area: AreaInternal, Code: "500", Text: "Unexpected failure in this server"}
+}
+
+// deliver hands one job to the carriers of its route until one settles it or
+// it is to be tried again later. handed is false if it was dropped: nothing is
+// to be recorded, as its OTP is over, or its lease is needed by nobody.
+func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, handed bool) {
+	out.Key = j.Key
+	refused := func(why otp.Failure) (SubmitOutcome, bool) {
+		out.Result = Result{Class: Permanent, Failure: why}
+		return out, true
+	}
+	route := d.cfg.Router.Route(j.Step.Channel, j.Recipient)
+	if j.Step.Unroutable || len(route) == 0 {
+		return refused(NoRoute)
+	}
+	code, err := d.cfg.Open(j.Account, j.OTPID, j.Sealed)
+	if err != nil {
+		d.cfg.Log.ErrorContext(ctx, "delivery refused: its code cannot be opened",
+			slog.String("otp_id", j.OTPID), slog.Any("err", err))
+		return refused(unexpected())
+	}
+	m := Message{
+		Dedupe: j.Dedupe, Account: j.Account, OTPID: j.OTPID, Recipient: j.Recipient, Step: j.Step,
+		Code: code, Expires: j.Expires, Try: j.Tries + 1,
+	}
+	if j.Sender != "" {
+		m.Step.Sender = j.Sender
+	}
+	out.Result = Result{Class: Retry, Failure: Unreachable}
+	for i := j.firstCarrier(route, d.cfg.Now()); i < len(route); i++ {
+		now := d.cfg.Now()
+		if now.After(j.until) {
+			out.RetryAt = now.Add(backoffLeast)
+			return out, true // the rest of the route under a new lease
+		}
+		c := route[i]
+		out.Carrier = c.Name()
+		switch a, at, trouble := d.carriers.enter(c.Name(), now); {
+		case a == closed:
+			out.Result = Result{Class: Config, Failure: trouble}
+			continue
+		case a == full && j.mayWait(at):
+			return SubmitOutcome{Key: j.Key, Result: Result{Class: Deferred}, RetryAt: at}, true
+		case a == full:
+			out.Result = Result{Class: Retry, Failure: Unreachable}
+			continue
+		}
+		if !now.Before(j.Expires) || !d.claims.begin(j.ref()) {
+			d.carriers.back(c.Name())
+			return out, false
+		}
+		out.Result = d.submit(ctx, c, m, j.Queued)
+		if d.settled(&out, j, c, i, len(route)) {
+			return out, true
+		}
+	}
+	return out, true
+}
+
+// settled reports whether the answer of carrier i of n ends this round for the
+// job; else the next carrier is to be tried.
+func (d *Dispatcher) settled(out *SubmitOutcome, j leased, c Carrier, i, n int) bool {
+	switch out.Result.Class {
+	case Accepted:
+		return true
+	case Retry:
+		if at := d.again(j, out.Result); at.Before(j.budget(i, n)) {
+			out.RetryAt = at
+			return true
+		}
+		out.Result.Failure = Unreachable
+		return false
+	case Uncertain:
+		if at := d.again(j, out.Result); c.Dedupes() && at.Before(j.budget(n-1, n)) {
+			out.RetryAt = at
+		}
+		return true
+	case Config:
+		return false
+	case Permanent, Deferred:
+	}
+	return true
+}
+
+// again returns when the job is to be tried again.
+func (d *Dispatcher) again(j leased, r Result) time.Time {
+	wait := r.After
+	if wait <= 0 {
+		wait = d.cfg.Jitter(min(backoffBase<<min(j.Tries, 10), backoffCap))
+	}
+	return d.cfg.Now().Add(max(wait, backoffLeast))
+}
+
+// budget returns until when carrier i of n may be tried again: an equal share
+// each of the step's wait, counted from when the delivery was queued, and never
+// past the OTP's end.
+func (l leased) budget(i, n int) time.Time {
+	wait := l.Step.Wait
+	if wait <= 0 {
+		wait = DefaultWait(l.Step.Channel)
+	}
+	end := l.Queued.Add(wait * time.Duration(i+1) / time.Duration(n))
+	if l.Expires.Before(end) {
+		return l.Expires
+	}
+	return end
+}
+
+// mayWait reports whether the job may wait until at for room at its carrier. A
+// last step may wait as long as its OTP lasts.
+func (l leased) mayWait(at time.Time) bool {
+	if l.Next < 0 {
+		return at.Before(l.Expires)
+	}
+	return at.Before(l.budget(0, 1))
+}
+
+// firstCarrier returns where in the route to go on: at the carrier that was
+// tried last, or behind it if its share of the time is used up.
+func (l leased) firstCarrier(route []Carrier, now time.Time) int {
+	for i, c := range route {
+		if c.Name() != l.Carrier {
+			continue
+		}
+		if i+1 < len(route) && !now.Before(l.budget(i, len(route))) {
+			return i + 1
+		}
+		return i
+	}
+	return 0
+}
+
+// submit hands the message to the carrier, where it has a place, and gives the
+// place back.
+func (d *Dispatcher) submit(ctx context.Context, c Carrier, m Message, queued time.Time) (r Result) {
+	ctx, cancel := context.WithTimeoutCause(ctx, submitBound, errSubmitBound)
+	defer cancel()
+	begun := d.cfg.Now()
+	if m.Try == 1 {
+		d.cfg.Observer.Handed(m.Step.Channel, begun.Sub(queued))
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			// What it says may hold the message; where it was does not.
+			d.cfg.Log.ErrorContext(ctx, "a carrier panicked", slog.String("carrier", c.Name()),
+				slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+			r = Result{Class: Retry, Failure: Unreachable}
+		}
+		now := d.cfg.Now()
+		if d.carriers.leave(c.Name(), r, now) {
+			d.cfg.Log.ErrorContext(ctx, "a carrier needs the operator", slog.String("carrier", c.Name()),
+				slog.String("code", r.Failure.Code), slog.String("text", r.Failure.Text))
+		}
+		d.cfg.Observer.Submitted(m.Step.Channel, c.Name(), r.Class, now.Sub(begun))
+	}()
+	r = c.Submit(ctx, m)
+	if r.Class < Accepted || r.Class > Uncertain {
+		d.cfg.Log.ErrorContext(ctx, "a carrier gave no class", slog.String("carrier", c.Name()))
+		r = Result{Class: Retry, Failure: Unreachable}
+	}
+	return r
+}

@@ -1,0 +1,123 @@
+package delivery_test
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/message"
+	"github.com/countersign/countersign/internal/otp"
+)
+
+// machine drives one delivery through answers, receipts and time, in any
+// order, as stores do.
+type machine struct {
+	d                  delivery.Delivery
+	step               delivery.Step
+	now, expires       time.Time
+	settled, reported  bool
+	dispatched, finals int
+	timeouts, started  int
+	done               bool
+}
+
+func (m *machine) open() bool { return !m.settled && m.now.Before(m.expires) }
+
+// apply writes a change and counts what it does.
+func (m *machine) apply(t *rapid.T, c delivery.Change) {
+	before := m.d.State
+	late := before == delivery.TimedOut && (c.Delivery.State == delivery.Delivered || c.Delivery.State == delivery.Undeliverable)
+	if !late && (c.Delivery.State < before || before.Final() && c.Delivery.State != before) {
+		t.Fatalf("moved from %v to %v", before, c.Delivery.State)
+	}
+	m.d = c.Delivery
+	if c.Event != nil {
+		switch c.Event.Kind {
+		case otp.EventDispatched:
+			m.dispatched++
+		case otp.EventDelivered, otp.EventUndeliverable:
+			m.finals++
+		case otp.EventTimedOut:
+			m.timeouts++
+			if m.settled {
+				t.Fatal("a time-out was reported for an OTP that a check had ended")
+			}
+		case otp.EventVerified, otp.EventWrongCode, otp.EventTooManyAttempts, otp.EventExpired:
+			t.Fatalf("a delivery reported %v", c.Event.Kind)
+		}
+		if (c.Event.Failure != nil) != (c.Event.Kind == otp.EventUndeliverable) {
+			t.Fatalf("%v with failure %v", c.Event.Kind, c.Event.Failure)
+		}
+	}
+	if c.StartNext {
+		m.started++
+		if !m.open() || c.Delivery.Next < 0 {
+			t.Fatal("a next step was started where none may be")
+		}
+	}
+	if c.Extend.After(m.expires) {
+		m.expires = c.Extend
+	}
+	m.done = m.done || c.Done
+}
+
+func TestADeliveryOnlyMovesForward(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		m := &machine{
+			now: noon, expires: noon.Add(time.Duration(rapid.IntRange(1, 300).Draw(t, "life")) * time.Second),
+			step: delivery.Step{
+				Channel: message.SMS, Wait: time.Duration(rapid.IntRange(1, 120).Draw(t, "wait")) * time.Second,
+				Life: time.Duration(rapid.IntRange(0, 300).Draw(t, "text life")) * time.Second,
+			},
+		}
+		m.d = at(delivery.Queued)
+		m.d.Next, m.d.Seq = rapid.IntRange(-1, 1).Draw(t, "next"), rapid.IntRange(1, 2).Draw(t, "seq")
+		t.Repeat(map[string]func(*rapid.T){
+			"answer": func(t *rapid.T) {
+				o := delivery.SubmitOutcome{Key: m.d.Key, Carrier: "c1", Result: delivery.Result{
+					Class: delivery.Class(rapid.IntRange(1, 6).Draw(t, "class")), Ref: "r1", Failure: refused,
+					NoReceipt: rapid.Bool().Draw(t, "no receipt"),
+				}}
+				if wait := rapid.IntRange(0, 60).Draw(t, "retry"); wait > 0 {
+					o.RetryAt = m.now.Add(time.Duration(wait) * time.Second)
+				}
+				if c, ok := m.d.Submitted(o, m.step, m.open(), m.expires, m.now); ok {
+					m.apply(t, c)
+				}
+			},
+			"receipt": func(t *rapid.T) {
+				r := delivery.Receipt{Carrier: "c1", Ref: "r1", State: delivery.ReceiptState(rapid.IntRange(1, 3).Draw(t, "says")), Failure: refused}
+				if c, ok := m.d.Received(r, m.settled, m.open(), m.reported); ok {
+					m.reported = m.reported || r.State != delivery.ReceiptTimedOut
+					m.apply(t, c)
+				}
+			},
+			"wait over": func(t *rapid.T) {
+				if c, ok := m.d.WaitOver(m.settled, m.open(), m.now); ok {
+					m.apply(t, c)
+				}
+			},
+			"time": func(t *rapid.T) {
+				m.now = m.now.Add(time.Duration(rapid.IntRange(1, 90).Draw(t, "seconds")) * time.Second)
+			},
+			"verify": func(*rapid.T) {
+				m.settled = m.settled || m.now.Before(m.expires)
+			},
+			"": func(t *rapid.T) {
+				if m.dispatched > 1 || m.finals > 1 || m.timeouts > 1 || m.started > 1 {
+					t.Fatalf("%d DISPATCHED, %d DELIVERED or UNDELIVERABLE, %d TIMED_OUT, %d next steps; want at most one each",
+						m.dispatched, m.finals, m.timeouts, m.started)
+				}
+				if m.d.State.Final() && (!m.d.Due.IsZero() || !m.done) {
+					t.Fatalf("%v with something due at %v, done %v", m.d.State, m.d.Due, m.done)
+				}
+				if m.dispatched == 0 && m.d.State == delivery.Delivered {
+					t.Fatal("delivered without having been dispatched")
+				}
+			},
+		})
+	})
+}

@@ -1,0 +1,295 @@
+package delivery_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/message"
+	"github.com/countersign/countersign/internal/otp"
+)
+
+var (
+	noon    = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	expires = noon.Add(3 * time.Minute)
+	refused = otp.Failure{Area: delivery.AreaCarrier, Code: "3", Text: "Rejected"}
+)
+
+// at returns a delivery by SMS in state.
+func at(state delivery.State, change ...func(*delivery.Delivery)) delivery.Delivery {
+	d := delivery.Delivery{
+		Key: delivery.Key{Account: "acme", OTPID: "o1", Seq: 1}, Next: -1, State: state, Channel: message.SMS, Queued: noon,
+	}
+	switch state {
+	case delivery.Queued:
+		d.Due = noon
+	case delivery.Dispatched:
+		d.Carrier, d.Ref, d.Tries, d.Due = "c1", "r1", 1, expires
+	case delivery.Delivered, delivery.Undeliverable, delivery.TimedOut:
+		d.Carrier, d.Ref, d.Tries = "c1", "r1", 1
+	}
+	for _, c := range change {
+		c(&d)
+	}
+	return d
+}
+
+func next(d *delivery.Delivery) { d.Next = 1 }
+
+func due(t time.Time) func(*delivery.Delivery) {
+	return func(d *delivery.Delivery) { d.Due = t }
+}
+
+func tried(carrier string) func(*delivery.Delivery) {
+	return func(d *delivery.Delivery) { d.Tries, d.Carrier = d.Tries+1, carrier }
+}
+
+// unnamed is a delivery that the carrier gave no reference for.
+func unnamed(d *delivery.Delivery) { d.Ref = "" }
+
+func second(d *delivery.Delivery) { d.Seq = 2 }
+
+func told(kind otp.EventKind, why *otp.Failure) *otp.Event {
+	return &otp.Event{Kind: kind, Delivery: 1, Channel: "SMS", Carrier: "c1", Failure: why}
+}
+
+func TestASubmitMovesADelivery(t *testing.T) {
+	t.Parallel()
+	accepted := delivery.Result{Class: delivery.Accepted, Ref: "r1"}
+	failed := func(c delivery.Class) delivery.Result { return delivery.Result{Class: c, Failure: refused} }
+	retryAt := noon.Add(time.Second)
+	stopped := at(delivery.Queued, tried("c1"), due(time.Time{}))
+	for _, c := range []struct {
+		name    string
+		from    delivery.Delivery
+		result  delivery.Result
+		retryAt time.Time
+		step    delivery.Step
+		closed  bool
+		want    delivery.Change
+		ignored bool
+	}{
+		{
+			name: "accepted, the last step waits as long as the OTP lasts", from: at(delivery.Queued), result: accepted,
+			want: delivery.Change{Delivery: at(delivery.Dispatched), Event: told(otp.EventDispatched, nil), Done: true},
+		},
+		{
+			name: "accepted, another step follows: it waits as long as the step says", from: at(delivery.Queued, next), result: accepted,
+			step: delivery.Step{Wait: time.Minute},
+			want: delivery.Change{Delivery: at(delivery.Dispatched, next, due(noon.Add(time.Minute))), Event: told(otp.EventDispatched, nil)},
+		},
+		{
+			name: "accepted, but never longer than half of what is left", from: at(delivery.Queued, next), result: accepted,
+			step: delivery.Step{Wait: 2 * time.Minute},
+			want: delivery.Change{Delivery: at(delivery.Dispatched, next, due(noon.Add(90*time.Second))), Event: told(otp.EventDispatched, nil)},
+		},
+		{
+			name: "accepted on a route without receipts: nothing follows", from: at(delivery.Queued, next),
+			result: delivery.Result{Class: delivery.Accepted, Ref: "r1", NoReceipt: true},
+			want:   delivery.Change{Delivery: at(delivery.Dispatched, due(time.Time{})), Event: told(otp.EventDispatched, nil), Done: true},
+		},
+		{
+			name: "accepted after the OTP's end: reported, nothing follows", from: at(delivery.Queued, next), result: accepted, closed: true,
+			want: delivery.Change{Delivery: at(delivery.Dispatched, next, due(time.Time{})), Event: told(otp.EventDispatched, nil), Done: true},
+		},
+		{
+			name: "a first delivery extends nothing", from: at(delivery.Queued), result: accepted, step: delivery.Step{Life: time.Hour},
+			want: delivery.Change{Delivery: at(delivery.Dispatched), Event: told(otp.EventDispatched, nil), Done: true},
+		},
+		{
+			name: "a fallback makes its text true", from: at(delivery.Queued, second), result: accepted, step: delivery.Step{Life: 4 * time.Minute},
+			want: delivery.Change{
+				Delivery: at(delivery.Dispatched, second, due(noon.Add(4*time.Minute))), Extend: noon.Add(4 * time.Minute), Done: true,
+				Event: &otp.Event{Kind: otp.EventDispatched, Delivery: 2, Channel: "SMS", Carrier: "c1"},
+			},
+		},
+		{
+			name: "a fallback that is over sooner extends nothing", from: at(delivery.Queued, second), result: accepted, step: delivery.Step{Life: time.Minute},
+			want: delivery.Change{
+				Delivery: at(delivery.Dispatched, second), Done: true,
+				Event: &otp.Event{Kind: otp.EventDispatched, Delivery: 2, Channel: "SMS", Carrier: "c1"},
+			},
+		},
+		{
+			name: "retry", from: at(delivery.Queued, next), result: failed(delivery.Retry), retryAt: retryAt,
+			want: delivery.Change{Delivery: at(delivery.Queued, next, tried("c1"), due(retryAt))},
+		},
+		{
+			name: "retry after the OTP's end: nothing more", from: at(delivery.Queued), result: failed(delivery.Retry), retryAt: retryAt, closed: true,
+			want: delivery.Change{Delivery: stopped, Done: true},
+		},
+		{
+			name: "retry that would come too late", from: at(delivery.Queued, next), result: failed(delivery.Retry), retryAt: expires,
+			want: delivery.Change{
+				Delivery: at(delivery.Undeliverable, next, unnamed), Event: told(otp.EventUndeliverable, &refused), StartNext: true, Done: true,
+			},
+		},
+		{
+			name: "retry given up", from: at(delivery.Queued, next), result: delivery.Result{Class: delivery.Retry},
+			want: delivery.Change{
+				Delivery: at(delivery.Undeliverable, next, unnamed), Event: told(otp.EventUndeliverable, &delivery.Unreachable), StartNext: true, Done: true,
+			},
+		},
+		{
+			name: "permanent, whatever else is asked for", from: at(delivery.Queued), result: failed(delivery.Permanent), retryAt: retryAt,
+			want: delivery.Change{Delivery: at(delivery.Undeliverable, unnamed), Event: told(otp.EventUndeliverable, &refused), Done: true},
+		},
+		{
+			name: "permanent after the OTP's end starts nothing", from: at(delivery.Queued, next), result: failed(delivery.Permanent), closed: true,
+			want: delivery.Change{Delivery: at(delivery.Undeliverable, next, unnamed), Event: told(otp.EventUndeliverable, &refused), Done: true},
+		},
+		{
+			name: "config without another carrier", from: at(delivery.Queued), result: failed(delivery.Config),
+			want: delivery.Change{Delivery: at(delivery.Undeliverable, unnamed), Event: told(otp.EventUndeliverable, &refused), Done: true},
+		},
+		{
+			name: "uncertain counts as dispatched", from: at(delivery.Queued), result: failed(delivery.Uncertain),
+			want: delivery.Change{Delivery: at(delivery.Dispatched, unnamed), Event: told(otp.EventDispatched, nil), Done: true},
+		},
+		{
+			name: "uncertain that can be repeated", from: at(delivery.Queued), result: failed(delivery.Uncertain), retryAt: retryAt,
+			want: delivery.Change{Delivery: at(delivery.Queued, tried("c1"), due(retryAt))},
+		},
+		{
+			name: "uncertain that would be repeated too late counts as dispatched", from: at(delivery.Queued), result: failed(delivery.Uncertain), retryAt: expires,
+			want: delivery.Change{Delivery: at(delivery.Dispatched, unnamed), Event: told(otp.EventDispatched, nil), Done: true},
+		},
+		{
+			name: "deferred is no try", from: at(delivery.Queued, next), result: delivery.Result{Class: delivery.Deferred}, retryAt: retryAt,
+			want: delivery.Change{Delivery: at(delivery.Queued, next, due(retryAt))},
+		},
+		{
+			name: "deferred after the OTP's end: nothing more", from: at(delivery.Queued), result: delivery.Result{Class: delivery.Deferred}, retryAt: retryAt, closed: true,
+			want: delivery.Change{Delivery: at(delivery.Queued, due(time.Time{})), Done: true},
+		},
+		{name: "another answer was first: dispatched", from: at(delivery.Dispatched), result: accepted, ignored: true},
+		{name: "another answer was first: undeliverable", from: at(delivery.Undeliverable), result: accepted, ignored: true},
+		{name: "another answer was first: timed out", from: at(delivery.TimedOut), result: failed(delivery.Permanent), ignored: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o := delivery.SubmitOutcome{Key: c.from.Key, Result: c.result, RetryAt: c.retryAt}
+			if c.result.Class != delivery.Deferred {
+				o.Carrier = "c1"
+			}
+			got, ok := c.from.Submitted(o, c.step, !c.closed, expires, noon)
+			if ok == c.ignored {
+				t.Errorf("Submitted changes = %v, want %v", ok, !c.ignored)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("Submitted (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAWaitEnds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name          string
+		from          delivery.Delivery
+		settled, open bool
+		want          delivery.Change
+		ignored       bool
+	}{
+		{
+			name: "with another step", from: at(delivery.Dispatched, next, due(noon)), open: true,
+			want: delivery.Change{Delivery: at(delivery.TimedOut, next), Event: told(otp.EventTimedOut, nil), StartNext: true, Done: true},
+		},
+		{
+			name: "of the last step, at the OTP's end", from: at(delivery.Dispatched, due(noon)),
+			want: delivery.Change{Delivery: at(delivery.TimedOut), Event: told(otp.EventTimedOut, nil), Done: true},
+		},
+		{
+			name: "with another step, but the OTP is over", from: at(delivery.Dispatched, next, due(noon)),
+			want: delivery.Change{Delivery: at(delivery.TimedOut, next), Event: told(otp.EventTimedOut, nil), Done: true},
+		},
+		{
+			name: "of a verified OTP: not reported", from: at(delivery.Dispatched, next, due(noon)), settled: true,
+			want: delivery.Change{Delivery: at(delivery.Dispatched, next, due(time.Time{})), Done: true},
+		},
+		{name: "not yet", from: at(delivery.Dispatched, due(noon.Add(1))), open: true, ignored: true},
+		{name: "never, without a time", from: at(delivery.Dispatched, due(time.Time{})), open: true, ignored: true},
+		{name: "not while queued", from: at(delivery.Queued), open: true, ignored: true},
+		{name: "not once delivered", from: at(delivery.Delivered, due(noon)), open: true, ignored: true},
+		{name: "not twice", from: at(delivery.TimedOut, due(noon)), open: true, ignored: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got, ok := c.from.WaitOver(c.settled, c.open, noon)
+			if ok == c.ignored {
+				t.Errorf("WaitOver changes = %v, want %v", ok, !c.ignored)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("WaitOver (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAReceiptMovesADelivery(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name                    string
+		from                    delivery.Delivery
+		says                    delivery.ReceiptState
+		settled, over, reported bool
+		want                    delivery.Change
+		ignored                 bool
+	}{
+		{
+			name: "delivered", from: at(delivery.Dispatched, next), says: delivery.ReceiptDelivered,
+			want: delivery.Change{Delivery: at(delivery.Delivered, next), Event: told(otp.EventDelivered, nil), Done: true},
+		},
+		{
+			name: "delivered after the OTP was verified: still reported", from: at(delivery.Dispatched), says: delivery.ReceiptDelivered, settled: true, over: true,
+			want: delivery.Change{Delivery: at(delivery.Delivered), Event: told(otp.EventDelivered, nil), Done: true},
+		},
+		{
+			name: "undeliverable", from: at(delivery.Dispatched, next), says: delivery.ReceiptUndeliverable,
+			want: delivery.Change{Delivery: at(delivery.Undeliverable, next), Event: told(otp.EventUndeliverable, &refused), StartNext: true, Done: true},
+		},
+		{
+			name: "undeliverable after the OTP's end starts nothing", from: at(delivery.Dispatched, next), says: delivery.ReceiptUndeliverable, over: true,
+			want: delivery.Change{Delivery: at(delivery.Undeliverable, next), Event: told(otp.EventUndeliverable, &refused), Done: true},
+		},
+		{
+			name: "timed out at the carrier", from: at(delivery.Dispatched, next), says: delivery.ReceiptTimedOut,
+			want: delivery.Change{Delivery: at(delivery.TimedOut, next), Event: told(otp.EventTimedOut, nil), StartNext: true, Done: true},
+		},
+		{
+			name: "timed out at the carrier after the OTP was verified: not reported", from: at(delivery.Dispatched, next), says: delivery.ReceiptTimedOut, settled: true, over: true,
+			want: delivery.Change{Delivery: at(delivery.Dispatched, next, due(time.Time{})), Done: true},
+		},
+		{
+			name: "late delivered is reported and undoes nothing", from: at(delivery.TimedOut, next), says: delivery.ReceiptDelivered,
+			want: delivery.Change{Delivery: at(delivery.Delivered, next), Event: told(otp.EventDelivered, nil), Done: true},
+		},
+		{
+			name: "late undeliverable is reported and starts nothing", from: at(delivery.TimedOut, next), says: delivery.ReceiptUndeliverable,
+			want: delivery.Change{Delivery: at(delivery.Undeliverable, next), Event: told(otp.EventUndeliverable, &refused), Done: true},
+		},
+		{name: "late timed out says nothing new", from: at(delivery.TimedOut, next), says: delivery.ReceiptTimedOut, ignored: true},
+		{name: "delivered again", from: at(delivery.Delivered), says: delivery.ReceiptDelivered, ignored: true},
+		{name: "undeliverable after delivered", from: at(delivery.Delivered), says: delivery.ReceiptUndeliverable, ignored: true},
+		{name: "delivered after undeliverable", from: at(delivery.Undeliverable), says: delivery.ReceiptDelivered, ignored: true},
+		{name: "timed out after undeliverable", from: at(delivery.Undeliverable), says: delivery.ReceiptTimedOut, ignored: true},
+		{name: "delivered, but a final receipt was recorded", from: at(delivery.TimedOut), says: delivery.ReceiptDelivered, reported: true, ignored: true},
+		{name: "before any dispatch", from: at(delivery.Queued), says: delivery.ReceiptDelivered, ignored: true},
+		{name: "of no known state", from: at(delivery.Dispatched), says: 0, ignored: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := delivery.Receipt{Carrier: "c1", Ref: "r1", State: c.says, Failure: refused}
+			got, ok := c.from.Received(r, c.settled, !c.over, c.reported)
+			if ok == c.ignored {
+				t.Errorf("Received changes = %v, want %v", ok, !c.ignored)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("Received (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
