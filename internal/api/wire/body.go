@@ -1,0 +1,32 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// MaxBody is the most octets that a request's body may have (T-04).
+const MaxBody = 64 << 10
+
+// ErrTooLarge is returned for a body of more than MaxBody octets.
+var ErrTooLarge = errors.New("request body too large")
+
+// ReadBody reads the request's body. One that is longer than MaxBody is
+// ErrTooLarge, by its Content-Length without reading any of it; w is told, so
+// that the connection is closed instead of being drained.
+func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength > MaxBody {
+		w.Header().Set("Connection", "close")
+		return nil, ErrTooLarge
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	if err != nil {
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			return nil, ErrTooLarge
+		}
+		return nil, fmt.Errorf("read request body: %w", err)
+	}
+	return body, nil
+}
