@@ -79,17 +79,16 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 		c.cfg.Log.WarnContext(ctx, "message not put into the sandbox inbox", slog.Any("err", err))
 		return delivery.Result{Class: delivery.Uncertain, Failure: delivery.Unreachable} // repeated: it is put in once
 	}
-	r := delivery.Result{Class: delivery.Accepted, Ref: m.Dedupe}
+	r := delivery.Result{Class: delivery.Accepted}
 	switch does {
 	case bounce:
-		r.Receipt = &delivery.Receipt{
-			Carrier: Name, Ref: r.Ref, State: delivery.ReceiptUndeliverable, Failure: failure("1", "The sandbox fails messages to this number"),
-		}
+		r.Receipt = &delivery.Receipt{State: delivery.ReceiptUndeliverable, Failure: failure("1", "The sandbox fails messages to this number")}
 	case linger:
+		r.Ref = m.Dedupe // what the later receipt names
 		later := delivery.Receipt{Carrier: Name, Ref: r.Ref, State: delivery.ReceiptDelivered}
 		c.timers.start(deliveredAfter, func() { c.report(later) }) //nolint:contextcheck // it outlives the submit
 	case arrive, stumble:
-		r.Receipt = &delivery.Receipt{Carrier: Name, Ref: r.Ref, State: delivery.ReceiptDelivered}
+		r.Receipt = &delivery.Receipt{State: delivery.ReceiptDelivered}
 	case vanish, refuse:
 	}
 	return r

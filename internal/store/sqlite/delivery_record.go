@@ -120,7 +120,7 @@ func (s *Store) EndWaits(ctx context.Context, limit int) (ended int, next bool, 
 
 // uses deliveries_ref_idx.
 const selectByRef = `SELECT ` + otpColumns + `, ` + deliveryColumns + fromDeliveries +
-	`WHERE d.ref = ? AND d.carrier = ? AND d.ref IS NOT NULL AND d.state IN (2, 5) LIMIT 1`
+	`WHERE d.ref = ? AND d.carrier = ? AND d.ref IS NOT NULL ORDER BY d.queued_at DESC LIMIT 1`
 
 // RecordReceipt implements delivery.Store.
 func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known, next bool, err error) {
@@ -191,7 +191,10 @@ func (s *Store) apply(t *tx, r *deliveryRow, changes []delivery.Change) (started
 // startNext queues the step after a failed delivery. A step that a limit
 // refuses is reported as undeliverable and the next one tried (L-04).
 func (s *Store) startNext(t *tx, r *deliveryRow, failed delivery.Delivery) (bool, error) {
-	seq := failed.Seq
+	var count, seq int // a resend may have been queued behind the failed step
+	if err := t.row(countDeliveries, r.otp.accountID, r.otp.seq).Scan(&count, &seq); err != nil {
+		return false, fmt.Errorf("count deliveries: %w", err)
+	}
 	for at := failed.Next; at >= 0; {
 		step, ok := r.plan.Step(at)
 		if !ok || r.sealed == nil {
@@ -202,12 +205,13 @@ func (s *Store) startNext(t *tx, r *deliveryRow, failed delivery.Delivery) (bool
 			next = at + 1
 		}
 		seq++
+		count++
 		dedupe := uuid.New()
 		_, err := t.exec(insertDelivery, r.otp.accountID, r.otp.seq, seq, at, next, micros(t.now), micros(t.now), dedupe[:], nil, r.sealed)
 		if err != nil {
 			return false, fmt.Errorf("queue next step: %w", err)
 		}
-		if refused, err := s.capped(t, r, seq-1); err != nil || !refused {
+		if refused, err := s.capped(t, r, count-1); err != nil || !refused {
 			return err == nil, err
 		}
 		over := delivery.Delivery{Key: delivery.Key{Account: r.Account, OTPID: r.OTPID, Seq: seq}, StepAt: at, Next: next, State: delivery.Queued, Channel: step.Channel, Queued: t.now}

@@ -196,8 +196,11 @@ func submits(t *testing.T, b *bench) {
 	if known, _ := b.receipt("r1", delivered); !known {
 		t.Error("the reference is unknown")
 	}
-	b.receipt("r1", delivered)
-	b.receipt("r1", undeliverable)
+	for _, again := range []delivery.ReceiptState{delivered, undeliverable} {
+		if known, _ := b.receipt("r1", again); !known {
+			t.Error("a repeated receipt's reference is unknown")
+		}
+	}
 	b.wantKinds(sent.Ref, "SMS DISPATCHED", "SMS DELIVERED")
 
 	at1 := b.send(order{})
@@ -241,6 +244,26 @@ func fallsBack(t *testing.T, b *bench) {
 	}
 	if n := b.SealedCodes(t, acme, later.ID); n != 0 {
 		t.Errorf("%d sealed codes are left", n)
+	}
+}
+
+// resendBeside resends while a plan's step waits: the next step must find a
+// place of its own.
+func resendBeside(t *testing.T, b *bench) {
+	o := twoSteps()
+	o.resendable = true
+	sent := b.send(o)
+	b.record(b.one(), accepted("s1"))
+	if _, err := b.Store.AddDelivery(t.Context(), verify.NewDelivery{Ref: sent.Ref, Channel: message.SMS, Dedupe: uuid.NewString()}); err != nil {
+		t.Fatal(err)
+	}
+	b.record(b.one(), accepted("s2"))
+	b.wall.Add(time.Minute)
+	if n, started := b.endWaits(); n != 1 || !started {
+		t.Fatalf("EndWaits = %d, %v; want 1, true", n, started)
+	}
+	if job := b.one(); job.Channel != message.Voice || job.Seq != 3 {
+		t.Errorf("next step is delivery %d on %s, want 3 on VOICE", job.Seq, job.Channel)
 	}
 }
 

@@ -124,6 +124,7 @@ func Run(t *testing.T, open Open) {
 		{"a submit's outcome moves the delivery forward", submits},
 		{"a failed step starts the next", fallsBack},
 		{"a wait that is over starts the next step", waitsEnd},
+		{"a resend beside a plan does not stop its next step", resendBeside},
 		{"a late receipt is recorded and starts nothing", lateReceipt},
 		{"a settled OTP is not timed out", settled},
 		{"a fallback extends the OTP so that its text is true", extends},

@@ -92,8 +92,8 @@ CREATE TABLE deliveries (
     CONSTRAINT deliveries_pkey PRIMARY KEY (account_id, otp, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deliveries_due_idx ON deliveries (state, due_at) WHERE due_at IS NOT NULL;
--- Receipts find their delivery while one may still say something new.
-CREATE INDEX deliveries_ref_idx ON deliveries (ref, carrier) WHERE ref IS NOT NULL AND state IN (2, 5);
+-- Receipts find their delivery, those that repeat what is known too.
+CREATE INDEX deliveries_ref_idx ON deliveries (ref, carrier) WHERE ref IS NOT NULL;
 
 CREATE TABLE events (
     account_id   INTEGER NOT NULL,
