@@ -57,6 +57,10 @@ type DispatcherConfig struct {
 	// PerCarrier how many of them are handed to one carrier, 256 by default.
 	// More wait in the database.
 	Workers, PerCarrier int
+	// Carriers is how many carriers the router has, 0 if that is not known. No
+	// more is claimed than they take at a time: what is claimed only to be put
+	// back costs the database as much as what is delivered.
+	Carriers int
 	// Lease is how long claimed work is this node's, 60 s by default and 30 s
 	// at least. What a killed node had claimed is handed over again after it.
 	Lease time.Duration
@@ -106,6 +110,9 @@ func NewDispatcher(c DispatcherConfig) *Dispatcher {
 	}
 	if c.PerCarrier <= 0 {
 		c.PerCarrier = defaultPerCarrier
+	}
+	if c.Carriers > 0 {
+		c.Workers = min(c.Workers, c.Carriers*c.PerCarrier)
 	}
 	if c.Lease <= 0 {
 		c.Lease = defaultLease

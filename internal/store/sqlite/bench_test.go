@@ -26,8 +26,8 @@ const callers = 64
 
 type idle struct{}
 
-func (idle) Wake()                                        {}
-func (idle) Ended(string, string)                         {}
+func (idle) Wake()                                       {}
+func (idle) Ended(string, string)                        {}
 func (idle) Limited(delivery.Plan, phone.Recipient) bool { return true }
 
 func benchService(b *testing.B) (*verify.Service, *sqlite.Store) {

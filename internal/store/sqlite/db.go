@@ -72,6 +72,7 @@ type Store struct {
 	accounts accountIDs
 
 	versions versionCache
+	plans    planCache
 	// stepRules limit fallback steps; nil limits none.
 	stepRules atomic.Pointer[guard.Rules]
 

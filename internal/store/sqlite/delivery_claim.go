@@ -42,7 +42,7 @@ func (s *Store) scanDelivery(t *tx, from rower) (*deliveryRow, error) {
 	if u, err := uuid.FromBytes(dedupe); err == nil {
 		r.Dedupe = u.String()
 	}
-	if r.plan, err = r.otp.decodePlan(); err != nil {
+	if r.plan, err = s.decodePlan(&r.otp); err != nil {
 		return nil, err
 	}
 	var ok bool

@@ -128,7 +128,7 @@ func (s *Store) AddDelivery(ctx context.Context, n verify.NewDelivery) (verify.R
 		if row.At(t.now).Final() {
 			return verify.ErrEnded
 		}
-		plan, err := row.decodePlan()
+		plan, err := s.decodePlan(row)
 		if err != nil {
 			return err
 		}

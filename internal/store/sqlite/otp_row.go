@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/countersign/countersign/internal/delivery"
@@ -61,13 +62,43 @@ func (r *otpRow) scan(from rower, more ...any) error {
 	return nil
 }
 
-// decodePlan reads the plan.
-func (r *otpRow) decodePlan() (delivery.Plan, error) {
+// decodePlan reads the plan. It is shared: read it only.
+func (s *Store) decodePlan(r *otpRow) (delivery.Plan, error) {
+	if p, ok := s.plans.find(r.plan); ok {
+		return p, nil
+	}
 	var p delivery.Plan
 	if err := json.Unmarshal([]byte(r.plan), &p); err != nil {
 		return p, fmt.Errorf("otp %d: stored plan: %w", r.seq, err)
 	}
+	s.plans.keep(r.plan, p)
 	return p, nil
+}
+
+// maxPlans bounds the decoded plans that are kept.
+const maxPlans = 512
+
+// planCache keeps decoded plans by their text: sends with the same template
+// have the same plan, and each is read several times.
+type planCache struct {
+	mu    sync.Mutex // guards plans
+	plans map[string]delivery.Plan
+}
+
+func (c *planCache) find(text string) (delivery.Plan, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, ok := c.plans[text]
+	return p, ok
+}
+
+func (c *planCache) keep(text string, p delivery.Plan) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.plans == nil || len(c.plans) >= maxPlans {
+		c.plans = make(map[string]delivery.Plan, maxPlans)
+	}
+	c.plans[text] = p
 }
 
 // as returns the record as it is at now.

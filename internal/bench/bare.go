@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // the engine under test
+)
+
+// serveBare is the ceiling for anything over HTTP: net/http taking 150 bytes
+// of JSON and answering some, and nothing else. It runs in a process of its
+// own, as the server does, until its standard input ends.
+func serveBare() error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	fmt.Printf("listening on http://%s\n", l.Addr()) //nolint:forbidigo // what the parent reads
+	s := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ To, ProfileName, PriorityName, OtpCode, Filler string }
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(struct {
+			ID string `json:"id"`
+		}{"7b0a5f3c-52a9-4c0e-9d1e-0f6d6f1f0a11"})
+	})}
+	go func() {
+		var b [1]byte
+		_, _ = os.Stdin.Read(b[:])
+		_ = s.Close()
+	}()
+	if err := s.Serve(l); err != nil && err != http.ErrServerClosed { //nolint:errorlint // returned as it is
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// bareSchema is the least that a send writes: an OTP and its delivery.
+const bareSchema = `
+CREATE TABLE otps (account INTEGER, id BLOB, recipient TEXT, state INTEGER, attempts INTEGER, expires INTEGER, digest BLOB, plan TEXT, PRIMARY KEY (account, id)) WITHOUT ROWID;
+CREATE TABLE deliveries (account INTEGER, otp BLOB, seq INTEGER, state INTEGER, due INTEGER, sealed BLOB, PRIMARY KEY (account, otp, seq)) WITHOUT ROWID;
+CREATE INDEX due ON deliveries (due) WHERE due IS NOT NULL;`
+
+// bareStore measures the ceiling for anything durable: 64 callers, one writer,
+// one commit for all who wait, synchronous=FULL.
+func bareStore(ctx context.Context, dir string, span time.Duration) (float64, error) {
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "bare.db")+
+		"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(16000)&_pragma=cache_size(-16384)")
+	if err != nil {
+		return 0, fmt.Errorf("open bare store: %w", err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if _, err := db.ExecContext(ctx, bareSchema); err != nil {
+		return 0, fmt.Errorf("set up bare store: %w", err)
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("open bare store: %w", err)
+	}
+	defer conn.Close()
+	otp, err := conn.PrepareContext(ctx, "INSERT INTO otps VALUES (1, ?, ?, 1, 0, ?, ?, ?)")
+	if err != nil {
+		return 0, fmt.Errorf("set up bare store: %w", err)
+	}
+	job, err := conn.PrepareContext(ctx, "INSERT INTO deliveries VALUES (1, ?, 1, 1, ?, ?)")
+	if err != nil {
+		return 0, fmt.Errorf("set up bare store: %w", err)
+	}
+	waiting := make(chan chan error, connections)
+	end := time.Now().Add(span)
+	var wg sync.WaitGroup
+	for range connections {
+		wg.Go(func() {
+			done := make(chan error, 1)
+			for time.Now().Before(end) {
+				waiting <- done
+				if <-done != nil {
+					return
+				}
+			}
+		})
+	}
+	go func() { wg.Wait(); close(waiting) }()
+	n := 0
+	start := time.Now()
+	group := make([]chan error, 0, connections)
+	digest, sealed := make([]byte, 32), make([]byte, 38)
+	plan := `{"p":[{"c":"SMS","t":["ACME code ",0,", valid 3 min."],"s":"VERIFY","l":"en","e":180000000000,"w":60000000000}]}`
+	for first := range waiting {
+		group = append(group[:0], first)
+	gather:
+		for {
+			select {
+			case c, ok := <-waiting:
+				if !ok {
+					break gather
+				}
+				group = append(group, c)
+			default:
+				break gather
+			}
+		}
+		if _, err = conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err == nil {
+			for range group {
+				n++
+				id := randomID()
+				now := time.Now().UnixMicro()
+				if _, err = otp.ExecContext(ctx, id, "+4915112345678", now, digest, plan); err != nil {
+					break
+				}
+				if _, err = job.ExecContext(ctx, id, now, sealed); err != nil {
+					break
+				}
+			}
+		}
+		if err == nil {
+			_, err = conn.ExecContext(ctx, "COMMIT")
+		}
+		for _, c := range group {
+			c <- err
+		}
+		if err != nil {
+			return 0, fmt.Errorf("bare store: %w", err)
+		}
+	}
+	return float64(n) / time.Since(start).Seconds(), nil
+}
