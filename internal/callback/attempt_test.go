@@ -3,6 +3,7 @@ package callback_test
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"strconv"
@@ -88,10 +89,7 @@ func TestNeitherCodeNorNumberIsEverSent(t *testing.T) {
 	b.Refuse(otp.Failure{Area: "carrier", Code: "3", Text: "Refused"})
 	step(t, r.pusher(), 4)
 	for _, got := range w1.requests() {
-		all := got.body + got.uri
-		for name, values := range got.header {
-			all += name + strings.Join(values, "")
-		}
+		all := fmt.Sprint(got.body, got.uri, got.header)
 		for _, secret := range []string{storetest.Code, storetest.Recipient, strings.TrimPrefix(storetest.Recipient, "+")} {
 			if strings.Contains(all, secret) {
 				t.Errorf("%q is in %s", secret, all)
@@ -143,7 +141,7 @@ func TestBothSecretsSignForADayAfterARotation(t *testing.T) {
 // the wire.
 func rawReceiver(t *testing.T) (url string, heads <-chan string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,9 +178,15 @@ func TestCustomHeadersAreSentAsGiven(t *testing.T) {
 	r.Configure(storetest.Acme, catalog.Callback{
 		URL: strings.Replace(url, "http://", "http://user:p%40ss@", 1) + "/x",
 		Headers: []catalog.Header{
-			{Name: "authorization", Value: "Bearer x"}, {Name: "X-Team", Value: "7"}, {Name: "x-lOWER-cASE", Value: "a b"},
-			{Name: "user-AGENT", Value: "mine/1"}, {Name: "ACCEPT", Value: "text/plain"}, {Name: "X-Empty", Value: ""},
-			{Name: "Webhook-Id", Value: "forged"}, {Name: "host", Value: "forged"}, {Name: "Proxy-X", Value: "forged"},
+			{Name: "authorization", Value: "Bearer x"},
+			{Name: "X-Team", Value: "7"},
+			{Name: "x-lOWER-cASE", Value: "a b"},
+			{Name: "user-AGENT", Value: "mine/1"},
+			{Name: "ACCEPT", Value: "text/plain"},
+			{Name: "X-Empty", Value: ""},
+			{Name: "Webhook-Id", Value: "forged"},
+			{Name: "host", Value: "forged"},
+			{Name: "Proxy-X", Value: "forged"},
 		},
 	})
 	r.Send(storetest.Acme).Dispatch()

@@ -37,11 +37,15 @@ type client struct {
 	prefix    string
 	timeout   time.Duration
 	now       func() time.Time
+	dialer    *net.Dialer
 	transport *http.Transport
 }
 
-func newTransport(g *Guard, roots *x509.CertPool, idle int) *http.Transport {
-	dialer := &net.Dialer{Timeout: connectTimeout, ControlContext: g.Control}
+func newDialer(g *Guard) *net.Dialer {
+	return &net.Dialer{Timeout: connectTimeout, ControlContext: g.Control}
+}
+
+func newTransport(dialer *net.Dialer, roots *x509.CertPool, idle int) *http.Transport {
 	http1 := new(http.Protocols)
 	http1.SetHTTP1(true) // HTTP/2 would send custom headers in lower case
 	return &http.Transport{

@@ -18,11 +18,8 @@ func (p *Pusher) DialBy(dial func(ctx context.Context, network, addr string) (ne
 	p.client.transport.DialContext = dial
 }
 
-// ResolveBy makes the pusher's dialer, guard included, resolve names by r.
-func (p *Pusher) ResolveBy(r *net.Resolver) {
-	d := &net.Dialer{Timeout: connectTimeout, ControlContext: p.client.guard.Control, Resolver: r}
-	p.client.transport.DialContext = d.DialContext
-}
+// ResolveBy makes the pusher's dialer resolve names by r.
+func (p *Pusher) ResolveBy(r *net.Resolver) { p.client.dialer.Resolver = r }
 
 // Narrow is what the breaker would say of configurations after these results,
 // with nothing under way.

@@ -29,7 +29,10 @@ func ReservedHeader(name string) bool {
 
 // customHeader is an entry of a configuration's headers as the catalog stores
 // them.
-type customHeader struct{ Name, Value string }
+type customHeader struct {
+	Name  string `json:"Name"`
+	Value string `json:"Value"`
+}
 
 func parseHeaders(plain []byte) ([]customHeader, error) {
 	if len(plain) == 0 {

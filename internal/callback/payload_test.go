@@ -23,40 +23,53 @@ func TestBodiesAreThoseOfTheContract(t *testing.T) {
 		want   string
 	}{
 		{
-			"dispatched", otp.Event{Kind: otp.EventDispatched, Channel: "SMS", At: at}, "tyntec",
+			"dispatched",
+			otp.Event{Kind: otp.EventDispatched, Channel: "SMS", At: at},
+			"tyntec",
 			head("SMS", "DISPATCHED", "2026-05-04T09:30:00.310Z") + `}`,
 		},
 		{
-			"whole seconds keep their milliseconds", otp.Event{Kind: otp.EventDelivered, Channel: "VOICE", At: at.Truncate(time.Second)}, "tyntec",
+			"whole seconds keep their milliseconds",
+			otp.Event{Kind: otp.EventDelivered, Channel: "VOICE", At: at.Truncate(time.Second)},
+			"tyntec",
 			head("VOICE", "DELIVERED", "2026-05-04T09:30:00.000Z") + `}`,
 		},
 		{
-			"another zone is written in UTC", otp.Event{Kind: otp.EventTimedOut, Channel: "VIBER", At: at.In(time.FixedZone("", 3600))}, "tyntec",
+			"another zone is written in UTC",
+			otp.Event{Kind: otp.EventTimedOut, Channel: "VIBER", At: at.In(time.FixedZone("", 3600))},
+			"tyntec",
 			head("VIBER", "TIMED_OUT", "2026-05-04T09:30:00.310Z") + `}`,
 		},
 		{
-			"only failures have an error", otp.Event{Kind: otp.EventTimedOut, Channel: "SMS", At: at, Failure: failure("carrier", "1", "x")}, "tyntec",
+			"only failures have an error",
+			otp.Event{Kind: otp.EventTimedOut, Channel: "SMS", At: at, Failure: failure("carrier", "1", "x")},
+			"tyntec",
 			head("SMS", "TIMED_OUT", "2026-05-04T09:30:00.310Z") + `}`,
 		},
 		{
 			"carrier's area is the channel",
-			otp.Event{Kind: otp.EventUndeliverable, Channel: "WHATSAPP", At: at, Failure: failure("carrier", "131026", "Recipient cannot be reached on WhatsApp")}, "tyntec",
+			otp.Event{Kind: otp.EventUndeliverable, Channel: "WHATSAPP", At: at, Failure: failure("carrier", "131026", "Recipient cannot be reached on WhatsApp")},
+			"tyntec",
 			head("WHATSAPP", "UNDELIVERABLE", "2026-05-04T09:30:00.310Z") +
 				`,"error":{"code":"tyntec::whatsapp::131026","message":"Recipient cannot be reached on WhatsApp"}}`,
 		},
 		{
 			"other areas as they are, another prefix",
-			otp.Event{Kind: otp.EventUndeliverable, Channel: "SMS", At: at, Failure: failure("routing", "404", "No route")}, "acme",
+			otp.Event{Kind: otp.EventUndeliverable, Channel: "SMS", At: at, Failure: failure("routing", "404", "No route")},
+			"acme",
 			head("SMS", "UNDELIVERABLE", "2026-05-04T09:30:00.310Z") + `,"error":{"code":"acme::routing::404","message":"No route"}}`,
 		},
 		{
 			"what a carrier left out is never empty",
-			otp.Event{Kind: otp.EventUndeliverable, Channel: "SMS", At: at, Failure: failure("carrier", "", "")}, "tyntec",
+			otp.Event{Kind: otp.EventUndeliverable, Channel: "SMS", At: at, Failure: failure("carrier", "", "")},
+			"tyntec",
 			head("SMS", "UNDELIVERABLE", "2026-05-04T09:30:00.310Z") +
 				`,"error":{"code":"tyntec::sms::unknown","message":"The message could not be delivered"}}`,
 		},
 		{
-			"no failure recorded", otp.Event{Kind: otp.EventUndeliverable, Channel: "SMS", At: at}, "tyntec",
+			"no failure recorded",
+			otp.Event{Kind: otp.EventUndeliverable, Channel: "SMS", At: at},
+			"tyntec",
 			head("SMS", "UNDELIVERABLE", "2026-05-04T09:30:00.310Z") +
 				`,"error":{"code":"tyntec::internal::500","message":"The message could not be delivered"}}`,
 		},

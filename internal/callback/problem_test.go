@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
-	"fmt"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -27,7 +27,7 @@ import (
 // deaf counts connections and answers none of them.
 func deaf(t *testing.T) (addr string, connections *atomic.Int64) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestANameThatResolvesToARefusedAddressIsNotConnectedTo(t *testing.T) {
 func TestProblemsAreNamed(t *testing.T) {
 	t.Parallel()
 	silent, _ := deaf(t)
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	closed, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestProblemsAreNamed(t *testing.T) {
 type noKeys struct{}
 
 func (noKeys) Open([]byte, ...string) ([]byte, error) {
-	return nil, fmt.Errorf("sealed for somebody else")
+	return nil, errors.New("sealed for somebody else")
 }
 
 func TestATrustedCertificateIsAccepted(t *testing.T) {
@@ -216,12 +216,20 @@ func TestAnEndlessAnswerIsCutOff(t *testing.T) {
 	})
 	r.to(w1.URL)
 	r.Send(storetest.Acme).Dispatch()
-	step(t, r.pusher(), 1)
+	p := r.pusher(func(c *callback.Config) { c.Timeout = 2 * patience }) // not what ends it
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if n, err := p.Step(t.Context()); n != 1 || err != nil {
+			t.Errorf("Step = %d, %v", n, err)
+		}
+	}()
 	select {
 	case <-cut:
 	case <-time.After(patience):
-		t.Error("the connection is still read")
+		t.Error("the answer is still read")
 	}
+	<-done
 	if letters, err := r.Letters(t.Context(), "", false, 10); err != nil || len(letters) != 0 {
 		t.Errorf("letters %+v, %v; want it received", letters, err)
 	}
@@ -280,7 +288,7 @@ func TestAnAttemptEndsAfterTenSeconds(t *testing.T) {
 func TestLogsNameTheConfigurationAndNothingOfItsURL(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	closed, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

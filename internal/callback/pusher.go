@@ -83,7 +83,7 @@ func New(c Config) *Pusher {
 		c.Random = rand.Reader
 	}
 	if c.Now == nil {
-		c.Now = time.Now
+		c.Now = time.Now //nolint:forbidigo // the default; tests pass theirs
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -94,11 +94,12 @@ func New(c Config) *Pusher {
 	if c.Timeout <= 0 {
 		c.Timeout = defaultTimeout
 	}
+	dialer := newDialer(c.Guard)
 	return &Pusher{
 		store: c.Store,
 		client: &client{
 			guard: c.Guard, keys: c.Keys, agent: "Countersign/" + c.Version, prefix: c.ErrorPrefix,
-			timeout: c.Timeout, now: c.Now, transport: newTransport(c.Guard, c.RootCAs, c.InFlight),
+			timeout: c.Timeout, now: c.Now, dialer: dialer, transport: newTransport(dialer, c.RootCAs, c.InFlight),
 		},
 		random: c.Random, now: c.Now, node: c.Node, log: c.Log, observer: c.Observer,
 		load: newLoad(c.InFlight), wake: make(chan struct{}, 1),

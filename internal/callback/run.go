@@ -158,18 +158,19 @@ func (p *Pusher) judge(ctx context.Context, a attempt) Outcome {
 	if o.Received {
 		return o
 	}
-	level, result := slog.LevelDebug, "callback not received"
+	attrs := []slog.Attr{
+		slog.String("config_id", a.post.ConfigID), slog.Int("status", o.Status), slog.String("problem", o.Problem),
+	}
 	if wait, more := waitAfter(a.post.Attempts + 1); more {
 		spread, err := jitter(wait, p.random)
 		if err != nil {
 			spread = wait
 		}
 		o.RetryAt = now.Add(max(spread, a.answer.retryAfter))
+		p.log.LogAttrs(ctx, slog.LevelDebug, "callback not received", attrs...)
 	} else {
-		level, result = slog.LevelWarn, "callback became a dead letter"
+		p.log.LogAttrs(ctx, slog.LevelWarn, "callback became a dead letter", attrs...)
 	}
-	p.log.LogAttrs(ctx, level, result,
-		slog.String("config_id", a.post.ConfigID), slog.Int("status", o.Status), slog.String("problem", o.Problem))
 	return o
 }
 

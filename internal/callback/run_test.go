@@ -264,7 +264,7 @@ func (m moved) RecordPosts(ctx context.Context, outcomes []callback.Outcome) err
 			changed[i].RetryAt = m.to(o.RetryAt)
 		}
 	}
-	return m.Store.RecordPosts(ctx, changed) //nolint:wrapcheck // a double
+	return m.Store.RecordPosts(ctx, changed)
 }
 
 func later(c *callback.Config) {
@@ -309,7 +309,7 @@ func (f *failing) RecordPosts(ctx context.Context, outcomes []callback.Outcome) 
 		f.tried <- struct{}{}
 		return errors.New("disk full")
 	}
-	return f.Store.RecordPosts(ctx, outcomes) //nolint:wrapcheck // a double
+	return f.Store.RecordPosts(ctx, outcomes)
 }
 
 func TestOutcomesWaitForAStoreThatFails(t *testing.T) {
@@ -343,7 +343,7 @@ type claims struct {
 
 func (c *claims) ClaimCallbacks(ctx context.Context, claim callback.Claim) ([]callback.Post, time.Time, error) {
 	c.asked = append(c.asked, claim)
-	return c.Store.ClaimCallbacks(ctx, claim) //nolint:wrapcheck // a double
+	return c.Store.ClaimCallbacks(ctx, claim)
 }
 
 func TestAFailingEndpointGetsFewerPlacesUntilItAnswers(t *testing.T) {

@@ -58,7 +58,7 @@ func retryAfter(status int, h http.Header, now time.Time) time.Duration {
 		if err != nil { // beyond any bound
 			return maxRetryAfter
 		}
-		wait = time.Duration(seconds) * time.Second //nolint:gosec // 32 bits
+		wait = time.Duration(seconds) * time.Second
 	} else if at, err := http.ParseTime(text); err == nil {
 		wait = at.Sub(now)
 	}

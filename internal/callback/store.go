@@ -8,7 +8,7 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 )
 
-// ErrNotFound: there is no such dead letter.
+// ErrNotFound is returned for a dead letter that is not there.
 var ErrNotFound = errors.New("not found")
 
 // Post is a claimed callback: one event that is to be posted to one

@@ -60,7 +60,7 @@ func TestTakeQueryLeavesNoTraceOfTheKey(t *testing.T) {
 		{"/x?apiKey", "", "/x"},
 		{"/x?apikey=secret", "", "/x?apikey=secret"},
 	} {
-		r := httptest.NewRequest(http.MethodGet, c.target, nil)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.target, nil)
 		if got := wire.TakeQuery(r, "apiKey"); got != c.want {
 			t.Errorf("%s: key %q, want %q", c.target, got, c.want)
 		}
@@ -86,7 +86,7 @@ func TestReadBodyBoundsTheBody(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", c.size)))
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(strings.Repeat("x", c.size)))
 			if c.unknown {
 				r.ContentLength = -1
 			}

@@ -91,7 +91,10 @@ func (o *Outbox) Configure(account string, c catalog.Callback) (string, callback
 		Secret: o.Keys.Seal([]byte(signing.Reveal()), callback.SecretContext(account, id)...),
 	}
 	if c.Headers != nil {
-		type header struct{ Name, Value string }
+		type header struct {
+			Name  string `json:"Name"`
+			Value string `json:"Value"`
+		}
 		var plain []header
 		for _, h := range c.Headers {
 			plain = append(plain, header(h))

@@ -1,0 +1,4 @@
+package sandbox
+
+// DecodeQuery lets tests decode without a request.
+var DecodeQuery = decodeQuery

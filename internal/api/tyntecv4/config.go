@@ -1,0 +1,103 @@
+package tyntecv4
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/countersign/countersign/internal/account"
+	"github.com/countersign/countersign/internal/catalog"
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/message"
+	"github.com/countersign/countersign/internal/verify"
+)
+
+// Accounts tells who calls.
+type Accounts interface {
+	// Authenticate returns whose key this is, or one of account.ErrNoKey,
+	// ErrUnknownKey, ErrKeyDisabled and ErrSuspended.
+	Authenticate(ctx context.Context, key string) (account.Identity, error)
+}
+
+// Senders are used where neither request nor account names one; "" for none.
+type Senders struct {
+	SMS      string // default VERIFY
+	Voice    string // default: the carrier's
+	Viber    string
+	WhatsApp string
+}
+
+// Limits are the numbers that the contract leaves to the operator (contract v4
+// §5). Where one is 0, its default holds.
+type Limits struct {
+	ListLimit     int // OTPs in one list answer, default 1000
+	CallbackURL   int // characters of a callback URL, default 2048
+	HeaderCount   int // custom headers of a callback configuration, default 20
+	HeaderName    int // characters of a header's name, default 128
+	HeaderValue   int // characters of a header's value, default 2048
+	MaxMinutes    int // longest life of a code on SMS, VOICE and VIBER, default 120
+	MaxMinutesWA  int // likewise on WHATSAPP, default 90
+	Minutes       int // life of a code where a template names none, default 3
+	MaxAttempts   int // default 10
+	Attempts      int // where a profile names none, default 3
+	CodeLength    int // of generated codes where a profile names none, default 6
+	NameLength    int // characters of a name, default 256
+	MessageLength int // characters of a template's message, default 512
+}
+
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		ListLimit:     cmp.Or(l.ListLimit, 1000),
+		CallbackURL:   cmp.Or(l.CallbackURL, 2048),
+		HeaderCount:   cmp.Or(l.HeaderCount, 20),
+		HeaderName:    cmp.Or(l.HeaderName, 128),
+		HeaderValue:   cmp.Or(l.HeaderValue, 2048),
+		MaxMinutes:    cmp.Or(l.MaxMinutes, 120),
+		MaxMinutesWA:  cmp.Or(l.MaxMinutesWA, 90),
+		Minutes:       cmp.Or(l.Minutes, 3),
+		MaxAttempts:   cmp.Or(l.MaxAttempts, 10),
+		Attempts:      cmp.Or(l.Attempts, 3),
+		CodeLength:    cmp.Or(l.CodeLength, 6),
+		NameLength:    cmp.Or(l.NameLength, 256),
+		MessageLength: cmp.Or(l.MessageLength, 512),
+	}
+}
+
+// Config is what the facade is made of. The fields up to RefuseURL are needed.
+type Config struct {
+	Verify   *verify.Service
+	Accounts Accounts
+	Catalog  *catalog.Service
+	WhatsApp catalog.WhatsApp
+	// RefuseURL returns an error for a callback URL whose host is a literal
+	// address that callbacks may not reach, or whose scheme the operator forbids.
+	RefuseURL func(*url.URL) error
+
+	// Admit is asked at every request and returns how long the key has to wait,
+	// 0 if it need not. Default: no key is throttled.
+	Admit func(account.Key) time.Duration
+	// Wait is how long a channel waits for its receipt before the next one.
+	// Default delivery.DefaultWait.
+	Wait          func(message.Channel) time.Duration
+	Senders       Senders
+	Limits        Limits
+	AllowQueryKey bool         // read apiKey from the query where the header lacks (contract v4 S2)
+	Log           *slog.Logger // default: no log
+}
+
+func (c Config) withDefaults() Config {
+	if c.Admit == nil {
+		c.Admit = func(account.Key) time.Duration { return 0 }
+	}
+	if c.Wait == nil {
+		c.Wait = delivery.DefaultWait
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Senders.SMS = cmp.Or(c.Senders.SMS, "VERIFY")
+	c.Limits = c.Limits.withDefaults()
+	return c
+}

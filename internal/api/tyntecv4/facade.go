@@ -1,0 +1,245 @@
+package tyntecv4
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/countersign/countersign/internal/account"
+	"github.com/countersign/countersign/internal/api/wire"
+)
+
+// origin marks the OTPs that this facade sent.
+const origin = "v4"
+
+// facade is the handler of all operations.
+type facade struct {
+	Config
+	paths *node
+}
+
+// New returns the handler of everything under /2fa/v4. It routes by the escaped
+// path: hand it requests without cleaning their paths, or a percent-encoded
+// slash in a name is lost.
+func New(c Config) http.Handler {
+	f := &facade{Config: c.withDefaults()}
+	f.paths = index(f.routes())
+	return f
+}
+
+// call is one request on its way through the gates.
+type call struct {
+	account account.Account
+	route   *route
+	params  []string // as received, unescaped, in the order of the path
+
+	w http.ResponseWriter
+	r *http.Request
+}
+
+// reply is what an operation answers when nothing is wrong.
+type reply struct {
+	status    int
+	body      any // nil for an empty body
+	truncated bool
+}
+
+// created is the body that names a new resource.
+type created struct {
+	ID string `json:"id"`
+}
+
+// ServeHTTP answers one request.
+func (f *facade) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	c := &call{w: w, r: r}
+	answer, err := f.serve(ctx, c)
+	if err != nil {
+		f.fail(ctx, c, err)
+		return
+	}
+	if answer.truncated {
+		w.Header().Set("X-Result-Truncated", "true")
+	}
+	if answer.body == nil {
+		w.WriteHeader(answer.status)
+		return
+	}
+	body, err := encode(answer.body)
+	if err != nil {
+		f.fail(ctx, c, err)
+		return
+	}
+	write(w, answer.status, "application/json", body)
+}
+
+// serve passes the gates of key, rate, path and method.
+func (f *facade) serve(ctx context.Context, c *call) (reply, error) {
+	fromQuery := wire.TakeQuery(c.r, "apiKey")
+	// Two headers are one list (RFC 9110 §5.3), which no key is.
+	key := strings.Join(c.r.Header.Values("apiKey"), ", ")
+	if key == "" && f.AllowQueryKey {
+		key = fromQuery
+	}
+	identity, err := f.Accounts.Authenticate(ctx, key)
+	if err != nil {
+		return reply{}, fmt.Errorf("authenticate: %w", err)
+	}
+	c.account = identity.Account
+	if wait := f.Admit(identity.Key); wait > 0 {
+		return reply{}, problemError{Status: http.StatusTooManyRequests, Detail: "Too many calls with this API key", retry: wait}.plain()
+	}
+	found, params := f.paths.find(c.r.URL.EscapedPath())
+	if found == nil {
+		return reply{}, problemError{Status: http.StatusNotFound, Detail: "No such path"}.plain()
+	}
+	c.route, c.params = found.operations[c.r.Method], params
+	if c.route == nil {
+		return reply{}, problemError{Status: http.StatusMethodNotAllowed, Detail: "No such method on this path", allow: found.allow()}.plain()
+	}
+	c.r.Pattern = c.route.pattern // for whoever counts requests
+	return c.route.handle(ctx, c)
+}
+
+// id returns the path's id in lower case; false if it is no UUID and so names
+// nothing (contract v4 S7).
+func (c *call) id() (string, bool) { return canonicalID(c.params[0]) }
+
+// canonicalID returns s, a UUID in its plain form and any letter case, in lower
+// case.
+func canonicalID(s string) (string, bool) {
+	if len(s) != 36 { // the parser also takes other forms
+		return "", false
+	}
+	id, err := uuid.Parse(s)
+	if err != nil {
+		return "", false
+	}
+	return id.String(), true
+}
+
+// read passes the gates of media type, size and syntax. It also returns the
+// body's octets.
+func (c *call) read() (*object, []byte, error) {
+	if !isJSON(c.r.Header) {
+		return nil, nil, problemError{Status: http.StatusUnsupportedMediaType, Detail: "The body must be application/json in UTF-8"}.plain()
+	}
+	raw, err := wire.ReadBody(c.w, c.r)
+	if errors.Is(err, wire.ErrTooLarge) {
+		return nil, nil, problemError{Status: http.StatusRequestEntityTooLarge, Detail: "The body is larger than 64 KiB"}.plain()
+	}
+	if err != nil {
+		return nil, nil, badRequest("Request body could not be read")
+	}
+	o, err := parseObject(raw)
+	return o, raw, err
+}
+
+// isJSON reports whether the media type is JSON in UTF-8. Without one, JSON is
+// assumed.
+func isJSON(h http.Header) bool {
+	value := h.Get("Content-Type")
+	if value == "" {
+		return true
+	}
+	media, params, err := mime.ParseMediaType(value)
+	if err != nil || media != "application/json" {
+		return false
+	}
+	charset, given := params["charset"]
+	return !given || strings.EqualFold(charset, "utf-8")
+}
+
+// query returns the request's query parameters of these names, "" where there
+// is none. One that comes twice breaks a rule of v.
+func (c *call) query(v *violations, names ...string) ([]string, error) {
+	all, err := url.ParseQuery(c.r.URL.RawQuery)
+	if err != nil {
+		return nil, badRequest("The query string could not be read")
+	}
+	values := make([]string, len(names))
+	for i, name := range names {
+		if given := all[name]; len(given) > 1 {
+			v.add(name, mustBeUnique)
+		}
+		values[i] = all.Get(name)
+	}
+	return values, nil
+}
+
+// filters is query for parameters without rules of their own.
+func (c *call) filters(names ...string) ([]string, error) {
+	var v violations
+	values, err := c.query(&v, names...)
+	if err != nil {
+		return nil, err
+	}
+	return values, v.err()
+}
+
+// fail answers with an error. Here it stops travelling, so here it is logged.
+func (f *facade) fail(ctx context.Context, c *call, err error) {
+	p := c.translate(err)
+	if p.Status == http.StatusInternalServerError {
+		pattern := ""
+		if c.route != nil {
+			pattern = c.route.pattern
+		}
+		f.Log.ErrorContext(ctx, "request failed", slog.String("route", pattern), slog.Any("err", err))
+	}
+	if p.retry > 0 {
+		c.w.Header().Set("Retry-After", wire.RetryAfter(p.retry))
+	}
+	if p.allow != "" {
+		c.w.Header().Set("Allow", p.allow)
+	}
+	media := "application/json"
+	if namesProblemJSON(c.r.Header.Values("Accept")) {
+		media = "application/problem+json"
+	}
+	body, err := encode(p)
+	if err != nil { // its members are strings and numbers
+		f.Log.ErrorContext(ctx, "encode error body", slog.Any("err", err))
+	}
+	write(c.w, p.Status, media, body)
+}
+
+// namesProblemJSON reports whether Accept names the media type itself; ranges
+// such as */* do not.
+func namesProblemJSON(accept []string) bool {
+	for item := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		media, _, _ := strings.Cut(item, ";")
+		if strings.EqualFold(strings.TrimSpace(media), "application/problem+json") {
+			return true
+		}
+	}
+	return false
+}
+
+// encode returns v as JSON, with & < > as they are.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode answer: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// write sends an answer with a body. That the client has gone is no error of
+// ours.
+func write(w http.ResponseWriter, status int, media string, body []byte) {
+	w.Header().Set("Content-Type", media)
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}

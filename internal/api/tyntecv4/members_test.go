@@ -1,0 +1,189 @@
+package tyntecv4_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestMembersAreCoercedAsTheContractSays(t *testing.T) {
+	t.Parallel()
+	h := newServer(t, options{})
+	profile := func(members string) string { return `{"name":"p","channels":[],` + members + `}` }
+	template := func(members string) string {
+		return `{"name":"t","language":"en","message":"x {{otp_code}}",` + members + `}`
+	}
+	for _, c := range []struct {
+		path, body string
+		want       []string // fields of violations; nil for BR
+	}{
+		{"/profiles", profile(`"attempts":"11"`), []string{"attempts"}},
+		{"/profiles", profile(`"attempts":99999999999999999999`), []string{"attempts"}},
+		{"/profiles", profile(`"attempts":-99999999999999999999`), []string{"attempts"}},
+		{"/profiles", profile(`"attempts":3.0`), nil},
+		{"/profiles", profile(`"attempts":3e0`), nil},
+		{"/profiles", profile(`"attempts":"-3"`), nil},
+		{"/profiles", profile(`"attempts":""`), nil},
+		{"/profiles", profile(`"attempts":"three"`), nil},
+		{"/profiles", profile(`"attempts":true`), nil},
+		{"/profiles", profile(`"attempts":[3]`), nil},
+		{"/profiles", profile(`"alphanumeric":1`), []string{"alphanumeric"}},
+		{"/profiles", profile(`"alphanumeric":""`), []string{"alphanumeric"}},
+		{"/profiles", profile(`"alphanumeric":{}`), nil},
+		{"/profiles", profile(`"name":""`), []string{"name"}},
+		{"/profiles", profile(`"name":true`), nil},
+		{"/profiles", profile(`"name":1.5`), nil},
+		{"/profiles", profile(`"name":null`), []string{"name"}},
+		{"/profiles", profile(`"name":"a\u0000b"`), []string{"name"}},
+		{"/profiles", profile(`"channels":{}`), nil},
+		{"/profiles", profile(`"channels":["SMS"]`), nil},
+		{"/profiles", profile(`"channels":[null]`), []string{"channels[0]"}},
+		{"/profiles", profile(`"channels":[{}]`), []string{"channels[0].templates", "channels[0].type"}},
+		{"/profiles", profile(`"channels":[{"type":"sms","templates":[null,{},{"name":{}}]}]`), nil},
+		{
+			"/profiles", profile(`"channels":[{"type":"sms","templates":[null,{},{"name":"a","languageCode":"en"},{"name":"b","languageCode":"en"}]}]`),
+			[]string{"channels[0].templates[0]", "channels[0].templates[1].name", "channels[0].templates[3].languageCode", "channels[0].type"},
+		},
+		{"/templates/sms", template(`"codeExpirationTime":"121"`), []string{"codeExpirationTime"}},
+		{"/templates/sms", template(`"language":5`), []string{"language"}},
+		{"/templates/sms", template(`"message":"` + strings.Repeat("ä", 513) + `"`), []string{"message", "message"}},
+		{"/templates/sms", template(`"message":" "`), []string{"message"}},
+		{"/priorities", `{"name":"r","channelPriority":[null,{"channel":"SMS"}]}`, []string{"channelPriority[0]", "channelPriority[1].priority"}},
+		{"/priorities", `{"name":"r","channelPriority":[{"channel":"SMS","priority":2147483648}]}`, []string{"channelPriority[0].priority"}},
+		{"/priorities", `{"name":"r","channelPriority":{"channel":"SMS"}}`, nil},
+		{"/otp/x/validate", `{"otpCode":"     "}`, []string{"otpCode"}},
+		{"/otp/x/validate", `{"otpCode":true}`, nil},
+		{"/otp", `{"to":"x","profileName":" ","priorityName":"","otpCode":"Ab\u0001","sender":"","caller":"` + strings.Repeat("c", 33) + `","senderWA":"++49"}`, []string{
+			"caller", "otpCode", "otpCode", "otpCode", "priorityName", "profileName", "sender", "senderWA", "to",
+		}},
+	} {
+		r := h.post(c.path, c.body)
+		if c.want == nil {
+			r.br()
+		} else {
+			r.cv(c.want...)
+		}
+	}
+	for _, path := range []string{"/profiles", "/templates", "/priorities"} {
+		equal(t, path, len(h.get(path).list()), 0)
+	}
+}
+
+func TestMembersThatAreAcceptedInOtherForms(t *testing.T) {
+	t.Parallel()
+	h := newServer(t, options{})
+	for i, c := range []struct {
+		body string
+		want map[string]any
+	}{
+		{`"name":12345,"attempts":"007","otpCodeLength":4`, map[string]any{"name": "12345", "attempts": 7.0, "otpCodeLength": 4.0}},
+		{`"name":"a","name":"b","attempts":99,"attempts":5`, map[string]any{"name": "b", "attempts": 5.0}},
+		{`"name":"first","alphanumeric":"tRuE"`, map[string]any{"alphanumeric": true}},
+		{`"name":"  padded ","Attempts":9`, map[string]any{"name": "  padded ", "attempts": 3.0}},
+		{`"name":"😀","attempts":null`, map[string]any{"name": "😀", "attempts": 3.0}},
+	} {
+		id := h.post("/profiles", `{"channels":[],`+c.body+`}`, asLenient()).created()
+		got := h.get("/profiles/" + id).object()
+		for name, want := range c.want {
+			equal(t, fmt.Sprintf("case %d, %s", i, name), got[name], want)
+		}
+		h.get("/profiles/" + strings.ToUpper(id)).status(http.StatusOK)
+	}
+}
+
+func TestLengthsCountCodePoints(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	long := strings.Repeat("😀", 256)
+	h.post("/profiles", `{"name":"`+long+`","channels":[]}`).created()
+	equal(t, "found", len(h.get("/profiles?name="+long).list()), 1)
+	h.post("/profiles", `{"name":"`+long+`x","channels":[]}`).cv("name")
+	h.accepted(`{"otpCode":"` + strings.Repeat("ü", 11) + `"}`)
+	h.send(`{"otpCode":"` + strings.Repeat("ü", 12) + `"}`).cv("otpCode")
+}
+
+func TestParametersThatComeTwiceAreRefused(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	h.get("/otp?to=%2B4915112345678&to=%2B4915112345679").cv("to")
+	h.get("/priorities?name=a&name=b").cv("name")
+	h.get("/templates/sms?name=a&language=en&language=de").cv("language")
+	h.get("/otp?to=%zz").br()
+	h.get("/otp?otpStatus=x&to=y").cv("otpStatus", "to")
+	h.post(whatsAppPath, whatsAppConfig).empty(http.StatusCreated)
+	h.get(whatsAppTemplates + "?name=a&name=b").br()
+	h.get(whatsAppTemplates + "?name=" + strings.Repeat("n", 513)).br()
+	h.get(whatsAppTemplates + "?language=" + strings.Repeat("l", 17)).br()
+	h.get(whatsAppTemplates + "?name=a%00").br()
+	h.get(whatsAppTemplates + "?name=" + strings.Repeat("n", 512) + "&language=" + strings.Repeat("l", 16)).status(http.StatusOK)
+}
+
+func TestNamesInPathsArePercentEncoded(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	h.post("/templates/sms", `{"name":"a/b c%2F?","language":"fr","message":"{{otp_code}}"}`).created()
+	h.post("/profiles/"+h.P1+"/templates", `{"channels":[{"type":"SMS","templates":[{"name":"a/b c%2F?"}]}]}`).empty(http.StatusCreated)
+	before := len(h.links(h.P1))
+	h.delete("/profiles/" + h.P1 + "/templates/a%2Fb%20c%252F%3F").empty(http.StatusOK)
+	equal(t, "links", len(h.links(h.P1)), before-1)
+}
+
+func TestCallbackRules(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	for _, url := range []string{
+		"http://127.0.0.1/x", "http://[::1]/x", "https://169.254.169.254/", "http://10.0.0.1:8080/", "https://", "https:///x", "//x.example/",
+		"https:x.example", "javascript:alert(1)", "https://x.example:0/", "https://x.example:99999/", "https://x.example/#", "https://x example/",
+		"https://x.example/a b", " https://x.example/", "https://x.example/" + strings.Repeat("p", 2048), "http://0x7f.1/",
+	} {
+		h.post(callbacks, `{"url":"`+url+`"}`).cv("url")
+	}
+	for _, url := range []string{
+		"http://x.example/e", "https://user:pass@x.example:8443/e?q=1&r=%20", "https://93.184.216.34/", "HTTPS://X.example/",
+		"https://x.example/" + strings.Repeat("p", 2030),
+	} {
+		id := h.post(callbacks, `{"url":"`+url+`"}`).created()
+		h.delete(callbacks + "/" + id).empty(http.StatusOK)
+	}
+	with := func(headers string) string { return `{"url":"https://x.example/e","headers":` + headers + `}` }
+	for _, c := range []struct {
+		headers string
+		want    []string
+	}{
+		{`{"content-length":"1"}`, []string{"headers.content-length"}},
+		{`{"X-A":"1","x-a":"2"}`, []string{"headers.x-a"}},
+		{`{"Proxy-Authorization":"x"}`, []string{"headers.Proxy-Authorization"}},
+		{`{"webhook-id":"x"}`, []string{"headers.webhook-id"}},
+		{`{"":"x"}`, []string{"headers.", "headers."}},
+		{`{"a b":"x"}`, []string{"headers.a b"}},
+		{`{"` + strings.Repeat("n", 129) + `":"x"}`, []string{"headers." + strings.Repeat("n", 129)}},
+		{`{"x":"` + strings.Repeat("v", 2049) + `"}`, []string{"headers.x"}},
+		{`{"x":"ä"}`, []string{"headers.x"}},
+		{`{` + strings.TrimSuffix(manyHeaders(21), ",") + `}`, []string{"headers"}},
+		{`{"x":[]}`, nil},
+		{`["x"]`, nil},
+	} {
+		r := h.post(callbacks, with(c.headers))
+		if c.want == nil {
+			r.br()
+		} else {
+			r.cv(c.want...)
+		}
+	}
+	id := h.post(callbacks, with(`{"Authorization":"Bearer x","X-Team":7,"X-Half":0.50,"X-Yes":true,"X-None":null,"User-Agent":"me"}`), asLenient()).created()
+	equal(t, "headers", h.get(callbacks).list()[0], map[string]any{"id": id, "url": "https://x.example/e", "headers": map[string]any{
+		"Authorization": "Bearer x", "X-Team": "7", "X-Half": "0.50", "X-Yes": "true", "User-Agent": "me",
+	}})
+	h.post(callbacks, with(`{`+strings.TrimSuffix(manyHeaders(20), ",")+`}`)).created()
+	h.post(callbacks, `{"url":"https://x.example/","profileId":"`+strings.ToUpper(h.P1)+`"}`).created()
+	equal(t, "profile", h.get(callbacks).list()[2]["profileId"], any(h.P1))
+}
+
+func manyHeaders(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `"X-%d":"v",`, i)
+	}
+	return b.String()
+}

@@ -1,0 +1,124 @@
+package tyntecv4
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/countersign/countersign/internal/api/wire"
+	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/verify"
+)
+
+// Characters of a code, whoever made it.
+const minCode, maxCode = 4, 11
+
+var (
+	noCapitals     = regexp.MustCompile(`^[^A-Z]*$`)
+	viberSender    = regexp.MustCompile(`^\d{4,8}$`)
+	whatsAppSender = regexp.MustCompile(`^\+?\d{6,15}$`)
+)
+
+// sendBody is the body of a send (contract v4 §6.1.2).
+type sendBody struct {
+	to, profileName, priorityName, languageCode, otpCode *string
+	sender, caller, senderViber, senderWA                *string
+}
+
+func readSend(o *object) sendBody {
+	return sendBody{
+		to:           o.text("to"),
+		profileName:  o.text("profileName"),
+		priorityName: o.text("priorityName"),
+		languageCode: o.text("languageCode"),
+		otpCode:      o.text("otpCode"),
+		sender:       o.text("sender"),
+		caller:       o.text("caller"),
+		senderViber:  o.text("senderViber"),
+		senderWA:     o.text("senderWA"),
+	}
+}
+
+func (b sendBody) check(v *violations) {
+	v.required("to", b.to, number)
+	v.required("profileName", b.profileName)
+	v.required("priorityName", b.priorityName)
+	v.optional("languageCode", b.languageCode, language)
+	v.optional("otpCode", b.otpCode, notBlank, size(minCode, maxCode), matches(noCapitals), noControl)
+	v.optional("sender", b.sender, size(1, 16), noControl)
+	v.optional("caller", b.caller, size(1, 32), noControl)
+	v.optional("senderViber", b.senderViber, matches(viberSender))
+	v.optional("senderWA", b.senderWA, matches(whatsAppSender))
+}
+
+// send accepts an OTP (contract v4 §6.1.2).
+func (f *facade) send(ctx context.Context, c *call) (reply, error) {
+	o, raw, err := c.read()
+	if err != nil {
+		return reply{}, err
+	}
+	body := readSend(o)
+	if err := o.fits(); err != nil {
+		return reply{}, err
+	}
+	once, err := f.idempotency(c, "send", string(raw))
+	if err != nil {
+		return reply{}, err
+	}
+	var v violations
+	body.check(&v)
+	if err := v.err(); err != nil {
+		return reply{}, err
+	}
+	to, err := phone.Syntax(*body.to)
+	if err != nil {
+		return reply{}, badRequest("to is not a phone number") // not reached: a rule says so before
+	}
+	p, err := f.plan(ctx, c.account, body, to)
+	if err != nil {
+		return reply{}, err
+	}
+	request := verify.SendRequest{
+		Account: c.account.Name, Origin: origin, Recipient: to.Recipient(),
+		Policy: p.policy, Form: otp.Folded, Plan: p.steps, ProfileID: p.profileID, Idempotency: once,
+	}
+	if body.otpCode != nil {
+		request.Code = otp.NewCode(*body.otpCode)
+	}
+	record, err := f.Verify.Send(ctx, request)
+	if err != nil {
+		return reply{}, err //nolint:wrapcheck // a *verify.Error says all there is
+	}
+	return reply{status: http.StatusAccepted, body: created{record.ID}}, nil
+}
+
+// idempotency makes what the service needs to recognise a repetition of this
+// request (V-08); nothing if the client asks for none.
+func (f *facade) idempotency(c *call, operation string, parts ...string) (verify.Idempotency, error) {
+	key, err := wire.IdempotencyKey(c.r.Header)
+	if err != nil {
+		return verify.Idempotency{}, badRequest("Idempotency-Key must be 1 to 255 visible ASCII characters")
+	}
+	if key == "" {
+		return verify.Idempotency{}, nil
+	}
+	return f.Verify.Fingerprint(c.account.Name, origin+" "+operation, key, parts...), nil
+}
+
+// orElse returns the first text that is there and not empty.
+func orElse(given *string, defaults ...string) string {
+	if given != nil && *given != "" {
+		return *given
+	}
+	for _, d := range defaults {
+		if d != "" {
+			return d
+		}
+	}
+	return ""
+}
+
+// withoutPlus drops the plus sign that WhatsApp numbers may be written with.
+func withoutPlus(s string) string { return strings.TrimPrefix(s, "+") }
