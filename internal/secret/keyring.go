@@ -75,7 +75,7 @@ func NewKeyring(current Root, previous ...Root) (*Keyring, error) {
 }
 
 func derive(root Root, label string) []byte {
-	key, err := hkdf.Key(sha256.New, root.bytes[:], nil, label, 32)
+	key, err := hkdf.Key(sha256.New, root.bytes(), nil, label, 32)
 	if err != nil {
 		panic("secret: " + err.Error()) // only for lengths that HKDF cannot make
 	}

@@ -20,8 +20,9 @@ const RootSize = 32
 
 const redacted = "[key]"
 
-// Root is a root key. However it is printed, it stays hidden (P-01).
-type Root struct{ bytes *[RootSize]byte }
+// Root is a root key. However it is printed, it stays hidden (P-01): fmt shows
+// what a pointer to an array points to, but only the address of a string.
+type Root struct{ raw *string }
 
 // Errors of reading root keys.
 var (
@@ -40,7 +41,12 @@ func NewRoot(random io.Reader) (Root, error) {
 	if _, err := io.ReadFull(random, b[:]); err != nil {
 		return Root{}, fmt.Errorf("draw root key: %w", err)
 	}
-	return Root{&b}, nil
+	return rootOf(b[:]), nil
+}
+
+func rootOf(b []byte) Root {
+	raw := string(b)
+	return Root{&raw}
 }
 
 // ParseRoot reads a root key in base64, either alphabet, padded or not.
@@ -54,7 +60,7 @@ func ParseRoot(text string) (Root, error) {
 	if sample(raw) {
 		return Root{}, ErrSampleRoot
 	}
-	return Root{(*[RootSize]byte)(raw)}, nil
+	return rootOf(raw), nil
 }
 
 // sample reports whether every step from byte to byte is the same, as in 32
@@ -70,10 +76,12 @@ func sample(raw []byte) bool {
 }
 
 // IsZero reports whether there is no key.
-func (r Root) IsZero() bool { return r.bytes == nil }
+func (r Root) IsZero() bool { return r.raw == nil }
 
 // Reveal returns the key in padded standard base64.
-func (r Root) Reveal() string { return base64.StdEncoding.EncodeToString(r.bytes[:]) }
+func (r Root) Reveal() string { return base64.StdEncoding.EncodeToString(r.bytes()) }
+
+func (r Root) bytes() []byte { return []byte(*r.raw) }
 
 // String hides the key.
 func (r Root) String() string { return redacted }

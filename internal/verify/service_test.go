@@ -91,7 +91,7 @@ func TestIDsComeFromTheGivenReader(t *testing.T) {
 	if want := "33333333-3333-4333-b333-333333333333"; b.store.created[0].Dedupe != want {
 		t.Errorf("dedupe reference %s, want %s", b.store.created[0].Dedupe, want)
 	}
-	for n := range len(random) {
+	for n := range random {
 		b.Random = bytes.NewReader(random[:n])
 		if _, err := b.Send(t.Context(), request(t)); kind(err) != verify.Internal || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Fatalf("Send with %d random bytes = %v, want an internal error", n, err)

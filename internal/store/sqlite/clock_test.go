@@ -46,8 +46,11 @@ func (plainHasher) Sum(_ otp.KeyID, parts ...string) (d otp.Digest) {
 	return d
 }
 
+// rightCode is the code of every OTP of newOTP.
+const rightCode = "483920"
+
 // newOTP is what a Send of the account acme writes.
-func newOTP(t testing.TB, id, code string, life time.Duration) verify.NewOTP {
+func newOTP(t testing.TB, id string, life time.Duration) verify.NewOTP {
 	t.Helper()
 	to, err := phone.ParseRecipient("+4915112345678")
 	if err != nil {
@@ -55,10 +58,10 @@ func newOTP(t testing.TB, id, code string, life time.Duration) verify.NewOTP {
 	}
 	n := verify.NewOTP{
 		Ref: verify.Ref{Account: "acme", Origin: "test", ID: id}, Recipient: to, RecipientKey: [16]byte{1},
-		Allowed: 3, Life: life, Rule: otp.Rule{Length: len(code)}, Dedupe: uuid.NewString(), Sealed: []byte("sealed"),
+		Allowed: 3, Life: life, Rule: otp.Rule{Length: len(rightCode)}, Dedupe: uuid.NewString(), Sealed: []byte("sealed"),
 		Plan: delivery.Plan{Steps: []delivery.Step{{Channel: message.SMS, Wait: time.Minute}}},
 	}
-	n.Key, n.Digest = otp.Hash(plainHasher{}, otp.Subject{Account: "acme", ID: id}, n.Rule, otp.NewCode(code))
+	n.Key, n.Digest = otp.Hash(plainHasher{}, otp.Subject{Account: "acme", ID: id}, n.Rule, otp.NewCode(rightCode))
 	return n
 }
 
@@ -79,7 +82,7 @@ func TestAClockSetBackOverARestartRevivesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id, life := range map[string]time.Duration{"over": time.Minute, "open": 3 * time.Minute} {
-		if _, err := s.CreateOTP(t.Context(), newOTP(t, id, "483920", life)); err != nil {
+		if _, err := s.CreateOTP(t.Context(), newOTP(t, id, life)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -96,7 +99,7 @@ func TestAClockSetBackOverARestartRevivesNothing(t *testing.T) {
 	if now := s.Now(); now.Before(told) {
 		t.Errorf("after the restart the time is %v, want no earlier than %v (V-10)", now, told)
 	}
-	if c, err := s.CountAttempt(t.Context(), guess("over", "483920")); err != nil || c.Verdict != otp.Late {
+	if c, err := s.CountAttempt(t.Context(), guess("over", rightCode)); err != nil || c.Verdict != otp.Late {
 		t.Errorf("the right code for what had expired = %v, %v; want Late", c.Verdict, err)
 	}
 	// The open OTP lives on for the minute that was left of it and no longer.
@@ -105,7 +108,7 @@ func TestAClockSetBackOverARestartRevivesNothing(t *testing.T) {
 		t.Errorf("a check in its last moment = %v, %v; want Wrong", c.Verdict, err)
 	}
 	wall.Add(time.Microsecond)
-	if c, err := s.CountAttempt(t.Context(), guess("open", "483920")); err != nil || c.Verdict != otp.Late {
+	if c, err := s.CountAttempt(t.Context(), guess("open", rightCode)); err != nil || c.Verdict != otp.Late {
 		t.Errorf("the right code at its expiry = %v, %v; want Late: the step back lengthened its life", c.Verdict, err)
 	}
 }
@@ -137,7 +140,7 @@ func TestAClockSetBackWhileRunningIsNotFollowed(t *testing.T) {
 	if err := s.CreateAccount(t.Context(), account.Account{Name: "acme"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.CreateOTP(t.Context(), newOTP(t, "o1", "483920", time.Minute)); err != nil {
+	if _, err := s.CreateOTP(t.Context(), newOTP(t, "o1", time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	wall.Add(time.Minute)
@@ -145,7 +148,7 @@ func TestAClockSetBackWhileRunningIsNotFollowed(t *testing.T) {
 		t.Fatalf("Now() = %v", got)
 	}
 	wall.Add(-30 * time.Second)
-	if c, err := s.CountAttempt(t.Context(), guess("o1", "483920")); err != nil || c.Verdict != otp.Late {
+	if c, err := s.CountAttempt(t.Context(), guess("o1", rightCode)); err != nil || c.Verdict != otp.Late {
 		t.Errorf("the right code after the clock was set back = %v, %v; want Late", c.Verdict, err)
 	}
 }
@@ -160,7 +163,7 @@ func TestAnIdleDatabaseIsNotWrittenForTheClock(t *testing.T) {
 	if err := s.CreateAccount(t.Context(), account.Account{Name: "acme"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.CreateOTP(t.Context(), newOTP(t, "o1", "483920", time.Minute)); err != nil {
+	if _, err := s.CreateOTP(t.Context(), newOTP(t, "o1", time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	mu.Lock()
@@ -177,5 +180,37 @@ func TestAnIdleDatabaseIsNotWrittenForTheClock(t *testing.T) {
 	}
 	if want := storetest.Start.Add(2 * time.Minute).UnixMicro(); mark != want {
 		t.Errorf("the mark went on to %s, want it to rest at %s once nothing is open", strconv.FormatInt(mark, 10), strconv.FormatInt(want, 10))
+	}
+}
+
+func TestTheTimeOfACheckIsReadAfterTheLock(t *testing.T) {
+	t.Parallel()
+	path := made(t)
+	wall := &storetest.Wall{}
+	s := openAt(t, path, wall.Now)
+	defer s.Close()
+	if err := s.CreateAccount(t.Context(), account.Account{Name: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CreateOTP(t.Context(), newOTP(t, "o1", time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	// The check comes in time, but its turn comes late: what counts is when the
+	// OTP is looked at (V-03).
+	b := bench{s, t, nil}
+	release := b.hold()
+	result := make(chan verify.Checked, 1)
+	go func() {
+		c, err := s.CountAttempt(t.Context(), guess("o1", rightCode))
+		if err != nil {
+			t.Errorf("CountAttempt: %v", err)
+		}
+		result <- c
+	}()
+	b.queued(1)
+	wall.Add(time.Minute)
+	release()
+	if c := <-result; c.Verdict != otp.Late || c.Record.State != otp.Expired {
+		t.Errorf("the right code whose turn came at the expiry = %v, state %v; want Late", c.Verdict, c.Record.State)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -123,12 +124,15 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	// The file is made with tight rights before SQLite would make it with loose
-	// ones: it holds recipients.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+	// ones: it holds recipients. One that is there is not even opened, for
+	// closing it would drop the locks that this process has on it.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		err = f.Close()
+	} else if errors.Is(err, fs.ErrExist) {
+		err = nil
 	}
-	if err := f.Close(); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	pending, err := examine(ctx, path, c.Migrate)
@@ -148,7 +152,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	}
 	s.writeDB.SetMaxOpenConns(1)
 	if pending {
-		if err := migrate(ctx, s.writeDB); err != nil {
+		if err := migrate(ctx, s.writeDB, path); err != nil {
 			return nil, err
 		}
 	}

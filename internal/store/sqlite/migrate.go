@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -56,8 +57,38 @@ func examine(ctx context.Context, path string, may bool) (pending bool, err erro
 	return true, nil
 }
 
-// migrate sets up an empty database or brings an older schema up.
-func migrate(ctx context.Context, db *sql.DB) error {
+// How often and after which pause migrations are begun anew where another
+// process made the same ones at the same time: each time at least one of the
+// two got further.
+const (
+	migrateTries = 20
+	migratePause = 50 * time.Millisecond
+)
+
+// migrate sets up an empty database or brings an older schema up. Several
+// processes may do so at once.
+func migrate(ctx context.Context, db *sql.DB, path string) error {
+	for tries := 1; ; tries++ {
+		err := up(ctx, db)
+		if err == nil {
+			return nil
+		}
+		pending, unknown := examine(ctx, path, true)
+		switch {
+		case unknown == nil && !pending:
+			return nil // by the other one
+		case tries == migrateTries:
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(migratePause):
+		}
+	}
+}
+
+func up(ctx context.Context, db *sql.DB) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)

@@ -473,7 +473,7 @@ func TestACallerThatLeftTouchesNoResult(t *testing.T) {
 	if err := b.CreateAccount(t.Context(), account.Account{Name: "acme"}); err != nil {
 		t.Fatal(err)
 	}
-	n := newOTP(t, "o1", "483920", time.Hour)
+	n := newOTP(t, "o1", time.Hour)
 	n.Resendable = true
 	if _, err := b.CreateOTP(t.Context(), n); err != nil {
 		t.Fatal(err)
@@ -481,7 +481,7 @@ func TestACallerThatLeftTouchesNoResult(t *testing.T) {
 	key := delivery.Key{Account: "acme", OTPID: "o1", Seq: 1}
 	for name, call := range map[string]func(context.Context) error{
 		"CreateOTP": func(ctx context.Context) error {
-			_, err := b.CreateOTP(ctx, newOTP(t, "o2", "483920", time.Hour))
+			_, err := b.CreateOTP(ctx, newOTP(t, "o2", time.Hour))
 			return err
 		},
 		"CountAttempt": func(ctx context.Context) error { _, err := b.CountAttempt(ctx, guess("o1", "000000")); return err },
