@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/countersign/countersign/internal/account"
+	"github.com/countersign/countersign/internal/config"
+	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/server"
+)
+
+// fileVariable names the settings file where no flag does.
+const fileVariable = "COUNTERSIGN_CONFIG"
+
+// environment is what every command gets.
+type environment struct {
+	streams
+
+	ctx     context.Context //nolint:containedctx // lives as long as the one command that is run
+	environ []string
+	file    string
+	flags   config.Flags
+}
+
+// load reads the settings and makes the log that they ask for.
+func (e *environment) load() (config.Config, *slog.Logger, error) {
+	file := e.file
+	for _, v := range e.environ {
+		if value, ok := strings.CutPrefix(v, fileVariable+"="); ok && file == "" {
+			file = value
+		}
+	}
+	c, err := config.Load(config.Sources{File: file, Environ: e.environ, Flags: e.flags})
+	if err != nil {
+		return config.Config{}, nil, err
+	}
+	return c, newLog(e.err, c), nil
+}
+
+func newLog(w io.Writer, c config.Config) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == config.LogText || c.LogFormat == config.LogAuto && terminal(w) {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// with opens the deployment of the settings, runs do and closes it.
+func (e *environment) with(do func(*server.Deployment) error) error {
+	c, log, err := e.load()
+	if err != nil {
+		return err
+	}
+	d, err := server.Open(e.ctx, c, log, server.Options{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(d), d.Close())
+}
+
+// say prints a line of results, its fields separated by tabs.
+func (e *environment) say(fields ...string) error {
+	_, err := fmt.Fprintln(e.out, strings.Join(fields, "\t"))
+	return err
+}
+
+// existing returns the account, or an error that names it.
+func existing(ctx context.Context, d *server.Deployment, name string) (account.Account, error) {
+	a, err := d.Store.Account(ctx, name)
+	if err != nil {
+		return account.Account{}, fmt.Errorf("account %s: %w", name, err)
+	}
+	return a, nil
+}
+
+// recipient reads a number or an e-mail address.
+func recipient(text string) (phone.Recipient, error) {
+	if strings.Contains(text, "@") {
+		a, err := phone.ParseAddress(text)
+		if err != nil {
+			return phone.Recipient{}, useError{"--to is no e-mail address; expected one such as user@example.com"}
+		}
+		return a.Recipient(), nil
+	}
+	n, err := phone.Syntax(text)
+	if err != nil {
+		return phone.Recipient{}, useError{"--to is no phone number; expected one in international form such as +4915112345678, or an e-mail address"}
+	}
+	return n.Recipient(), nil
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"os/user"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/countersign/countersign/internal/audit"
+	"github.com/countersign/countersign/internal/carrier/sandbox"
+	"github.com/countersign/countersign/internal/server"
+)
+
+// actor names who runs the command, for the audit list.
+func actor() string {
+	if u, err := user.Current(); err == nil {
+		return "cli " + u.Username
+	}
+	return "cli"
+}
+
+type limitCmd struct {
+	Clear limitClearCmd `cmd:"" help:"Forget what limits remember of a recipient; audited."`
+}
+
+type limitClearCmd struct {
+	Account string `required:"" placeholder:"NAME" help:"Whose recipient."`
+	To      string `required:"" placeholder:"NUMBER|ADDRESS" help:"The recipient."`
+}
+
+func (c limitClearCmd) Run(e *environment) error {
+	to, err := recipient(c.To)
+	if err != nil {
+		return err
+	}
+	return e.with(func(d *server.Deployment) error {
+		if _, err := existing(e.ctx, d, c.Account); err != nil {
+			return err
+		}
+		key := d.RecipientKey(c.Account, to)
+		err := d.Audit().Append(e.ctx, audit.Entry{
+			Action: audit.ActionClearLimit, Actor: actor(), Account: c.Account, Subject: hex.EncodeToString(key[:]),
+		})
+		if err != nil {
+			return err
+		}
+		had, err := d.Store.ClearLimits(e.ctx, c.Account, key)
+		if err != nil {
+			return err
+		}
+		if !had {
+			return e.say("nothing was counted")
+		}
+		return e.say("cleared")
+	})
+}
+
+type eraseCmd struct {
+	To      string `required:"" placeholder:"NUMBER|ADDRESS" help:"The recipient."`
+	Account string `placeholder:"NAME" help:"Only what this account sent."`
+}
+
+func (c eraseCmd) Run(e *environment) error {
+	to, err := recipient(c.To)
+	if err != nil {
+		return err
+	}
+	return e.with(func(d *server.Deployment) error {
+		names := []string{c.Account}
+		if c.Account == "" {
+			all, err := d.Store.Accounts(e.ctx)
+			if err != nil {
+				return fmt.Errorf("list accounts: %w", err)
+			}
+			names = names[:0]
+			for _, a := range all {
+				names = append(names, a.Name)
+			}
+		} else if _, err := existing(e.ctx, d, c.Account); err != nil {
+			return err
+		}
+		keys := map[string][16]byte{}
+		for _, name := range names {
+			key := d.RecipientKey(name, to)
+			keys[name] = key
+			err := d.Audit().Append(e.ctx, audit.Entry{
+				Action: audit.ActionErase, Actor: actor(), Account: name, Subject: hex.EncodeToString(key[:]),
+			})
+			if err != nil {
+				return err
+			}
+		}
+		n, err := d.Store.EraseRecipient(e.ctx, keys)
+		if err != nil {
+			return fmt.Errorf("erase: %w", err)
+		}
+		return e.say("erased " + strconv.Itoa(n))
+	})
+}
+
+type inboxCmd struct {
+	To     string `placeholder:"NUMBER|ADDRESS" help:"Only what this recipient got."`
+	Follow bool   `help:"Go on with what comes, until interrupted."`
+}
+
+// What inbox shows, and how often it looks for more.
+const (
+	inboxShows = 50
+	inboxBatch = 200
+	inboxEvery = 300 * time.Millisecond
+)
+
+func (c inboxCmd) Run(e *environment) error {
+	q := sandbox.Query{Limit: inboxShows}
+	if c.To != "" {
+		to, err := recipient(c.To)
+		if err != nil {
+			return err
+		}
+		q.To = to
+	}
+	return e.with(func(d *server.Deployment) error {
+		box := d.Sandbox(nil)
+		if box.Inbox == nil {
+			return useError{"there is no sandbox; expected COUNTERSIGN_SANDBOX other than off"}
+		}
+		messages, err := box.Inbox.List(e.ctx, q)
+		if err != nil {
+			return err
+		}
+		slices.Reverse(messages)
+		q.OldestFirst, q.Limit = true, inboxBatch
+		for {
+			for _, m := range messages {
+				q.After = max(q.After, m.Seq)
+				if err := e.sayMessage(m); err != nil {
+					return err
+				}
+			}
+			if !c.Follow {
+				return nil
+			}
+			select {
+			case <-e.ctx.Done():
+				return nil
+			case <-time.After(inboxEvery):
+			}
+			if messages, err = box.Inbox.List(e.ctx, q); err != nil && e.ctx.Err() == nil {
+				return err
+			}
+		}
+	})
+}
+
+// sayMessage prints a message on one line.
+func (e *environment) sayMessage(m sandbox.Message) error {
+	text := strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ", "\t", " ").Replace(m.Text.Reveal())
+	return e.say(stamp(m.Created), m.Account, string(m.Channel), m.To.Reveal(), dash(m.From), text)
+}

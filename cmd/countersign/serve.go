@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/countersign/countersign/internal/server"
+)
+
+// version and commit are set when a release is linked.
+var (
+	version = "dev"
+	commit  = ""
+)
+
+type versionCmd struct{}
+
+func (versionCmd) Run(e *environment) error {
+	of := commit
+	if info, ok := debug.ReadBuildInfo(); ok && of == "" {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				of = s.Value
+			}
+		}
+	}
+	if of == "" {
+		of = "unknown"
+	}
+	_, err := fmt.Fprintf(e.out, "countersign %s\ncommit %s\n%s\n", version, of, runtime.Version())
+	return err
+}
+
+type serveCmd struct{}
+
+// gcPercent lets the heap grow to five times what is in use before it is
+// collected: a server's live heap is a few megabytes, and collecting it at
+// every doubling costs a tenth of the processor under load. GOGC overrides it.
+const gcPercent = 400
+
+func (serveCmd) Run(e *environment) error {
+	c, log, err := e.load()
+	if err != nil {
+		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	s := &server.Server{
+		Config: c, Log: log, Version: version, Out: e.out,
+		Fatal: func(err error) {
+			log.ErrorContext(e.ctx, "the disk failed to sync; ending", slog.Any("err", err))
+			os.Exit(exitFailed)
+		},
+	}
+	return s.Run(e.ctx)
+}
+
+type migrateCmd struct{}
+
+func (migrateCmd) Run(e *environment) error {
+	c, log, err := e.load()
+	if err != nil {
+		return err
+	}
+	c.Migrate = true
+	d, err := server.Open(e.ctx, c, log, server.Options{})
+	if err != nil {
+		return err
+	}
+	if err := d.Close(); err != nil {
+		return err
+	}
+	return e.say("the database has this version's schema")
+}

@@ -1,0 +1,112 @@
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/countersign/countersign/internal/message"
+	"github.com/countersign/countersign/internal/secret"
+)
+
+// Config is every setting, read and checked.
+type Config struct {
+	Listen      string // HOST:PORT of the APIs; port 0 for any free one
+	AdminListen string // HOST:PORT of metrics and profiling; "" for none
+
+	DataDir      string
+	DatabasePath string // the SQLite file
+	Migrate      bool   // bring an older schema up at start
+
+	SecretKey      secret.Root   // zero: the key file in DataDir
+	SecretKeys     []secret.Root // earlier root keys, still read
+	BootstrapKey   Hidden        // the first account's key; zero: a random one
+	BootstrapLogin string        // paired with BootstrapKey; "" for none
+
+	TLSCert, TLSKey string // PEM files; both or neither
+	AllowPlainHTTP  bool
+	PublicURL       *url.URL // nil for none
+	TrustedProxies  []netip.Prefix
+	AllowQueryKey   bool
+
+	SendsPerRecipient int // accepted sends in 10 minutes; 0 turns the limits on sends off
+	Senders           Senders
+	EventErrorPrefix  string
+	Retention         time.Duration
+	Waits             map[message.Channel]time.Duration // for a receipt; every channel has one
+
+	Sandbox               Sandbox
+	SandboxWhatsAppReview time.Duration
+	SandboxSubmitDelay    time.Duration
+	SandboxLimits         bool
+	Mode                  Mode
+
+	CallbackAllow        []netip.Prefix
+	CallbackAllowPrivate bool
+	CallbackRequireHTTPS bool
+
+	LogLevel  slog.Level
+	LogFormat LogFormat
+
+	V4 V4
+
+	deliveryTimeout time.Duration // replaces every one of Waits; 0 for none
+}
+
+// Senders are used where neither request nor account names one.
+type Senders struct {
+	SMS      string
+	Voice    string
+	Viber    string
+	WhatsApp string
+}
+
+// V4 holds the numbers of the version 4 API that its contract leaves to the
+// operator (contract v4 §5).
+type V4 struct {
+	ListLimit     int // OTPs in one list answer, the newest
+	CallbackURL   int // characters of a callback URL
+	HeaderCount   int // custom headers of a callback configuration
+	HeaderName    int // characters of a header's name
+	HeaderValue   int // characters of a header's value
+	MaxMinutes    int // longest life of a code on SMS, VOICE and VIBER
+	MaxMinutesWA  int // likewise on WHATSAPP
+	Minutes       int // life of a code where a template names none
+	MaxAttempts   int // most attempts that a profile may allow
+	Attempts      int // where a profile names none
+	CodeLength    int // of generated codes where a profile names none
+	NameLength    int // characters of a name
+	MessageLength int // characters of a template's message
+}
+
+// Mode says which rules yield to an old API's contract.
+type Mode string
+
+// Compat keeps what the facades' contracts promise. It is the only mode of
+// this version.
+const Compat Mode = "compat"
+
+// Sandbox says when sandbox carriers serve (K-05).
+type Sandbox string
+
+// When sandbox carriers serve: while no real carrier is configured; also
+// beside real ones; never.
+const (
+	SandboxAuto Sandbox = "auto"
+	SandboxOn   Sandbox = "on"
+	SandboxOff  Sandbox = "off"
+)
+
+// LogFormat is the form of log lines.
+type LogFormat string
+
+// The forms of log lines. LogAuto is LogText on a terminal and else LogJSON.
+const (
+	LogAuto LogFormat = "auto"
+	LogText LogFormat = "text"
+	LogJSON LogFormat = "json"
+)
+
+// TLS reports whether the APIs speak TLS.
+func (c *Config) TLS() bool { return c.TLSCert != "" }

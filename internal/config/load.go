@@ -1,0 +1,185 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/knadh/koanf/parsers/toml/v2"
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/v2"
+
+	"github.com/countersign/countersign/internal/message"
+)
+
+// Sources are what settings come from.
+type Sources struct {
+	File    string   // path of a TOML file; "" for none
+	Environ []string // as os.Environ gives it
+	Flags   Flags
+}
+
+// SettingError is a setting that cannot be used.
+type SettingError struct {
+	Setting  string // the TOML key
+	Source   string // where it came from, such as "environment variable COUNTERSIGN_LISTEN"
+	Value    string // as it was given; "" for keys and passwords
+	Expected string
+}
+
+func (p *SettingError) Error() string {
+	got := ""
+	if p.Value != "" {
+		got = fmt.Sprintf(": got %q", p.Value)
+	}
+	return fmt.Sprintf("setting %s, from %s%s; expected %s", p.Setting, p.Source, got, p.Expected)
+}
+
+// ErrFile means that the configuration file cannot be read as TOML.
+var ErrFile = errors.New("configuration file")
+
+// Load reads and checks the settings. Its errors are *SettingError, several of them
+// joined, and ErrFile.
+func Load(from Sources) (Config, error) {
+	all, problems, err := layers(from)
+	if err != nil {
+		return Config{}, err
+	}
+	c := Config{Waits: map[message.Channel]time.Duration{}}
+	for _, s := range Settings() {
+		value, source := s.Default, "default"
+		for _, l := range all {
+			if l.values.Exists(s.Name) {
+				value, source = flat(l.values.Get(s.Name)), l.source(s)
+			}
+		}
+		if s.read(&c, value) {
+			continue
+		}
+		p := &SettingError{Setting: s.Name, Source: source, Value: value, Expected: s.Expected}
+		if s.secret || s.Name == "database_url" { // a URL may hold a password
+			p.Value = ""
+		}
+		problems = append(problems, p)
+	}
+	if len(problems) == 0 {
+		problems = append(problems, c.settle()...)
+	}
+	return c, errors.Join(problems...)
+}
+
+// layer is what one source says.
+type layer struct {
+	values *koanf.Koanf
+	source func(Setting) string
+}
+
+// layers returns the sources, the weakest first, and a problem for each key of
+// the file that is no setting.
+func layers(from Sources) (out []layer, problems []error, err error) {
+	if from.File != "" {
+		k := koanf.New(".")
+		if err := k.Load(file.Provider(from.File), toml.Parser()); err != nil {
+			return nil, nil, fmt.Errorf("%w %s: %w", ErrFile, from.File, err)
+		}
+		known := Settings()
+		for _, key := range k.Keys() {
+			if table, ok := k.Get(key).(map[string]any); ok && len(table) == 0 {
+				continue // a heading with nothing below it
+			}
+			if !slices.ContainsFunc(known, func(s Setting) bool { return s.Name == key }) {
+				problems = append(problems, &SettingError{Setting: key, Source: "file " + from.File, Expected: "a key that docs/operating.md lists"})
+			}
+		}
+		out = append(out, layer{k, func(Setting) string { return "file " + from.File }})
+	}
+
+	environ := koanf.New(".")
+	names := map[string]string{}
+	for _, s := range Settings() {
+		if s.Env() != "" {
+			names[s.Env()] = s.Name
+		}
+	}
+	err = environ.Load(env.Provider("", env.Opt{
+		Prefix:        prefix,
+		TransformFunc: func(k, v string) (string, any) { return names[k], v },
+		EnvironFunc:   func() []string { return from.Environ },
+	}), nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read environment: %w", err)
+	}
+	out = append(out, layer{environ, func(s Setting) string { return "environment variable " + s.Env() }})
+
+	flags := koanf.New(".")
+	if err := flags.Load(confmap.Provider(from.Flags.given(), ""), nil); err != nil {
+		return nil, nil, fmt.Errorf("read flags: %w", err)
+	}
+	return append(out, layer{flags, func(s Setting) string { return "flag --" + s.Flag() }}), problems, nil
+}
+
+// flat is a value as its environment variable would spell it.
+func flat(v any) string {
+	if list, ok := v.([]any); ok {
+		parts := make([]string, len(list))
+		for i, e := range list {
+			parts[i] = flat(e)
+		}
+		return strings.Join(parts, ",")
+	}
+	return fmt.Sprint(v)
+}
+
+// settle fills in what follows from other settings and checks what two
+// settings must agree on.
+func (c *Config) settle() []error {
+	var problems []error
+	if c.DatabasePath == "" {
+		c.DatabasePath = filepath.Join(c.DataDir, "countersign.db")
+	}
+	if c.deliveryTimeout > 0 {
+		for channel := range c.Waits {
+			c.Waits[channel] = c.deliveryTimeout
+		}
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		problems = append(problems, &SettingError{Setting: "tls_cert and tls_key", Source: "all sources together", Expected: "both or neither"})
+	}
+	if c.BootstrapLogin != "" && c.BootstrapKey.IsZero() {
+		problems = append(problems, &SettingError{Setting: "bootstrap_api_login", Source: "all sources together", Expected: "bootstrap_api_key beside it"})
+	}
+	if c.V4.Minutes > min(c.V4.MaxMinutes, c.V4.MaxMinutesWA) {
+		problems = append(problems, &SettingError{Setting: "v4.default_minutes", Source: "all sources together", Expected: "no more than v4.max_minutes and v4.max_minutes_whatsapp"})
+	}
+	if c.V4.Attempts > c.V4.MaxAttempts {
+		problems = append(problems, &SettingError{Setting: "v4.default_attempts", Source: "all sources together", Expected: "no more than v4.max_attempts"})
+	}
+	if !c.TLS() && !c.AllowPlainHTTP && !Loopback(c.Listen) {
+		problems = append(problems, &SettingError{
+			Setting: "listen", Source: "all sources together", Value: c.Listen,
+			Expected: "a loopback address, tls_cert and tls_key, or allow_plain_http = true behind something that speaks TLS",
+		})
+	}
+	return problems
+}
+
+// Loopback reports whether an address HOST:PORT can be reached from this
+// machine only.
+func Loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}

@@ -1,0 +1,101 @@
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/countersign/countersign/internal/config"
+)
+
+// Bounds of HTTP (T-04). Bodies are bounded by the facades.
+const (
+	headerTimeout = 5 * time.Second
+	readTimeout   = 30 * time.Second // a body of 64 KiB
+	writeTimeout  = 60 * time.Second
+	idleTimeout   = 2 * time.Minute
+	// headerBytes and the 4 KiB of slack that net/http adds make 16 KiB.
+	headerBytes = 12 << 10
+	maxStreams  = 250 // of an HTTP/2 connection
+)
+
+// newHTTPServer returns a server with this deployment's bounds.
+func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headerBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		// What net/http logs is about connections that strangers broke.
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// tlsConfig reads the certificate of the APIs.
+func tlsConfig(c config.Config) (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return nil, &RefusalError{"tls_cert and tls_key cannot be used", "a PEM certificate and its PEM key", err}
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil
+}
+
+// facades sends requests to the facade that owns their path, others to rest. A
+// facade gets its paths as they came: http.ServeMux would redirect some and
+// lose percent-encoded slashes.
+type facades struct {
+	owned []owned
+	rest  http.Handler
+}
+
+type owned struct {
+	prefix  string // of the escaped path, without a slash at its end
+	handler http.Handler
+}
+
+func (f facades) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.EscapedPath()
+	for _, o := range f.owned {
+		if rest, ok := strings.CutPrefix(path, o.prefix); ok && (rest == "" || rest[0] == '/') {
+			o.handler.ServeHTTP(w, r)
+			return
+		}
+	}
+	f.rest.ServeHTTP(w, r)
+}
+
+// recovered answers 500 where next panics, and logs where that was.
+func recovered(next http.Handler, log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil {
+				afterPanic(w, r, log, p)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+func afterPanic(w http.ResponseWriter, r *http.Request, log *slog.Logger, p any) {
+	err, _ := p.(error)
+	if errors.Is(err, http.ErrAbortHandler) {
+		panic(p) // a handler's way to cut the connection
+	}
+	attrs := []slog.Attr{slog.String("route", r.Pattern), slog.String("stack", string(debug.Stack()))}
+	// Only what the run-time says is known to hold no personal data.
+	if e, ok := errors.AsType[runtime.Error](err); ok {
+		attrs = append(attrs, slog.String("panic", e.Error()))
+	}
+	log.LogAttrs(r.Context(), slog.LevelError, "a handler panicked", attrs...)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusInternalServerError)
+	_, _ = w.Write([]byte(`{"title":"Internal Server Error","status":500,"detail":"The request could not be completed"}`))
+}

@@ -1,0 +1,78 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/countersign/countersign/internal/config"
+	"github.com/countersign/countersign/internal/secret"
+	"github.com/countersign/countersign/internal/store/sqlite"
+)
+
+// Options are what a deployment is opened with besides its settings. The zero
+// value works.
+type Options struct {
+	Wall     func() time.Time // time.Now if nil
+	Observer sqlite.Observer  // of commits; nil for none
+	// Fatal is called when the disk failed to sync; the process must end
+	// (D-07). Nil for a panic.
+	Fatal func(error)
+}
+
+// Deployment is an open database with the keys that belong to it.
+type Deployment struct {
+	Config config.Config
+	Keys   *secret.Keyring
+	Store  *sqlite.Store
+	Log    *slog.Logger
+}
+
+// Open opens the deployment that c describes, making it if it does not exist.
+// What the operator must change is a *RefusalError. Close it when done.
+func Open(ctx context.Context, c config.Config, log *slog.Logger, o Options) (*Deployment, error) {
+	if err := prepareDataDir(ctx, c.DataDir, log); err != nil {
+		return nil, err
+	}
+	root, err := rootKey(c)
+	if err != nil {
+		return nil, err
+	}
+	// One process at a time makes a database or brings its schema up.
+	opening, err := await(c.DatabasePath + ".open")
+	if err != nil {
+		return nil, &RefusalError{"database " + c.DatabasePath + " cannot be opened", "a directory that can be written to", err}
+	}
+	defer opening.Close()
+	keys, err := secret.NewKeyring(root, c.SecretKeys...)
+	if err != nil {
+		return nil, fmt.Errorf("derive keys: %w", err)
+	}
+	store, err := sqlite.Open(ctx, sqlite.Config{
+		Path: c.DatabasePath, Migrate: c.Migrate, Wall: o.Wall, Log: log, Observer: o.Observer, Fatal: o.Fatal,
+	})
+	switch {
+	case errors.Is(err, sqlite.ErrNewer):
+		return nil, &RefusalError{"database " + c.DatabasePath, "a database of this version or an older one", err}
+	case errors.Is(err, sqlite.ErrOlder):
+		return nil, &RefusalError{"database " + c.DatabasePath, "COUNTERSIGN_MIGRATE=true, or countersign migrate before", err}
+	case err != nil:
+		return nil, &RefusalError{"database " + c.DatabasePath + " cannot be opened", "a Countersign database or none", err}
+	}
+	d := &Deployment{Config: c, Keys: keys, Store: store, Log: log}
+	if err := store.BindKeys(ctx, keys.Current(), keys.Known()); err != nil {
+		err = errors.Join(err, store.Close())
+		if errors.Is(err, sqlite.ErrOtherKey) {
+			return nil, &RefusalError{"the root key does not fit database " + c.DatabasePath, "the key that the database was made with, now or in secret_key_previous", err}
+		}
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return d, nil
+}
+
+// Close closes the database.
+func (d *Deployment) Close() error {
+	return d.Store.Close() //nolint:wrapcheck // says what it was doing
+}

@@ -1,0 +1,242 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/countersign/countersign/internal/callback"
+	"github.com/countersign/countersign/internal/config"
+	"github.com/countersign/countersign/internal/metrics"
+)
+
+// The parts of a drain; together they stay under 15 s (D-09).
+const (
+	drainNotice = time.Second // Server.Notice by default
+	// drainRequests is how long requests under way may take then.
+	drainRequests = 8 * time.Second
+	// drainBound is when whatever has not ended is left behind.
+	drainBound = 14 * time.Second
+)
+
+var (
+	errDrainBound    = errors.New("draining took too long")
+	errDrainRequests = errors.New("requests took too long to end")
+)
+
+// Server is a server to run. Config and Log are needed.
+type Server struct {
+	Config  config.Config
+	Log     *slog.Logger
+	Version string    // "" for an unknown one
+	Out     io.Writer // gets the lines about the first start; nil for none
+	// Started is called once with the addresses that are listened on, admin nil
+	// if there is none; nil for nothing.
+	Started func(api, admin net.Addr)
+	// Fatal is called when the disk failed to sync: what was written since is in
+	// doubt and the process must end (D-07). Nil for a panic.
+	Fatal func(error)
+	// Notice is how long an unready server goes on accepting before it drains,
+	// so that whatever spreads requests sees that it is unready; 1 s if 0.
+	Notice time.Duration
+}
+
+// Run opens the deployment and serves until ctx ends; then it drains and
+// returns nil, all its goroutines ended. What the operator must change is a
+// *RefusalError.
+func (s *Server) Run(ctx context.Context) (err error) {
+	m := metrics.New(s.Version)
+	d, err := Open(ctx, s.Config, s.Log, Options{Observer: m.Commits(), Fatal: s.Fatal})
+	if err != nil {
+		return err
+	}
+	left := false // parts of a drain that took too long still use the database
+	defer func() {
+		if !left {
+			err = errors.Join(err, d.Close())
+		}
+	}()
+	p, err := s.build(ctx, d, m)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	l, err := s.listen(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.begin(ctx, d, l); err != nil {
+		l.close()
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.serve(ctx, d, p, l) }()
+	select {
+	case err = <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	bound := time.NewTimer(drainBound)
+	defer bound.Stop()
+	select {
+	case err = <-ended:
+		return err
+	case <-bound.C:
+		left = true
+		return errDrainBound
+	}
+}
+
+// listeners are what the server listens on.
+type listeners struct {
+	api, admin net.Listener // admin may be nil
+}
+
+func (l listeners) close() {
+	_ = l.api.Close()
+	if l.admin != nil {
+		_ = l.admin.Close()
+	}
+}
+
+func (s *Server) listen(ctx context.Context) (l listeners, err error) {
+	var lc net.ListenConfig
+	if l.api, err = lc.Listen(ctx, "tcp", s.Config.Listen); err != nil {
+		return l, fmt.Errorf("listen for the APIs: %w", err)
+	}
+	if s.Config.AdminListen == "" {
+		return l, nil
+	}
+	if l.admin, err = lc.Listen(ctx, "tcp", s.Config.AdminListen); err != nil {
+		_ = l.api.Close()
+		return l, fmt.Errorf("listen for metrics: %w", err)
+	}
+	return l, nil
+}
+
+// begin makes the first account where there is none and says what people need
+// to know. The ports are taken before the key is made: a key that is made and
+// not shown would be lost.
+func (s *Server) begin(ctx context.Context, d *Deployment, l listeners) error {
+	key, has, err := d.Bootstrap(ctx)
+	if err != nil {
+		return err
+	}
+	scheme := "http"
+	if s.Config.TLS() {
+		scheme = "https"
+	}
+	lines := fmt.Sprintf("listening on %s://%s\n", scheme, l.api.Addr())
+	if has {
+		lines += "account " + firstAccount + "\n"
+	}
+	if text := key.Reveal(); text != "" {
+		lines += "API key " + text + "\n"
+	}
+	if s.Out != nil {
+		if _, err := io.WriteString(s.Out, lines); err != nil {
+			return fmt.Errorf("print the first lines: %w", err)
+		}
+	}
+	attrs := []slog.Attr{
+		slog.String("mode", string(s.Config.Mode)), slog.String("version", s.Version),
+		slog.String("listen", l.api.Addr().String()), slog.String("sandbox", string(s.Config.Sandbox)),
+	}
+	var adminAddr net.Addr
+	if l.admin != nil {
+		adminAddr = l.admin.Addr()
+		attrs = append(attrs, slog.String("admin_listen", adminAddr.String()))
+		if !config.Loopback(s.Config.AdminListen) {
+			s.Log.WarnContext(ctx, "metrics can be read by whoever reaches the admin address; profiling is off")
+		}
+	}
+	s.Log.LogAttrs(ctx, slog.LevelInfo, "serving", attrs...)
+	if s.Config.CallbackAllowPrivate {
+		s.Log.WarnContext(ctx, "callbacks may go to loopback and private addresses") // W-03
+	}
+	if s.Started != nil {
+		s.Started(l.api.Addr(), adminAddr)
+	}
+	return nil
+}
+
+// serve runs everything until ctx ends or a part fails, and drains.
+func (s *Server) serve(ctx context.Context, d *Deployment, p *parts, l listeners) error {
+	apart := context.WithoutCancel(ctx)
+	work, stopWork := context.WithCancel(apart)
+	defer stopWork()
+	g, failed := errgroup.WithContext(apart)
+
+	for _, run := range p.runs {
+		g.Go(func() error { return run(work) })
+	}
+	g.Go(func() error { d.sweep(work); return nil })
+	api := newHTTPServer(p.handler, s.Log)
+	api.TLSConfig = p.tls
+	g.Go(func() error {
+		if p.tls != nil {
+			return served(api.ServeTLS(l.api, "", ""))
+		}
+		return served(api.Serve(l.api))
+	})
+	var adminServer *http.Server
+	if l.admin != nil {
+		adminServer = newHTTPServer(admin(p.metrics, s.Config.AdminListen), s.Log)
+		g.Go(func() error { return served(adminServer.Serve(l.admin)) })
+	}
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-failed.Done():
+		}
+		s.Log.InfoContext(apart, "draining")
+		p.health.Drain()
+		stopWork() // what is sent from now on is durable and goes out after the next start
+		notice := time.NewTimer(cmp.Or(s.Notice, drainNotice))
+		defer notice.Stop()
+		select {
+		case <-notice.C:
+		case <-failed.Done():
+		}
+		shut, cancel := context.WithTimeoutCause(apart, drainRequests, errDrainRequests)
+		defer cancel()
+		if err := api.Shutdown(shut); err != nil {
+			s.Log.WarnContext(apart, "requests were cut off", slog.Any("err", context.Cause(shut)))
+			_ = api.Close()
+		}
+		if adminServer != nil {
+			_ = adminServer.Close()
+		}
+		return nil
+	})
+	err := g.Wait()
+	if err == nil {
+		s.Log.InfoContext(apart, "stopped")
+	}
+	return err //nolint:wrapcheck // each part says what it was doing
+}
+
+// served takes the end of a shut down server as none.
+func served(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve: %w", err)
+}
+
+// newPusher returns the pusher of callbacks.
+func (s *Server) newPusher(d *Deployment, guard *callback.Guard, node string, observer callback.Observer) *callback.Pusher {
+	return callback.New(callback.Config{
+		Store: d.Store, Keys: d.Keys, Guard: guard, Version: s.Version, ErrorPrefix: s.Config.EventErrorPrefix,
+		Random: rand.Reader, Now: d.Store.Now, Node: node, Log: s.Log, Observer: observer,
+	})
+}
