@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -19,13 +20,20 @@ import (
 // of JSON and answering some, and nothing else. It runs in a process of its
 // own, as the server does, until its standard input ends.
 func serveBare() error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var lc net.ListenConfig
+	l, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	fmt.Printf("listening on http://%s\n", l.Addr()) //nolint:forbidigo // what the parent reads
+	fmt.Printf("listening on http://%s\n", l.Addr())
 	s := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var in struct{ To, ProfileName, PriorityName, OtpCode, Filler string }
+		var in struct {
+			To           string `json:"to"`
+			ProfileName  string `json:"profileName"`
+			PriorityName string `json:"priorityName"`
+			OTPCode      string `json:"otpCode"`
+			Filler       string `json:"filler"`
+		}
 		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 			w.WriteHeader(http.StatusBadRequest)
 			return
@@ -40,7 +48,7 @@ func serveBare() error {
 		_, _ = os.Stdin.Read(b[:])
 		_ = s.Close()
 	}()
-	if err := s.Serve(l); err != nil && err != http.ErrServerClosed { //nolint:errorlint // returned as it is
+	if err := s.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
@@ -74,10 +82,12 @@ func bareStore(ctx context.Context, dir string, span time.Duration) (float64, er
 	if err != nil {
 		return 0, fmt.Errorf("set up bare store: %w", err)
 	}
+	defer otp.Close()
 	job, err := conn.PrepareContext(ctx, "INSERT INTO deliveries VALUES (1, ?, 1, 1, ?, ?)")
 	if err != nil {
 		return 0, fmt.Errorf("set up bare store: %w", err)
 	}
+	defer job.Close()
 	waiting := make(chan chan error, connections)
 	end := time.Now().Add(span)
 	var wg sync.WaitGroup

@@ -37,7 +37,7 @@ func dial(ctx context.Context, addr string) (*conn, error) {
 
 // request appends a request to the connection's buffer, ready to send.
 func (c *conn) request(method, path, key string, body []byte) []byte {
-	b := append(c.out[:0], method...)
+	b := append(c.out[:0], method...) //nolint:gocritic // the buffer is kept below
 	b = append(b, ' ')
 	b = append(b, path...)
 	b = append(b, " HTTP/1.1\r\nHost: bench\r\n"...)
@@ -52,8 +52,9 @@ func (c *conn) request(method, path, key string, body []byte) []byte {
 		b = append(b, "\r\n"...)
 	}
 	b = append(b, "\r\n"...)
-	c.out = append(b, body...)
-	return c.out
+	b = append(b, body...)
+	c.out = b
+	return b
 }
 
 var errShape = errors.New("an answer of an unexpected shape")

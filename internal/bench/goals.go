@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -61,12 +62,12 @@ func (b *bench) throughput(ctx context.Context) error {
 	var bareP99, sendP99, checkP99 []time.Duration
 	for round := range b.rounds {
 		var bare, send, check outcome
-		store := 0.0
 		dir, err := b.newDir()
 		if err != nil {
 			return err
 		}
-		if store, err = bareStore(ctx, dir, 4*time.Second); err != nil {
+		store, err := bareStore(ctx, dir, 4*time.Second)
+		if err != nil {
 			return err
 		}
 		_ = os.RemoveAll(dir)
@@ -308,7 +309,7 @@ func (b *bench) settle(ctx context.Context, t *target) error {
 		}
 		time.Sleep(time.Second)
 	}
-	return fmt.Errorf("the queue did not empty")
+	return errors.New("the queue did not empty")
 }
 
 // growth measures the second half of P11: three rounds of fill and expire

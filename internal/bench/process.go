@@ -97,26 +97,6 @@ func (p *process) resident() (int64, error) {
 	return 0, errors.New("read memory: no VmRSS")
 }
 
-// cpu returns the processor time the process has used.
-func (p *process) cpu() (time.Duration, error) {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/stat")
-	if err != nil {
-		return 0, fmt.Errorf("read processor time: %w", err)
-	}
-	_, rest, ok := strings.Cut(string(stat), ") ")
-	f := strings.Fields(rest)
-	if !ok || len(f) < 13 {
-		return 0, errors.New("read processor time: unexpected form")
-	}
-	user, err1 := strconv.ParseInt(f[11], 10, 64)
-	system, err2 := strconv.ParseInt(f[12], 10, 64)
-	if err := errors.Join(err1, err2); err != nil {
-		return 0, fmt.Errorf("read processor time: %w", err)
-	}
-	const ticks = 100 // USER_HZ on every Linux that Go runs on
-	return time.Duration(user+system) * time.Second / ticks, nil
-}
-
 // diskUse is what the files below dir occupy.
 func diskUse(dir string) (int64, error) {
 	var total int64

@@ -119,7 +119,9 @@ func (t *target) send(profile string, first int, ids []string) call {
 			return fmt.Errorf("send answered %d %s", status, answer)
 		}
 		if ids != nil {
-			var a struct{ ID string }
+			var a struct {
+				ID string `json:"id"`
+			}
 			if err := json.Unmarshal(answer, &a); err != nil {
 				return fmt.Errorf("send answered %s: %w", answer, err)
 			}

@@ -149,16 +149,16 @@ func TestSendsAndChecksAreCountedByWhatTheyCameTo(t *testing.T) {
 	s := &store{}
 	counted := m.Store(s, time.Now)
 	for err, name := range map[error]string{
-		nil:                           "accepted",
-		&verify.Throttle{Limit: "x"}:  "throttled",
-		verify.ErrNotFound:            "not_found",
-		verify.ErrEnded:               "ended",
-		verify.ErrIDTaken:             "id_taken",
-		verify.ErrIdempotencyMismatch: "idempotency_mismatch",
-		verify.ErrOverloaded:          "overloaded",
-		verify.ErrUnavailable:         "unavailable",
-		verify.ErrOutcomeUnknown:      "outcome_unknown",
-		errors.New("else"):            "error",
+		nil:                            "accepted",
+		&verify.LimitError{Limit: "x"}: "throttled",
+		verify.ErrNotFound:             "not_found",
+		verify.ErrEnded:                "ended",
+		verify.ErrIDTaken:              "id_taken",
+		verify.ErrIdempotencyMismatch:  "idempotency_mismatch",
+		verify.ErrOverloaded:           "overloaded",
+		verify.ErrUnavailable:          "unavailable",
+		verify.ErrOutcomeUnknown:       "outcome_unknown",
+		errors.New("else"):             "error",
 	} {
 		s.err = err
 		if _, got := counted.CreateOTP(t.Context(), newOTP); !errors.Is(got, err) {

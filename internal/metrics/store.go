@@ -56,7 +56,7 @@ func result(err error) string {
 	if err == nil {
 		return "accepted"
 	}
-	if _, ok := errors.AsType[*verify.Throttle](err); ok {
+	if _, ok := errors.AsType[*verify.LimitError](err); ok {
 		return "throttled"
 	}
 	for _, c := range []struct {

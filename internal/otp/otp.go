@@ -3,7 +3,7 @@ package otp
 import "time"
 
 // OTP is the life of one issued code.
-type OTP struct {
+type OTP struct { //nolint:recvcheck // Expire moves the state in place, checks return a new one
 	State    State
 	Allowed  int // codes that may be compared
 	Attempts int // codes that have been compared, the right one included

@@ -96,7 +96,9 @@ func TestPersonalDataStaysHiddenHoweverItIsPrinted(t *testing.T) {
 	var out bytes.Buffer
 	for _, v := range []any{
 		n, a, n.Recipient(), a.Recipient(), &n, &a, careless, &careless,
-		[]phone.Number{n}, map[phone.Number]phone.Address{n: a}, []any{n, a, careless},
+		[]phone.Number{n},
+		map[phone.Number]phone.Address{n: a},
+		[]any{n, a, careless},
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%o", "%t", "%p", "%T", "%20v"} {
 			fmt.Fprintf(&out, verb+"\n", v)

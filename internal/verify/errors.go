@@ -61,13 +61,13 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Throttle is what a store returns when a limit refuses.
-type Throttle struct {
+// LimitError is what a store returns when a limit refuses.
+type LimitError struct {
 	Limit      string
 	RetryAfter time.Duration
 }
 
-func (t *Throttle) Error() string { return "limit " + t.Limit + " reached" }
+func (t *LimitError) Error() string { return "limit " + t.Limit + " reached" }
 
 // Retry times told to callers.
 const (
@@ -80,7 +80,7 @@ func classify(err error) error {
 	if err == nil {
 		return nil
 	}
-	if t, ok := errors.AsType[*Throttle](err); ok {
+	if t, ok := errors.AsType[*LimitError](err); ok {
 		return &Error{Kind: Throttled, Code: "limit." + t.Limit, RetryAfter: t.RetryAfter, Err: err}
 	}
 	for _, c := range []Error{

@@ -196,7 +196,7 @@ func TestErrorsOfTheStoreGetTheirKind(t *testing.T) {
 		{context.Canceled, verify.Error{Kind: verify.Unavailable, Code: "unavailable", RetryAfter: 5 * time.Second}},
 		{context.DeadlineExceeded, verify.Error{Kind: verify.Unavailable, Code: "unavailable", RetryAfter: 5 * time.Second}},
 		{errors.Join(verify.ErrOutcomeUnknown, context.Canceled), verify.Error{Kind: verify.Unknown, Code: "outcome_unknown", RetryAfter: time.Second}},
-		{&verify.Throttle{Limit: "sends", RetryAfter: 7 * time.Second}, verify.Error{Kind: verify.Throttled, Code: "limit.sends", RetryAfter: 7 * time.Second}},
+		{&verify.LimitError{Limit: "sends", RetryAfter: 7 * time.Second}, verify.Error{Kind: verify.Throttled, Code: "limit.sends", RetryAfter: 7 * time.Second}},
 		{unclassified, verify.Error{Kind: verify.Internal, Code: "internal"}},
 	} {
 		b := newBench(t)
@@ -334,7 +334,7 @@ func TestErrorsSayNoMoreThanTheyMust(t *testing.T) {
 	if e.Error() != "otp.ended: cause" || !errors.Is(e, cause) {
 		t.Errorf("Error() = %q; the cause must be reached", e)
 	}
-	if got := (&verify.Throttle{Limit: "sends"}).Error(); got != "limit sends reached" {
+	if got := (&verify.LimitError{Limit: "sends"}).Error(); got != "limit sends reached" {
 		t.Errorf("Throttle.Error() = %q", got)
 	}
 }

@@ -80,7 +80,7 @@ type ListQuery struct {
 // kept atomically and durable when it returns without an error. The store's
 // clock tells the time (V-10). Both stores pass storetest.
 //
-// Errors are those of this package (ErrNotFound, *Throttle, …), wrapped or
+// Errors are those of this package (ErrNotFound, *LimitError, …), wrapped or
 // not. Once the row is reached, a call's work goes on though its ctx ends; it
 // then returns ErrOutcomeUnknown (V-07).
 type Store interface {
@@ -93,7 +93,7 @@ type Store interface {
 	AddDelivery(ctx context.Context, n NewDelivery) (Record, error)
 	// CountAttempt locks the OTP, reads the time, applies otp.Check and writes
 	// what it decided. Where a code would be compared it asks the limits first
-	// and returns *Throttle with nothing counted.
+	// and returns *LimitError with nothing counted.
 	CountAttempt(ctx context.Context, a Attempt) (Checked, error)
 	// OTP reads one OTP; its State is as of now.
 	OTP(ctx context.Context, ref Ref) (Record, error)

@@ -308,7 +308,7 @@ func TestFailuresOfTheStoreSayNothing(t *testing.T) {
 		store.err = err
 		h.post(otps+"?"+toMobile).refused(503, "1999")
 	}
-	store.err = &verify.Throttle{Limit: "sends", RetryAfter: 1500 * time.Millisecond}
+	store.err = &verify.LimitError{Limit: "sends", RetryAfter: 1500 * time.Millisecond}
 	a = h.post(otps+"?"+toMobile).refused(429, "1950")
 	equal(t, "Retry-After", a.header.Get("Retry-After"), "2")
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/catalog"
+	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/verify"
 )
@@ -80,14 +81,20 @@ type statusEvent struct {
 }
 
 // statusEventsOf tells of deliveries only; that a receipt never came is no
-// event (contract v1 §3.13).
+// event (contract v1 §3.13). What a channel refused was handed to it, though
+// the core tells of the failure alone.
 func statusEventsOf(all []otp.Event) []statusEvent {
 	list := []statusEvent{}
+	handed := map[int]bool{} // deliveries that were handed to a channel
 	for _, e := range all {
+		if e.Kind == otp.EventUndeliverable && !handed[e.Delivery] && e.Failure != nil && e.Failure.Area == delivery.AreaCarrier {
+			list = append(list, handedOver(e))
+		}
 		s := statusEvent{Created: e.At.UnixMilli(), TimestampCreated: formatTime(e.At)}
 		switch e.Kind {
 		case otp.EventDispatched:
-			s.Type, s.StatusText = "DELIVER_OTP_REQ", optional(e.Channel)
+			handed[e.Delivery] = true
+			s = handedOver(e)
 		case otp.EventDelivered:
 			s.Type, s.Status, s.StatusText = "DELIVER_OTP_RES_SUCCESS", optional("success"), optional("DELIVERED")
 		case otp.EventUndeliverable:
@@ -98,6 +105,13 @@ func statusEventsOf(all []otp.Event) []statusEvent {
 		list = append(list, s)
 	}
 	return list
+}
+
+// handedOver tells that the delivery of e was handed to its channel.
+func handedOver(e otp.Event) statusEvent {
+	return statusEvent{
+		Type: "DELIVER_OTP_REQ", StatusText: optional(e.Channel), Created: e.At.UnixMilli(), TimestampCreated: formatTime(e.At),
+	}
 }
 
 var token = regexp.MustCompile(`^[A-Z][A-Z_]+$`)

@@ -77,6 +77,17 @@ func (m *memory) ForgetMessages(context.Context) (int, error) {
 	return before - len(m.messages), nil
 }
 
+func (m *memory) EraseMessages(_ context.Context, account string, key [16]byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down {
+		return 0, errDown
+	}
+	before := len(m.messages)
+	m.messages = slices.DeleteFunc(m.messages, func(n sandbox.SealedMessage) bool { return n.Account == account && n.RecipientKey == key })
+	return before - len(m.messages), nil
+}
+
 func (m *memory) SandboxTemplates(_ context.Context, account, ref string) ([]sandbox.StoredTemplate, error) {
 	return m.templates[account+"/"+ref], nil
 }

@@ -167,6 +167,16 @@ func (b *Inbox) open(s SealedMessage) (Message, error) {
 	}, nil
 }
 
+// Erase removes every message that a recipient got from the account and returns
+// how many (P-05).
+func (b *Inbox) Erase(ctx context.Context, account string, to phone.Recipient) (int, error) {
+	n, err := b.store.EraseMessages(ctx, account, b.recipientKey(to))
+	if err != nil {
+		return n, fmt.Errorf("erase sandbox messages: %w", err)
+	}
+	return n, nil
+}
+
 // Run removes old messages from time to time until ctx ends.
 func (b *Inbox) Run(ctx context.Context) error {
 	ticker := time.NewTicker(forgetEvery)

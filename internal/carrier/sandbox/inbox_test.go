@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -15,7 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/countersign/countersign/internal/carrier/sandbox"
+	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
+	"github.com/countersign/countersign/internal/phone"
 )
 
 func TestMessagesReadBackInClearAndAreStoredSealed(t *testing.T) {
@@ -66,6 +69,39 @@ func TestMessagesReadBackInClearAndAreStoredSealed(t *testing.T) {
 		if diff := cmp.Diff(c.want, got, opts); diff != "" {
 			t.Errorf("List(%+v) (-want +got):\n%s", c.q, diff)
 		}
+	}
+}
+
+func TestErasingARecipientRemovesWhatItGotFromTheAccountAlone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first, again, foreign := to(t, message.SMS, number("1111")), to(t, message.Voice, number("1111")), to(t, message.SMS, number("1111"))
+	foreign.Account = "other"
+	for _, m := range []delivery.Message{first, again, to(t, message.SMS, number("2222")), foreign} {
+		if err := r.inbox.Put(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := r.inbox.Erase(t.Context(), "acme", first.Recipient); n != 2 || err != nil {
+		t.Errorf("Erase = %d, %v; want 2", n, err)
+	}
+	for _, c := range []struct {
+		account string
+		to      phone.Recipient
+		want    int
+	}{
+		{"acme", first.Recipient, 0},
+		{"acme", recipient(t, number("2222")), 1},
+		{"other", first.Recipient, 1},
+	} {
+		got, err := r.inbox.List(t.Context(), sandbox.Query{Account: c.account, To: c.to, Limit: 9})
+		if err != nil || len(got) != c.want {
+			t.Errorf("%s has %d messages to %s, %v; want %d", c.account, len(got), c.to, err, c.want)
+		}
+	}
+	r.store.down = true
+	if _, err := r.inbox.Erase(t.Context(), "acme", first.Recipient); !errors.Is(err, errDown) {
+		t.Errorf("Erase with the store down: %v; want %v", err, errDown)
 	}
 }
 

@@ -52,6 +52,9 @@ type MessageStore interface {
 	// ForgetMessages removes every message that is no longer kept and returns
 	// how many.
 	ForgetMessages(ctx context.Context) (int, error)
+	// EraseMessages removes every message that the recipient got from the
+	// account and returns how many; an account that does not exist has none.
+	EraseMessages(ctx context.Context, account string, recipientKey [16]byte) (int, error)
 }
 
 // StoredTemplate is a WhatsApp template as it was handed in: Status, Body,

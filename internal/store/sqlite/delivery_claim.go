@@ -61,20 +61,9 @@ const selectDue = `SELECT ` + otpColumns + `, ` + deliveryColumns + fromDeliveri
 
 // dueRows reads deliveries in state whose time has come, oldest due first.
 func (s *Store) dueRows(t *tx, state delivery.State, limit int) ([]*deliveryRow, error) {
-	rows, err := t.query(selectDue, state, micros(t.now), limit)
+	due, err := collect(t.query, func(rows *sql.Rows) (*deliveryRow, error) { return s.scanDelivery(t, rows) },
+		selectDue, state, micros(t.now), limit)
 	if err != nil {
-		return nil, fmt.Errorf("read due deliveries: %w", err)
-	}
-	var due []*deliveryRow
-	for rows.Next() {
-		r, err := s.scanDelivery(t, rows)
-		if err != nil {
-			rows.Close()
-			return nil, fmt.Errorf("read due deliveries: %w", err)
-		}
-		due = append(due, r)
-	}
-	if err := closeRows(rows); err != nil {
 		return nil, fmt.Errorf("read due deliveries: %w", err)
 	}
 	return due, nil

@@ -5,21 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/verify"
 )
-
-// timeOf is a time that something is recorded at.
-type timeOf = time.Time
-
-// closeRows ends a result and returns what went wrong with it.
-func closeRows(rows *sql.Rows) error {
-	return errors.Join(rows.Err(), rows.Close())
-}
 
 const selectConfigs = `SELECT id FROM callback_configs WHERE account_id = ? AND (profile_id = '' OR profile_id = ?) ORDER BY seq`
 
@@ -28,20 +19,8 @@ const insertCallback = `INSERT INTO callbacks (id, account_id, config_id, otp, e
 // queueCallbacks matches the event with the account's configurations as they
 // are now (callback events §2).
 func (t *tx) queueCallbacks(row *otpRow, e otp.Event) error {
-	rows, err := t.query(selectConfigs, row.accountID, row.ProfileID)
+	configs, err := collect(t.query, scanText, selectConfigs, row.accountID, row.ProfileID)
 	if err != nil {
-		return fmt.Errorf("match callback configurations: %w", err)
-	}
-	var configs []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			rows.Close()
-			return fmt.Errorf("match callback configurations: %w", err)
-		}
-		configs = append(configs, id)
-	}
-	if err := closeRows(rows); err != nil {
 		return fmt.Errorf("match callback configurations: %w", err)
 	}
 	for _, config := range configs {
@@ -68,31 +47,28 @@ func (s *Store) Events(ctx context.Context, ref verify.Ref) ([]otp.Event, error)
 	if err != nil {
 		return nil, s.readError("read otp", err)
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT seq, at, kind, delivery, coalesce(channel, ''), coalesce(carrier, ''),
-		failure_area, coalesce(failure_code, ''), coalesce(failure_text, '')
-		FROM events WHERE account_id = ? AND otp = ? ORDER BY seq`, accountID, seq)
+	events, err := collect(s.pooled(ctx), scanEvent, selectEvents, accountID, seq)
 	if err != nil {
 		return nil, s.readError("read events", err)
 	}
-	defer rows.Close()
-	var events []otp.Event
-	for rows.Next() {
-		var e otp.Event
-		var at int64
-		var area sql.NullString
-		var f otp.Failure
-		if err := rows.Scan(&e.Seq, &at, &e.Kind, &e.Delivery, &e.Channel, &e.Carrier, &area, &f.Code, &f.Text); err != nil {
-			return nil, s.readError("read events", err)
-		}
-		e.At = fromMicros(at)
-		if area.Valid {
-			f.Area = area.String
-			e.Failure = &f
-		}
-		events = append(events, e)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, s.readError("read events", err)
-	}
 	return events, nil
+}
+
+// uses events_pkey.
+const selectEvents = `SELECT seq, at, kind, delivery, coalesce(channel, ''), coalesce(carrier, ''),
+	failure_area, coalesce(failure_code, ''), coalesce(failure_text, '')
+	FROM events WHERE account_id = ? AND otp = ? ORDER BY seq`
+
+// scanEvent reads selectEvents.
+func scanEvent(rows *sql.Rows) (e otp.Event, err error) {
+	var at int64
+	var area sql.NullString
+	var f otp.Failure
+	err = rows.Scan(&e.Seq, &at, &e.Kind, &e.Delivery, &e.Channel, &e.Carrier, &area, &f.Code, &f.Text)
+	e.At = fromMicros(at)
+	if area.Valid {
+		f.Area = area.String
+		e.Failure = &f
+	}
+	return e, err //nolint:wrapcheck // the caller says what it was doing
 }

@@ -2,7 +2,10 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/verify"
@@ -50,7 +53,7 @@ func (t *tx) countAttempt(row *otpRow, a verify.Attempt) (verify.Checked, error)
 			return verify.Checked{}, err
 		}
 		if refused := a.Rules.AdmitCheck(g, t.now); refused != nil {
-			return verify.Checked{}, &verify.Throttle{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
+			return verify.Checked{}, &verify.LimitError{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
 		}
 		remembered := g.Consecutive > 0 || len(g.Failures) > 0
 		if verdict == otp.Right {
@@ -76,8 +79,7 @@ func (t *tx) countAttempt(row *otpRow, a verify.Attempt) (verify.Checked, error)
 		}
 	}
 	if kind, ok := checkEvent(before, after, verdict); ok {
-		at := t.now
-		if err := t.recordEvent(row, otp.Event{Kind: kind}, at); err != nil {
+		if err := t.recordEvent(row, otp.Event{Kind: kind}, t.now); err != nil {
 			return verify.Checked{}, err
 		}
 	}
@@ -107,20 +109,11 @@ const insertEvent = `INSERT INTO events (account_id, otp, seq, at, kind, deliver
 
 // recordEvent writes the OTP's next event and, where configurations of the
 // account want it, the callbacks that push it, all in this transaction (D-02).
-func (t *tx) recordEvent(row *otpRow, e otp.Event, now timeOf) error {
+func (t *tx) recordEvent(row *otpRow, e otp.Event, now time.Time) error {
 	var lastSeq int
 	var lastAt int64
-	rows, err := t.query(selectLastEvent, row.accountID, row.seq)
-	if err != nil {
-		return fmt.Errorf("read last event: %w", err)
-	}
-	for rows.Next() {
-		if err := rows.Scan(&lastSeq, &lastAt); err != nil {
-			rows.Close()
-			return fmt.Errorf("read last event: %w", err)
-		}
-	}
-	if err := closeRows(rows); err != nil {
+	err := t.row(selectLastEvent, row.accountID, row.seq).Scan(&lastSeq, &lastAt)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("read last event: %w", err)
 	}
 	e.Seq = lastSeq + 1

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/countersign/countersign/internal/otp"
@@ -51,42 +50,34 @@ func (s *Store) OTPs(ctx context.Context, q verify.ListQuery) ([]verify.Record, 
 		args = append(args, q.RecipientKey[:])
 	}
 	if len(q.States) > 0 {
-		var any []string
+		var states []string
 		for _, state := range q.States {
 			switch state {
 			case otp.Active:
-				any = append(any, "(o.state = 1 AND o.expires_at > ?)")
+				states = append(states, "(o.state = 1 AND o.expires_at > ?)")
 				args = append(args, micros(now))
 			case otp.Expired:
-				any = append(any, "(o.state = 3 OR o.state = 1 AND o.expires_at <= ?)")
+				states = append(states, "(o.state = 3 OR o.state = 1 AND o.expires_at <= ?)")
 				args = append(args, micros(now))
 			case otp.Verified, otp.TooManyAttempts:
-				any = append(any, "o.state = ?")
+				states = append(states, "o.state = ?")
 				args = append(args, state)
 			}
 		}
-		where.WriteString(" AND (" + strings.Join(any, " OR ") + ")")
+		where.WriteString(" AND (" + strings.Join(states, " OR ") + ")")
 	}
 	// Newest first by the order of creation, which seq keeps.
-	rows, err := s.read.QueryContext(ctx, "SELECT "+otpColumns+" FROM otps o WHERE "+where.String()+
-		" ORDER BY o.seq DESC LIMIT ?", append(args, q.Limit)...)
+	// uses otps_recipient_idx or otps_account_idx.
+	recs, err := collect(s.pooled(ctx), func(rows *sql.Rows) (verify.Record, error) {
+		row := otpRow{}
+		row.Account = q.Account
+		err := row.scan(rows)
+		return row.as(now), err
+	}, "SELECT "+otpColumns+" FROM otps o WHERE "+where.String()+" ORDER BY o.seq DESC LIMIT ?", append(args, q.Limit)...)
 	if err != nil {
 		return nil, s.readError("list otps", err)
 	}
-	defer rows.Close()
-	var recs []verify.Record
-	for rows.Next() {
-		var row otpRow
-		row.Account = q.Account
-		if err := row.scan(rows); err != nil {
-			return nil, s.readError("list otps", err)
-		}
-		recs = append(recs, row.as(now))
-	}
-	if err := rows.Err(); err != nil {
-		return nil, s.readError("list otps", err)
-	}
-	return slices.Clip(recs), nil
+	return recs, nil
 }
 
 // What belongs to one OTP.

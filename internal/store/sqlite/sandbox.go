@@ -146,6 +146,27 @@ func (s *Store) ForgetMessages(ctx context.Context) (int, error) {
 	return total, nil
 }
 
+// uses sandbox_messages_recipient_idx.
+const eraseSandboxMessages = `DELETE FROM sandbox_messages WHERE account_id = ? AND seq IN (
+	SELECT seq FROM sandbox_messages WHERE account_id = ? AND recipient_key = ? LIMIT ?)`
+
+// EraseMessages implements sandbox.MessageStore.
+func (s *Store) EraseMessages(ctx context.Context, account string, recipientKey [16]byte) (int, error) {
+	owner, err := s.accountID(ctx, account)
+	if errors.Is(err, ErrNoAccount) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	for total := 0; ; {
+		n, err := s.drop(ctx, eraseSandboxMessages, owner, owner, recipientKey[:], sweepBatch)
+		if total += n; err != nil || n < sweepBatch {
+			return total, err
+		}
+	}
+}
+
 // drop removes sandbox messages in one transaction and returns how many.
 func (s *Store) drop(ctx context.Context, query string, args ...any) (int, error) {
 	var n int64

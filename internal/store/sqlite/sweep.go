@@ -2,7 +2,9 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/countersign/countersign/internal/otp"
@@ -23,20 +25,11 @@ func (s *Store) ExpireOTPs(ctx context.Context) (int, error) {
 		var n int
 		err := s.write(ctx, func(t *tx) error {
 			n = 0
-			rows, err := t.query(selectOverdue, micros(t.now), sweepBatch)
-			if err != nil {
-				return fmt.Errorf("read overdue otps: %w", err)
-			}
-			var overdue []*otpRow
-			for rows.Next() {
+			overdue, err := collect(t.query, func(rows *sql.Rows) (*otpRow, error) {
 				r := &otpRow{}
-				if err := r.scan(rows); err != nil {
-					rows.Close()
-					return fmt.Errorf("read overdue otps: %w", err)
-				}
-				overdue = append(overdue, r)
-			}
-			if err := closeRows(rows); err != nil {
+				return r, r.scan(rows)
+			}, selectOverdue, micros(t.now), sweepBatch)
+			if err != nil {
 				return fmt.Errorf("read overdue otps: %w", err)
 			}
 			for _, r := range overdue {
@@ -81,21 +74,8 @@ func (s *Store) Purge(ctx context.Context, keep Retention) (int, error) {
 	for {
 		// By seq, which rises with the time of creation: nothing created after
 		// the cutoff can have expired before it.
-		var found []struct{ account, seq int64 }
-		rows, err := s.read.QueryContext(ctx, `SELECT account_id, seq FROM otps
-			WHERE seq > ? AND created_at < ? AND expires_at < ? ORDER BY seq LIMIT ?`, after, cutoff, cutoff, sweepBatch)
+		found, err := collect(s.pooled(ctx), scanOTPKey, selectOld, after, cutoff, cutoff, sweepBatch)
 		if err != nil {
-			return total, s.readError("read old otps", err)
-		}
-		for rows.Next() {
-			var f struct{ account, seq int64 }
-			if err := rows.Scan(&f.account, &f.seq); err != nil {
-				rows.Close()
-				return total, s.readError("read old otps", err)
-			}
-			found = append(found, f)
-		}
-		if err := closeRows(rows); err != nil {
 			return total, s.readError("read old otps", err)
 		}
 		if len(found) == 0 {
@@ -115,22 +95,85 @@ func (s *Store) Purge(ctx context.Context, keep Retention) (int, error) {
 		total += len(found)
 		after = found[len(found)-1].seq
 	}
+	if err := s.purgeTallies(ctx, micros(now.Add(-keep.Tallies))); err != nil {
+		return total, err
+	}
 	return total, s.write(ctx, func(t *tx) error {
-		for _, old := range []struct {
-			query string
-			args  []any
-		}{
-			{"DELETE FROM callbacks WHERE due_at IS NULL AND dead_at < ?", []any{micros(now.Add(-keep.Callbacks))}},
-			{"DELETE FROM tallies WHERE updated_at < ? AND consecutive = 0", []any{micros(now.Add(-keep.Tallies))}},
-			{"DELETE FROM idempotency WHERE created_at < ?", []any{micros(now.Add(-idempotencyKept))}},
-		} {
-			if _, err := t.exec(old.query, old.args...); err != nil {
-				return fmt.Errorf("purge: %w", err)
-			}
+		if _, err := t.exec(purgeDeadLetters, micros(now.Add(-keep.Callbacks))); err != nil {
+			return fmt.Errorf("purge dead letters: %w", err)
+		}
+		if _, err := t.exec(purgeAnswers, micros(now.Add(-idempotencyKept))); err != nil {
+			return fmt.Errorf("purge idempotency keys: %w", err)
 		}
 		return nil
 	})
 }
+
+const (
+	// uses the primary key.
+	selectOld = `SELECT account_id, seq FROM otps WHERE seq > ? AND created_at < ? AND expires_at < ? ORDER BY seq LIMIT ?`
+
+	purgeDeadLetters = `DELETE FROM callbacks WHERE due_at IS NULL AND dead_at < ?` // uses callbacks_dead_idx
+	purgeAnswers     = `DELETE FROM idempotency WHERE created_at < ?`               // uses idempotency_created_idx
+
+	// uses tallies_pkey.
+	selectTallies = `SELECT account_id, recipient_key, updated_at < ? AND consecutive = 0 FROM tallies
+		WHERE account_id >= ? AND (account_id > ? OR recipient_key > ?) ORDER BY account_id, recipient_key LIMIT ?`
+	purgeTally = `DELETE FROM tallies WHERE account_id = ? AND recipient_key = ? AND updated_at < ? AND consecutive = 0`
+)
+
+// otpKey names an OTP inside the store.
+type otpKey struct{ account, seq int64 }
+
+func scanOTPKey(rows *sql.Rows) (k otpKey, err error) {
+	err = rows.Scan(&k.account, &k.seq)
+	return k, err //nolint:wrapcheck // the caller says what it was doing
+}
+
+// tallyKey names a tally, and says whether it is old.
+type tallyKey struct {
+	account   int64
+	recipient []byte
+	old       bool
+}
+
+// purgeTallies removes what limits need no more. There is no index by age,
+// which every send would pay for: the readers walk the table in pages, and the
+// writer only deletes.
+func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
+	last := tallyKey{recipient: []byte{}}
+	for {
+		page, err := collect(s.pooled(ctx), func(rows *sql.Rows) (k tallyKey, err error) {
+			err = rows.Scan(&k.account, &k.recipient, &k.old)
+			return k, err //nolint:wrapcheck // said below
+		}, selectTallies, cutoff, last.account, last.account, last.recipient, sweepBatch)
+		if err != nil {
+			return s.readError("read limits", err)
+		}
+		if len(page) == 0 {
+			return nil
+		}
+		last = page[len(page)-1]
+		page = slices.DeleteFunc(page, func(k tallyKey) bool { return !k.old })
+		if len(page) == 0 {
+			continue
+		}
+		err = s.write(ctx, func(t *tx) error {
+			for _, k := range page {
+				if _, err := t.exec(purgeTally, k.account, k.recipient, cutoff); err != nil {
+					return fmt.Errorf("purge limits: %w", err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// uses otps_recipient_idx.
+const selectOfRecipient = `SELECT seq FROM otps WHERE account_id = ? AND recipient_key = ? LIMIT ?`
 
 // EraseRecipient removes every OTP sent to the recipient that keys name by
 // account, with all that belongs to them (P-05); what limits remember stays,
@@ -147,20 +190,8 @@ func (s *Store) EraseRecipient(ctx context.Context, keys map[string][16]byte) (i
 			var n int
 			err := s.write(ctx, func(t *tx) error {
 				n = 0
-				rows, err := t.query("SELECT seq FROM otps WHERE account_id = ? AND recipient_key = ? LIMIT ?", accountID, key[:], sweepBatch)
+				seqs, err := collect(t.query, scanInt, selectOfRecipient, accountID, key[:], sweepBatch)
 				if err != nil {
-					return fmt.Errorf("read the recipient's otps: %w", err)
-				}
-				var seqs []int64
-				for rows.Next() {
-					var seq int64
-					if err := rows.Scan(&seq); err != nil {
-						rows.Close()
-						return fmt.Errorf("read the recipient's otps: %w", err)
-					}
-					seqs = append(seqs, seq)
-				}
-				if err := closeRows(rows); err != nil {
 					return fmt.Errorf("read the recipient's otps: %w", err)
 				}
 				for _, seq := range seqs {

@@ -43,7 +43,7 @@ func (t *tx) saveTally(accountID int64, recipientKey []byte, g guard.Tally) erro
 }
 
 // admitSend counts one more send to the recipient or refuses it with
-// *verify.Throttle; sent is how often the OTP was sent before.
+// *verify.LimitError; sent is how often the OTP was sent before.
 func (t *tx) admitSend(accountID int64, recipientKey []byte, rules guard.Rules, sent int) error {
 	// Most sends are the first to their recipient in a while: then one
 	// statement finds that out and counts.
@@ -62,7 +62,7 @@ func (t *tx) admitSend(accountID int64, recipientKey []byte, rules guard.Rules, 
 		return err
 	}
 	if refused := rules.AdmitSend(&g, sent, t.now); refused != nil {
-		return &verify.Throttle{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
+		return &verify.LimitError{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
 	}
 	return t.saveTally(accountID, recipientKey, g)
 }

@@ -56,20 +56,6 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 	return n, nil
 }
 
-// insert is exec that returns the new row's rowid.
-func (t *tx) insert(query string, args ...any) (int64, error) {
-	s, err := t.prepared(query)
-	if err != nil {
-		return 0, err
-	}
-	t.writes++
-	r, err := s.ExecContext(context.Background(), args...)
-	if err != nil {
-		return 0, err //nolint:wrapcheck // the caller says what it was doing
-	}
-	return r.LastInsertId() //nolint:wrapcheck // as above
-}
-
 // rower is what Scan is called on: one row, or the error of asking for it.
 type rower interface{ Scan(dest ...any) error }
 

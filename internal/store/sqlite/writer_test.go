@@ -504,7 +504,8 @@ func TestACallerThatLeftTouchesNoResult(t *testing.T) {
 			_, _, err := b.ClaimDeliveries(ctx, "n", 10, time.Minute)
 			return err
 		},
-		"ExpireOTPs": func(ctx context.Context) error { _, err := b.ExpireOTPs(ctx); return err },
+		"ExpireOTPs":    func(ctx context.Context) error { _, err := b.ExpireOTPs(ctx); return err },
+		"EraseMessages": func(ctx context.Context) error { _, err := b.EraseMessages(ctx, "acme", [16]byte{2}); return err },
 		"EraseRecipient": func(ctx context.Context) error {
 			_, err := b.EraseRecipient(ctx, map[string][16]byte{"acme": {2}})
 			return err

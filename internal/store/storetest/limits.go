@@ -25,7 +25,7 @@ func limitsSends(t *testing.T, b *bench) {
 	}
 	n := b.newOTP(limited("+4915112345678"))
 	_, err := b.Store.CreateOTP(t.Context(), n)
-	refused, ok := errors.AsType[*verify.Throttle](err)
+	refused, ok := errors.AsType[*verify.LimitError](err)
 	if want := 10*time.Minute - 10*time.Second; !ok || refused.RetryAfter != want {
 		t.Fatalf("the 11th send = %v (%+v), want a refusal for %v", err, refused, want)
 	}
@@ -64,7 +64,7 @@ func limitsFailures(t *testing.T, b *bench) {
 	}
 	fresh := send()
 	_, err := check(fresh, rightCode)
-	refused, ok := errors.AsType[*verify.Throttle](err)
+	refused, ok := errors.AsType[*verify.LimitError](err)
 	if !ok || refused.RetryAfter != time.Hour {
 		t.Fatalf("a check after 10 wrong codes in an hour = %v, want a refusal for an hour", err)
 	}

@@ -39,6 +39,7 @@ func RunSandbox(t *testing.T, open func(t testing.TB, wall func() time.Time) San
 		{"sandbox messages are read on from the last one", sandboxAfter},
 		{"a sandbox message is gone after a day", sandboxDay},
 		{"of an account's sandbox messages the newest ten thousand are kept", sandboxNewest},
+		{"what a recipient got from an account is erased, and nothing else", sandboxErased},
 		{"the sandbox of an account that does not exist is empty", sandboxOfNobody},
 
 		{"a sandbox template is read as it was put", templateRoundTrip},
@@ -266,7 +267,25 @@ func sandboxNewest(t *testing.T, s SandboxStore, _ *Wall) {
 	}
 }
 
+func sandboxErased(t *testing.T, s SandboxStore, _ *Wall) {
+	mine, again, another, foreign := sandboxMessage(acme, "o1"), sandboxMessage(acme, "o2"), sandboxMessage(acme, "o2"), sandboxMessage(other, "o3")
+	another.RecipientKey = [16]byte{9}
+	putMessages(t, s, mine, again, another, foreign)
+	for want := 2; want >= 0; want -= 2 {
+		if n, err := s.EraseMessages(t.Context(), acme, mine.RecipientKey); n != want || err != nil {
+			t.Errorf("EraseMessages = %d, %v; want %d", n, err, want)
+		}
+	}
+	left, err := s.Messages(t.Context(), sandbox.MessageQuery{OldestFirst: true, Limit: 9})
+	if err != nil || len(left) != 2 || left[0].ID != another.ID || left[1].ID != foreign.ID {
+		t.Errorf("left are %d messages, %v; want another recipient's and another account's", len(left), err)
+	}
+}
+
 func sandboxOfNobody(t *testing.T, s SandboxStore, _ *Wall) {
+	if n, err := s.EraseMessages(t.Context(), "nobody", [16]byte{1, 2, 3}); n != 0 || err != nil {
+		t.Errorf("EraseMessages of nobody = %d, %v; want 0", n, err)
+	}
 	if err := s.PutMessage(t.Context(), sandboxMessage("nobody", "o1")); err == nil {
 		t.Error("PutMessage for an account that does not exist succeeded")
 	}

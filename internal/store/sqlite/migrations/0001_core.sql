@@ -68,6 +68,7 @@ CREATE TABLE otps (
 ) STRICT;
 CREATE UNIQUE INDEX otps_id_key ON otps (account_id, id);
 CREATE INDEX otps_recipient_idx ON otps (account_id, recipient_key, seq);
+CREATE INDEX otps_account_idx ON otps (account_id, seq);
 CREATE INDEX otps_open_idx ON otps (expires_at) WHERE state = 1;
 
 -- The delivery is the job. A lease moves due_at to its end. sealed holds the
@@ -130,6 +131,7 @@ CREATE TABLE idempotency (
     created_at  INTEGER NOT NULL,
     CONSTRAINT idempotency_pkey PRIMARY KEY (account_id, key)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_created_idx ON idempotency (created_at);
 
 -- The outbox of events to push. due_at is NULL in dead letters; a lease moves
 -- it to its end.
@@ -148,6 +150,7 @@ CREATE TABLE callbacks (
     last_status  INTEGER NOT NULL DEFAULT 0,
     last_problem TEXT    NOT NULL DEFAULT ''
 ) STRICT;
+CREATE INDEX callbacks_dead_idx ON callbacks (dead_at) WHERE due_at IS NULL;
 CREATE UNIQUE INDEX callbacks_id_key ON callbacks (id);
 CREATE INDEX callbacks_due_idx ON callbacks (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX callbacks_order_idx ON callbacks (account_id, otp, config_id, event_seq);
