@@ -6,20 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 )
 
-// Checkpoints are made beside the writer, so that no caller waits for them.
+// Checkpoints are made beside the writer, so that no caller waits for the bulk
+// of them.
 const (
-	checkpointEvery = 500 * time.Millisecond
-	// checkpointFrom is how large the WAL is let grow before pages are moved
-	// home: small enough to keep reads quick, large enough to move each hot
-	// page once.
-	checkpointFrom = 8 << 20
-	// checkpointForce is when writing stops for a moment so that the WAL can
-	// start over: readers and writers together kept it from doing so.
-	checkpointForce = 256 << 20
+	checkpointEvery = 250 * time.Millisecond
+	// checkpointFrom is how many pages the WAL gathers before they are moved
+	// home: small enough that one sync of them does not hold up commits for
+	// long, large enough that pages written again and again are moved once.
+	checkpointFrom = 8000
+	// checkpointIdle is after how many rounds without a write whatever is left
+	// is moved, so that an idle node has nothing to recover.
+	checkpointIdle = 8
+	// checkpointRounds and checkpointLast bound what is left for the writer's
+	// turn: its callers wait for that.
+	checkpointRounds = 4
+	checkpointLast   = 64
 )
 
 // checkpoints moves what the WAL holds into the database file.
@@ -33,49 +37,59 @@ func (s *Store) checkpoints(ctx context.Context) {
 	}
 	db.SetMaxOpenConns(1)
 	defer db.Close()
-	var before int64
+	before, quiet := -1, 0
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		size := s.walSize()
-		// A quiet WAL is emptied too, so that an idle node has nothing to
-		// recover; a growing one only once it is worth the work.
-		if size == 0 || (size < checkpointFrom && size != before) {
-			before = size
-			continue
-		}
-		if size >= checkpointForce {
-			err = s.write(ctx, func(*tx) error { return nil }) // let the queue's head through first
-			if err == nil {
-				err = checkpoint(ctx, db, "RESTART")
-			}
+		pages, moved, err := checkpoint(ctx, db, "NOOP")
+		if pages == before {
+			quiet++
 		} else {
-			err = checkpoint(ctx, db, "PASSIVE")
+			before, quiet = pages, 0
+		}
+		if err == nil && pages > moved && (pages-moved >= checkpointFrom || quiet == checkpointIdle) {
+			err = s.checkpoint(ctx, db)
 		}
 		if err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "checkpoint", slog.Any("err", err))
 		}
-		before = size
 	}
 }
 
-func (s *Store) walSize() int64 {
-	info, err := os.Stat(s.path + "-wal")
-	if err != nil {
-		return 0
+// checkpoint moves everything home: the bulk of it beside the writer, each round
+// what was written during the one before, and the last few pages in the
+// writer's turn, so that the WAL starts over at its beginning instead of
+// growing without end.
+func (s *Store) checkpoint(ctx context.Context, db *sql.DB) error {
+	for range checkpointRounds {
+		if _, _, err := checkpoint(ctx, db, "PASSIVE"); err != nil {
+			return err
+		}
+		pages, moved, err := checkpoint(ctx, db, "NOOP")
+		if err != nil {
+			return err
+		}
+		if pages-moved <= checkpointLast {
+			break
+		}
 	}
-	return info.Size()
+	return s.writer.between(ctx, func() error {
+		_, _, err := checkpoint(ctx, db, "PASSIVE")
+		return err
+	})
 }
 
-func checkpoint(ctx context.Context, db *sql.DB, mode string) error {
-	var busy, frames, moved int
-	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &frames, &moved); err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
+// checkpoint runs a checkpoint and returns how many pages the WAL holds and
+// how many of them are home.
+func checkpoint(ctx context.Context, db *sql.DB, mode string) (pages, moved int, err error) {
+	var busy int
+	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &pages, &moved); err != nil {
+		return 0, 0, fmt.Errorf("checkpoint: %w", err)
 	}
-	return nil
+	return pages, moved, nil
 }
 
 // The clock's high-water mark is stored while a step back of the wall clock

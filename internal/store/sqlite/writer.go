@@ -29,9 +29,11 @@ type writer struct {
 	// Checks and what frees work (receipts, outcomes) go before sends, so that
 	// under overload people can still type their codes (D-08).
 	urgent, normal chan *work
-	mu             sync.RWMutex // guards closed against sends on the queues
-	closed         bool
-	done           chan struct{}
+	// pauses are run between two transactions, while nothing is written.
+	pauses chan func()
+	mu     sync.RWMutex // guards closed against sends on the queues
+	closed bool
+	done   chan struct{}
 }
 
 // Where a piece of work stands.
@@ -55,7 +57,7 @@ func newWriter(ctx context.Context, s *Store, o Observer) (*writer, error) {
 	}
 	w := &writer{
 		store: s, conn: conn, observer: o, tx: tx{conn: conn, statements: map[string]*sql.Stmt{}},
-		urgent: make(chan *work, maxWaiting), normal: make(chan *work, maxWaiting), done: make(chan struct{}),
+		urgent: make(chan *work, maxWaiting), normal: make(chan *work, maxWaiting), pauses: make(chan func()), done: make(chan struct{}),
 	}
 	go w.run()
 	return w, nil
@@ -117,6 +119,22 @@ func (w *writer) submit(ctx context.Context, queue chan *work, f func(*tx) error
 	}
 }
 
+// between runs f while nothing is written. It gives up when ctx ends before f
+// has begun.
+func (w *writer) between(ctx context.Context, f func() error) error {
+	var err error
+	done := make(chan struct{})
+	select {
+	case w.pauses <- func() { err = f(); close(done) }:
+		<-done
+		return err
+	case <-w.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 func (w *writer) run() {
 	defer close(w.done)
 	defer w.conn.Close()
@@ -137,6 +155,9 @@ func (w *writer) run() {
 			add(job, ok, &urgent)
 		case job, ok := <-normal:
 			add(job, ok, &normal)
+		case pause := <-w.pauses:
+			pause()
+			continue
 		}
 	gather:
 		for len(group) < maxGroup {
