@@ -97,6 +97,12 @@ func (c eraseCmd) Run(e *environment) error {
 		if err != nil {
 			return fmt.Errorf("erase: %w", err)
 		}
+		inbox := sandbox.NewInbox(d.Store, d.Keys, d.Log) // there may be messages though the sandbox is off now
+		for _, name := range names {
+			if _, err := inbox.Erase(e.ctx, name, to); err != nil {
+				return fmt.Errorf("erase sandbox messages: %w", err)
+			}
+		}
 		return e.say("erased " + strconv.Itoa(n))
 	})
 }

@@ -122,6 +122,9 @@ func (c checkCmd) Run(e *environment) error {
 		return useError{"no code; expected it on standard input"}
 	}
 	return e.with(func(d *server.Deployment) error {
+		if _, err := existing(e.ctx, d, c.Account); err != nil {
+			return err
+		}
 		checked, err := cliService(d).Check(e.ctx, verify.CheckRequest{
 			Ref: verify.Ref{Account: c.Account, Origin: origin, ID: c.ID}, Code: code,
 		})

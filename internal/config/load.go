@@ -56,7 +56,7 @@ func Load(from Sources) (Config, error) {
 	for _, s := range Settings() {
 		value, source := s.Default, "default"
 		for _, l := range all {
-			if l.values.Exists(s.Name) {
+			if l.values.Exists(s.Name) && !(l.unset && s.Name != "admin_listen" && flat(l.values.Get(s.Name)) == "") {
 				value, source = flat(l.values.Get(s.Name)), l.source(s)
 			}
 		}
@@ -79,6 +79,10 @@ func Load(from Sources) (Config, error) {
 type layer struct {
 	values *koanf.Koanf
 	source func(Setting) string
+	// unset says that an empty value is none, as in the environment, where
+	// compose files set what nobody chose. Only admin_listen means something by
+	// it.
+	unset bool
 }
 
 // layers returns the sources, the weakest first, and a problem for each key of
@@ -98,7 +102,7 @@ func layers(from Sources) (out []layer, problems []error, err error) {
 				problems = append(problems, &SettingError{Setting: key, Source: "file " + from.File, Expected: "a key that docs/operating.md lists"})
 			}
 		}
-		out = append(out, layer{k, func(Setting) string { return "file " + from.File }})
+		out = append(out, layer{values: k, source: func(Setting) string { return "file " + from.File }})
 	}
 
 	environ := koanf.New(".")
@@ -116,13 +120,13 @@ func layers(from Sources) (out []layer, problems []error, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read environment: %w", err)
 	}
-	out = append(out, layer{environ, func(s Setting) string { return "environment variable " + s.Env() }})
+	out = append(out, layer{values: environ, source: func(s Setting) string { return "environment variable " + s.Env() }, unset: true})
 
 	flags := koanf.New(".")
 	if err := flags.Load(confmap.Provider(from.Flags.given(), ""), nil); err != nil {
 		return nil, nil, fmt.Errorf("read flags: %w", err)
 	}
-	return append(out, layer{flags, func(s Setting) string { return "flag --" + s.Flag() }}), problems, nil
+	return append(out, layer{values: flags, source: func(s Setting) string { return "flag --" + s.Flag() }}), problems, nil
 }
 
 // flat is a value as its environment variable would spell it.
@@ -151,9 +155,6 @@ func (c *Config) settle() []error {
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		problems = append(problems, &SettingError{Setting: "tls_cert and tls_key", Source: "all sources together", Expected: "both or neither"})
-	}
-	if c.BootstrapLogin != "" && c.BootstrapKey.IsZero() {
-		problems = append(problems, &SettingError{Setting: "bootstrap_api_login", Source: "all sources together", Expected: "bootstrap_api_key beside it"})
 	}
 	if c.V4.Minutes > min(c.V4.MaxMinutes, c.V4.MaxMinutesWA) {
 		problems = append(problems, &SettingError{Setting: "v4.default_minutes", Source: "all sources together", Expected: "no more than v4.max_minutes and v4.max_minutes_whatsapp"})

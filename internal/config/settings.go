@@ -64,7 +64,7 @@ func Settings() []Setting {
 		{Name: "secret_key_previous", Expected: expectRoot + ", several separated by commas", Meaning: "earlier root keys, newest first, still read", secret: true, read: optional(rootKeys)},
 		{Name: "migrate", Default: "true", Expected: expectToggle, Meaning: "bring an older schema up at start", toggle: true, read: toggle(func(c *Config) *bool { return &c.Migrate })},
 		{Name: "bootstrap_api_key", Expected: "16 to 128 visible ASCII characters", Meaning: "the first account's API key on an empty database", secret: true, read: optional(bootstrapKey)},
-		{Name: "bootstrap_api_login", Expected: "at most 254 visible ASCII characters", Meaning: "the login paired with bootstrap_api_key", read: optional(bootstrapLogin)},
+		{Name: "bootstrap_api_login", Expected: "at most 254 visible ASCII characters", Meaning: "the login paired with the first account's key, chosen or made", read: optional(bootstrapLogin)},
 		{Name: "tls_cert", Expected: expectFile, Meaning: "PEM certificate of the APIs; set, they speak TLS", read: text(func(c *Config) *string { return &c.TLSCert })},
 		{Name: "tls_key", Expected: expectFile, Meaning: "PEM key of tls_cert", read: text(func(c *Config) *string { return &c.TLSKey })},
 		{Name: "allow_plain_http", Default: "false", Expected: expectToggle, Meaning: "let listen be other than loopback without TLS", toggle: true, read: toggle(func(c *Config) *bool { return &c.AllowPlainHTTP })},

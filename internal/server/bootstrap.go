@@ -19,6 +19,7 @@ const firstAccount = "default"
 func (d *Deployment) Bootstrap(ctx context.Context) (key account.Secret, has bool, err error) {
 	now := d.Store.Now()
 	draft := account.Key{Account: firstAccount, Name: "first key", Created: now}
+	draft.Login = d.Config.BootstrapLogin
 	chosen := d.Config.BootstrapKey
 	if chosen.IsZero() {
 		key, draft, err = account.NewKey(rand.Reader, draft)
@@ -26,7 +27,6 @@ func (d *Deployment) Bootstrap(ctx context.Context) (key account.Secret, has boo
 		if len(chosen.Reveal()) < account.ShortChosen {
 			d.Log.WarnContext(ctx, "the bootstrap API key is short", slog.Int("characters_at_least", account.ShortChosen))
 		}
-		draft.Login = d.Config.BootstrapLogin
 		draft, err = account.ChosenKey(rand.Reader, chosen.Reveal(), draft)
 	}
 	if err != nil {

@@ -123,6 +123,17 @@ func (s *Server) listen(ctx context.Context) (l listeners, err error) {
 	return l, nil
 }
 
+// shownAddress is where the API listens: the host as the operator wrote it and
+// the port that was taken.
+func shownAddress(configured string, taken net.Addr) string {
+	host, _, err := net.SplitHostPort(configured)
+	_, port, errTaken := net.SplitHostPort(taken.String())
+	if err != nil || errTaken != nil || host == "" {
+		return taken.String()
+	}
+	return net.JoinHostPort(host, port)
+}
+
 // begin makes the first account where there is none and says what people need
 // to know. The ports are taken before the key is made: a key that is made and
 // not shown would be lost.
@@ -135,7 +146,7 @@ func (s *Server) begin(ctx context.Context, d *Deployment, l listeners) error {
 	if s.Config.TLS() {
 		scheme = "https"
 	}
-	lines := fmt.Sprintf("listening on %s://%s\n", scheme, l.api.Addr())
+	lines := fmt.Sprintf("listening on %s://%s\n", scheme, shownAddress(s.Config.Listen, l.api.Addr()))
 	if has {
 		lines += "account " + firstAccount + "\n"
 	}

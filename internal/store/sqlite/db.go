@@ -101,6 +101,7 @@ func dsn(path string, cacheKiB int, more ...string) string {
 		"synchronous(FULL)",
 		"cache_size(-" + strconv.Itoa(cacheKiB) + ")",
 		"temp_store(MEMORY)",
+		"secure_delete(FAST)", // what was deleted is overwritten where its page is written anyway (P-05)
 	}, more...) {
 		q.Add("_pragma", p)
 	}

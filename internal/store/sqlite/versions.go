@@ -9,7 +9,7 @@ import (
 
 // versionAge is how long a version number is trusted before it is read anew:
 // another process, such as a command, may have raised it.
-const versionAge = 250 * time.Millisecond
+const versionAge = 50 * time.Millisecond
 
 // accessKey stands for the version of accounts and keys beside the accounts'
 // own numbers, which start at 1.
