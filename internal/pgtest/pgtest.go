@@ -1,0 +1,89 @@
+// Package pgtest gives tests a PostgreSQL of their own: a throw-away cluster
+// made from the machine's binaries, one for each test process, in which every
+// test has its own schema. COUNTERSIGN_TEST_POSTGRES_URL names a server to use
+// instead. A machine without PostgreSQL fails the test; nothing is skipped.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ServerEnv names a server to use instead of a throw-away cluster. Its role
+// must be allowed to create schemas in the database named.
+const ServerEnv = "COUNTERSIGN_TEST_POSTGRES_URL"
+
+// statementTime bounds one statement of a test's setup.
+const statementTime = time.Minute
+
+// shared is the process's cluster, made by the first test that asks. It ends
+// with the process.
+var shared = sync.OnceValues(func() (string, error) {
+	if u := os.Getenv(ServerEnv); u != "" {
+		return u, nil
+	}
+	c, err := start()
+	if err != nil {
+		return "", err
+	}
+	return c.URL(), nil
+})
+
+// URL returns a connection string for a fresh, empty schema that is dropped
+// with the test.
+func URL(t testing.TB) string {
+	t.Helper()
+	server, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Schema(t, server)
+}
+
+// Schema makes a schema in the database of a connection string and returns a
+// connection string for it. The schema is dropped with the test.
+func Schema(t testing.TB, server string) string {
+	t.Helper()
+	name := "t_" + strings.ToLower(rand.Text())
+	Exec(t, server, "CREATE SCHEMA "+name)
+	t.Cleanup(func() { Exec(t, server, "DROP SCHEMA IF EXISTS "+name+" CASCADE") })
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatalf("parse the server's URL: %v", err)
+	}
+	q := u.Query()
+	q.Set("search_path", name)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// Exec runs statements on a connection of their own.
+func Exec(t testing.TB, server, statements string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), statementTime)
+	defer cancel()
+	if err := execute(ctx, server, statements); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func execute(ctx context.Context, server, statements string) error {
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return fmt.Errorf("connect to the test's server: %w", err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, statements, pgx.QueryExecModeSimpleProtocol); err != nil {
+		return fmt.Errorf("prepare the test's schema: %w", err)
+	}
+	return nil
+}

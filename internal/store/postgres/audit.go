@@ -1,0 +1,55 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/countersign/countersign/internal/audit"
+	"github.com/countersign/countersign/internal/otp"
+)
+
+var _ audit.Store = (*Store)(nil)
+
+// AppendAudit implements audit.Store.
+func (s *Store) AppendAudit(ctx context.Context, seal func(seq int64, previous []byte, at time.Time) (audit.Sealed, error)) error {
+	return s.write(ctx, func(t *tx) error {
+		// The next number and link are one caller's at a time.
+		t.put("LOCK TABLE audit IN SHARE ROW EXCLUSIVE MODE")
+		var seq int64
+		var link []byte
+		err := t.row("SELECT seq, link FROM audit ORDER BY seq DESC LIMIT 1").Scan(&seq, &link)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("read the last audit entry: %w", err)
+		}
+		e, err := seal(seq+1, link, t.now)
+		if err != nil {
+			return err
+		}
+		_, err = t.exec("INSERT INTO audit (seq, at, key_id, entry, link) VALUES ($1, $2, $3, $4, $5)",
+			e.Seq, micros(e.At), int64(e.Key), e.Text, e.Link)
+		if err != nil {
+			return fmt.Errorf("write an audit entry: %w", err)
+		}
+		return nil
+	})
+}
+
+// AuditEntries implements audit.Store.
+func (s *Store) AuditEntries(ctx context.Context, after int64, limit int) (entries []audit.Sealed, err error) {
+	entries, err = collect(s.pooled(ctx), scanAudit, "SELECT seq, at, key_id, entry, link FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2", after, limit)
+	if err != nil {
+		return nil, readError("read audit entries", err)
+	}
+	return entries, nil
+}
+
+func scanAudit(row scanner) (e audit.Sealed, err error) {
+	var at, key int64
+	err = row.Scan(&e.Seq, &at, &key, &e.Text, &e.Link)
+	e.At, e.Key = fromMicros(at), otp.KeyID(key) //nolint:gosec // written from a KeyID
+	return e, err                                //nolint:wrapcheck // the caller says what it was doing
+}

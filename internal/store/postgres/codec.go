@@ -1,0 +1,107 @@
+package postgres
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Marks before ids that are kept as text.
+const (
+	textID   = 't'
+	paddedID = 'p' // with one byte behind it, so that it is not as long as a UUID
+)
+
+const uuidSize = 16
+
+// encodeID packs an id: a UUID in its usual lower-case form into 16 bytes, any
+// other as its text with a mark before it, so that no two ids meet.
+func encodeID(id string) []byte {
+	if len(id) == 36 {
+		if u, err := uuid.Parse(id); err == nil && u.String() == id {
+			return u[:]
+		}
+	}
+	if len(id) == uuidSize-1 {
+		return append(append([]byte{paddedID}, id...), 0)
+	}
+	return append([]byte{textID}, id...)
+}
+
+// decodeID is the inverse of encodeID.
+func decodeID(b []byte) string {
+	switch {
+	case len(b) == uuidSize:
+		return uuid.UUID(b).String()
+	case len(b) > 1 && b[0] == paddedID:
+		return string(b[1 : len(b)-1])
+	case len(b) > 0:
+		return string(b[1:])
+	}
+	return ""
+}
+
+// optionalID is encodeID with nil, which is NULL, for "".
+func optionalID(id string) []byte {
+	if id == "" {
+		return nil
+	}
+	return encodeID(id)
+}
+
+func decodeOptionalID(b []byte) string {
+	if b == nil {
+		return ""
+	}
+	return decodeID(b)
+}
+
+// micros is how a time is stored; 0 stands for no time.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// optionalMicros is micros with NULL for no time.
+func optionalMicros(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+// fromMicros is the inverse of micros.
+func fromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+// optionalText is s, or NULL for "".
+func optionalText(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// microsOf is micros of many.
+func microsOf(times []time.Time) []int64 {
+	all := make([]int64, 0, len(times))
+	for _, t := range times {
+		all = append(all, t.UnixMicro())
+	}
+	return all
+}
+
+// fromAll is the inverse of microsOf.
+func fromAll(all []int64) []time.Time {
+	times := make([]time.Time, 0, len(all))
+	for _, us := range all {
+		times = append(times, time.UnixMicro(us).UTC())
+	}
+	return times
+}

@@ -1,0 +1,101 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/countersign/countersign/internal/account"
+	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/pgtest"
+	"github.com/countersign/countersign/internal/store/postgres"
+	"github.com/countersign/countersign/internal/verify"
+)
+
+// standbyless is a store whose commits wait for a synchronous standby that is
+// not there, with an OTP from before and a way to end the waits.
+func standbyless(t *testing.T) (s *postgres.Store, id string, cluster *pgtest.Cluster) {
+	t.Helper()
+	cluster = pgtest.Start(t)
+	s = made(t, cluster.URL())
+	id = sent(t, s, time.Hour)
+	setStandby(t, cluster, "nobody")
+	return s, id, cluster
+}
+
+func setStandby(t *testing.T, c *pgtest.Cluster, name string) {
+	t.Helper()
+	pgtest.Exec(t, c.AdminURL(), "ALTER SYSTEM SET synchronous_standby_names = '"+name+"'")
+	pgtest.Exec(t, c.AdminURL(), "SELECT pg_reload_conf()")
+	watch := raw(t, c.AdminURL())
+	for count(t.Context(), t, watch, "SELECT (current_setting('synchronous_standby_names') = $1)::int", name) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+const waitingForStandby = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'countersign'"
+
+func TestACommitOutlivesItsRequest(t *testing.T) {
+	t.Parallel()
+	s, id, cluster := standbyless(t)
+	watch := raw(t, cluster.AdminURL())
+	for _, c := range []struct {
+		name string
+		call func(context.Context) error
+	}{
+		{"check", func(ctx context.Context) error { _, err := s.CountAttempt(ctx, guess(id, wrongCode)); return err }},
+		{"account", func(ctx context.Context) error {
+			return s.CreateAccount(ctx, account.Account{Name: "late"})
+		}},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		answer := make(chan error, 1)
+		before := count(t.Context(), t, watch, waitingForStandby)
+		go func() { answer <- c.call(ctx) }()
+		for count(t.Context(), t, watch, waitingForStandby) == before {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+		if err := <-answer; !errors.Is(err, verify.ErrOutcomeUnknown) {
+			t.Errorf("%s whose request ended at its commit = %v, want ErrOutcomeUnknown (V-07)", c.name, err)
+		}
+	}
+	setStandby(t, cluster, "") // the commits that wait go through
+	checked, err := s.CountAttempt(t.Context(), guess(id, rightCode))
+	if err != nil || checked.Verdict != otp.Right || checked.Record.Attempts != 2 {
+		t.Errorf("after the waits: %v with %d attempts, %v; want Right with 2", checked.Verdict, checked.Record.Attempts, err)
+	}
+	if _, err := s.Account(t.Context(), "late"); err != nil {
+		t.Errorf("the account whose request ended: %v", err)
+	}
+}
+
+func TestACommitWhoseStandbyWaitWasCancelledIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	s, id, cluster := standbyless(t)
+	watch := raw(t, cluster.AdminURL())
+	answer := make(chan error, 1)
+	go func() {
+		_, err := s.CountAttempt(context.WithoutCancel(t.Context()), guess(id, rightCode))
+		answer <- err
+	}()
+	deadline := time.Now().Add(patience)
+	for {
+		if _, err := watch.Exec(t.Context(), "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-answer:
+			if !errors.Is(err, verify.ErrOutcomeUnknown) {
+				t.Errorf("a check that a failover would forget = %v, want ErrOutcomeUnknown (V-07)", err)
+			}
+			setStandby(t, cluster, "")
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the check did not end")
+		}
+	}
+}

@@ -1,0 +1,145 @@
+// Package postgres keeps everything in one PostgreSQL database (14 or later)
+// that any number of nodes share. Sends and checks of many callers go into one
+// statement and one commit; everything else is a short transaction. No node
+// leads: work is claimed with locks that the others pass over.
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/countersign/countersign/internal/guard"
+)
+
+// Config is what a Store is opened with. The zero value of every field but URL
+// works.
+type Config struct {
+	// URL is postgres://…, with libpq's parameters (sslmode, several hosts,
+	// search_path, …) and pgx's (pool_max_conns, default_query_exec_mode, …).
+	URL string
+	// Migrate brings an older schema up; without it such a database is refused.
+	// An empty database is always set up.
+	Migrate bool
+	// Wall replaces the database's clock, for tests; nil uses the database's.
+	Wall func() time.Time
+	// Log is told of what operators should know, slog.Default if nil.
+	Log *slog.Logger
+	// Observer counts commits; nil for none.
+	Observer Observer
+}
+
+// Observer is told of group commits.
+type Observer interface {
+	// Committed tells how many callers' work one commit carried and how long
+	// the whole group took.
+	Committed(callers int, took time.Duration)
+}
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	log      *slog.Logger
+	observer Observer
+	clock    *nodeClock
+	pool     *pgxpool.Pool // reads and short transactions
+	groups   *pgxpool.Pool // group commits: no read can keep a check waiting
+	sends    *lanes[*send]
+	checks   *lanes[*check]
+
+	accounts accountIDs
+	versions versionCache
+	// stepRules limit fallback steps; nil limits none.
+	stepRules atomic.Pointer[guard.Rules]
+
+	stop       context.CancelFunc
+	background sync.WaitGroup // the keeper of the clock
+	running    sync.WaitGroup // transactions whose callers may have left
+}
+
+// Open connects to the database at c.URL and brings its schema to this
+// version's, or says what is wrong with it: ErrURL, ErrUnreachable, ErrTooOld,
+// ErrNotDurable, ErrRights, ErrClockSkew, ErrNewer, ErrOlder. Close it when done.
+func Open(ctx context.Context, c Config) (_ *Store, err error) {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	settings, err := parse(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	if err := inspect(ctx, settings.main, c.Wall == nil); err != nil {
+		return nil, err
+	}
+	if err := prepareSchema(ctx, settings.main, c.Migrate); err != nil {
+		return nil, err
+	}
+	s := &Store{log: c.Log, observer: c.Observer}
+	defer func() {
+		if err != nil {
+			s.closePools()
+		}
+	}()
+	if s.pool, err = pgxpool.NewWithConfig(ctx, settings.main); err != nil {
+		return nil, fmt.Errorf("open database: %w", safe(err))
+	}
+	if s.groups, err = pgxpool.NewWithConfig(ctx, settings.groups); err != nil {
+		return nil, fmt.Errorf("open database: %w", safe(err))
+	}
+	s.clock = newNodeClock(c.Wall)
+	if err := s.startClock(ctx); err != nil {
+		return nil, err
+	}
+	bg, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = cancel
+	s.background.Go(func() { s.keepClock(bg) })
+	s.checks = newLanes(sameChecks, s.flushChecks)
+	s.sends = newLanes(sameSends, s.flushSends)
+	return s, nil
+}
+
+// Close waits for work under way and closes the connections.
+func (s *Store) Close() error {
+	s.stop()
+	s.background.Wait()
+	s.checks.close()
+	s.sends.close()
+	s.running.Wait()
+	s.closePools()
+	return nil
+}
+
+func (s *Store) closePools() {
+	for _, p := range []*pgxpool.Pool{s.pool, s.groups} {
+		if p != nil {
+			p.Close()
+		}
+	}
+}
+
+// Now is the store's time: the database's, as far as this node can tell
+// without asking it (V-10).
+func (s *Store) Now() time.Time { return s.clock.estimate() }
+
+// Ping reports whether the database answers and its schema is there.
+func (s *Store) Ping(ctx context.Context) error {
+	_, ok, err := first(s.pooled(ctx), scanInt, "SELECT 1 FROM versions WHERE name = 'access'")
+	if err == nil && !ok {
+		err = errNotSetUp
+	}
+	if err != nil {
+		return readError("ask the database", err)
+	}
+	return nil
+}
+
+// committed tells the observer of a group.
+func (s *Store) committed(callers int, since time.Time) {
+	if s.observer != nil {
+		s.observer.Committed(callers, time.Since(since))
+	}
+}

@@ -1,0 +1,88 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/countersign/countersign/internal/delivery"
+)
+
+const (
+	// Other nodes' claims under way are passed over, not waited for. uses
+	// deliveries_due_idx, then the OTPs' primary key.
+	claimDeliveries = `SELECT ` + otpColumns + `, ` + deliveryColumns + `
+		FROM deliveries d JOIN otps o ON o.account_id = d.account_id AND o.seq = d.otp
+		WHERE d.state = 1 AND d.due_at <= $1 ORDER BY d.due_at LIMIT $2 FOR UPDATE OF d SKIP LOCKED`
+	// uses deliveries_pkey.
+	leaseDeliveries = `UPDATE deliveries d SET due_at = nullif(i.due_at, 0), lease_node = $1
+		FROM unnest($2::bigint[], $3::bigint[], $4::int[], $5::bigint[]) AS i (account_id, otp, seq, due_at)
+		WHERE d.account_id = i.account_id AND d.otp = i.otp AND d.seq = i.seq`
+	// uses deliveries_due_idx.
+	releaseDeliveries = `UPDATE deliveries SET due_at = $1, lease_node = NULL WHERE state = 1 AND due_at IS NOT NULL AND lease_node = $2`
+)
+
+// ClaimDeliveries implements delivery.Store.
+func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lease time.Duration) ([]delivery.Job, time.Time, error) {
+	try, wait, err := s.dueNow(ctx)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	if try == 0 || try > micros(s.Now()) {
+		return nil, earliest(try, wait), nil
+	}
+	var jobs []delivery.Job
+	var next time.Time
+	err = s.write(ctx, func(t *tx) error {
+		jobs = jobs[:0]
+		due, err := collect(t.query, func(row scanner) (*deliveryRow, error) {
+			r := &deliveryRow{}
+			return r, r.scan(row)
+		}, claimDeliveries, micros(t.now), limit)
+		if err != nil {
+			return fmt.Errorf("read due deliveries: %w", err)
+		}
+		var accounts, otps, ends []int64
+		var seqs []int
+		for _, r := range due {
+			until := int64(0) // the sweep ends the OTP; nothing is to be sent for it
+			if r.open(t) && r.sealed != nil {
+				until = micros(t.now.Add(lease))
+				if r.Account, err = s.accountName(t.query, r.otp.accountID); err != nil {
+					return err
+				}
+				jobs = append(jobs, delivery.Job{
+					Delivery: r.Delivery, Recipient: r.otp.Recipient, Step: r.step, Sealed: r.sealed, Expires: r.otp.Expires,
+				})
+			}
+			accounts, otps = append(accounts, r.otp.accountID), append(otps, r.otp.seq)
+			seqs, ends = append(seqs, r.Seq), append(ends, until)
+		}
+		if len(due) > 0 {
+			t.put(leaseDeliveries, node, accounts, otps, seqs, ends)
+		}
+		try, wait, err := nextDue(t.query)
+		next = earliest(try, wait)
+		return err
+	})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return jobs, next, nil
+}
+
+// earliest is the earlier of two times, 0 standing for none.
+func earliest(a, b int64) time.Time {
+	if a == 0 || b != 0 && b < a {
+		a = b
+	}
+	return fromMicros(a)
+}
+
+// ReleaseDeliveries implements delivery.Store.
+func (s *Store) ReleaseDeliveries(ctx context.Context, node string) error {
+	return s.write(ctx, func(t *tx) error {
+		t.put(releaseDeliveries, micros(t.now), node)
+		return nil
+	})
+}

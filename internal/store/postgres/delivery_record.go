@@ -1,0 +1,249 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/guard"
+)
+
+// RecordSubmits implements delivery.Store.
+func (s *Store) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOutcome) (bool, error) {
+	keys := make([]deliveryKey, 0, len(outcomes))
+	for _, o := range outcomes {
+		accountID, err := s.accountID(ctx, o.Account)
+		if err != nil {
+			return false, fmt.Errorf("record submit: %w", err)
+		}
+		keys = append(keys, deliveryKey{accountID, encodeID(o.OTPID), o.Seq})
+	}
+	var started bool
+	var latest time.Time
+	err := s.write(ctx, func(t *tx) error {
+		started, latest = false, time.Time{}
+		rows, err := t.deliveries(keys)
+		if err != nil {
+			return err
+		}
+		for i, r := range rows {
+			if r == nil {
+				continue // deleted meanwhile
+			}
+			next, until, err := t.recordSubmit(r, outcomes[i])
+			if err != nil {
+				return err
+			}
+			started = started || next
+			if until.After(latest) {
+				latest = until
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	if !latest.IsZero() {
+		s.clock.expects(latest)
+	}
+	return started, nil
+}
+
+func (t *tx) recordSubmit(r *deliveryRow, o delivery.SubmitOutcome) (started bool, extended time.Time, err error) {
+	c, ok := r.Submitted(o, r.step, r.open(t), r.otp.Expires, t.now)
+	if !ok {
+		return false, extended, nil
+	}
+	changes := []delivery.Change{c}
+	if o.Result.Receipt != nil && c.Delivery.State == delivery.Dispatched {
+		if rc, ok := c.Delivery.Received(*o.Result.Receipt, r.settled(t), r.open(t), false); ok {
+			rc.Extend = c.Extend
+			changes = append(changes, rc)
+			r.reported = true
+		}
+	}
+	started, err = t.apply(r, changes)
+	return started, c.Extend, err
+}
+
+// A wait whose OTP another transaction holds is passed over until the next
+// call. uses deliveries_due_idx, then the OTPs' primary key.
+const claimWaits = `SELECT d.account_id, o.id, d.seq
+	FROM deliveries d JOIN otps o ON o.account_id = d.account_id AND o.seq = d.otp
+	WHERE d.state = 2 AND d.due_at <= $1 ORDER BY d.due_at LIMIT $2 FOR UPDATE OF o, d SKIP LOCKED`
+
+// EndWaits implements delivery.Store.
+func (s *Store) EndWaits(ctx context.Context, limit int) (ended int, next bool, err error) {
+	_, due, err := s.dueNow(ctx)
+	if err != nil || due == 0 || due > micros(s.Now()) {
+		return 0, false, err
+	}
+	var n int
+	var started bool
+	err = s.write(ctx, func(t *tx) error {
+		n, started = 0, false
+		keys, err := collect(t.query, scanDeliveryKey, claimWaits, micros(t.now), limit)
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		rows, err := t.deliveries(keys)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if r == nil {
+				continue
+			}
+			c, ok := r.WaitOver(r.settled(t), r.open(t), t.now)
+			if !ok {
+				continue
+			}
+			next, err := t.apply(r, []delivery.Change{c})
+			if err != nil {
+				return err
+			}
+			n++
+			started = started || next
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, false, err
+	}
+	return n, started, nil
+}
+
+// uses deliveries_ref_idx.
+const selectByRef = `SELECT d.account_id, o.id, d.seq
+	FROM deliveries d JOIN otps o ON o.account_id = d.account_id AND o.seq = d.otp
+	WHERE d.ref = $1 AND d.carrier = $2 AND d.ref IS NOT NULL ORDER BY d.queued_at DESC LIMIT 1`
+
+// RecordReceipt implements delivery.Store.
+func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known, next bool, err error) {
+	if rec.Ref == "" {
+		return false, false, nil
+	}
+	// A reference that never was costs no transaction.
+	key, ok, err := first(s.pooled(ctx), scanDeliveryKey, selectByRef, rec.Ref, rec.Carrier)
+	if err != nil {
+		return false, false, readError("look for a receipt's delivery", err)
+	}
+	if !ok {
+		return false, false, nil
+	}
+	var found, started bool
+	err = s.write(ctx, func(t *tx) error {
+		found, started = false, false
+		rows, err := t.deliveries([]deliveryKey{key})
+		if err != nil || rows[0] == nil {
+			return err
+		}
+		found = true
+		r := rows[0]
+		c, ok := r.Received(rec, r.settled(t), r.open(t), r.reported)
+		if !ok {
+			return nil
+		}
+		r.reported = r.reported || rec.State != delivery.ReceiptTimedOut
+		started, err = t.apply(r, []delivery.Change{c})
+		return err
+	})
+	if err != nil {
+		return false, false, err
+	}
+	return found, started, nil
+}
+
+const updateDelivery = `UPDATE deliveries SET state = $1, next_step = $2, tries = $3, reported = $4, due_at = $5, lease_node = NULL,
+	carrier = $6, ref = $7, sealed = $8 WHERE account_id = $9 AND otp = $10 AND seq = $11`
+
+// apply writes what rules made of a delivery, one change after the other, and
+// queues the plan's next step where the last asks for it.
+func (t *tx) apply(r *deliveryRow, changes []delivery.Change) (started bool, err error) {
+	last := changes[len(changes)-1]
+	d := last.Delivery
+	sealed := r.sealed
+	if last.Done && !r.otp.resendable {
+		sealed = nil // nothing can be sent with it any more (C-05)
+	}
+	t.put(updateDelivery, int16(d.State), d.Next, d.Tries, r.reported, optionalMicros(d.Due),
+		optionalText(d.Carrier), optionalText(d.Ref), sealed, r.otp.accountID, r.otp.seq, d.Seq)
+	for _, c := range changes {
+		if c.Event != nil {
+			if err := t.recordEvent(r.otp, *c.Event); err != nil {
+				return false, err
+			}
+		}
+	}
+	if last.Extend.After(r.otp.Expires) {
+		r.otp.Expires = last.Extend
+		t.saveLife(r.otp)
+	}
+	if !last.StartNext {
+		return false, nil
+	}
+	return t.startNext(r, d)
+}
+
+// startNext queues the step after a failed delivery. A step that a limit
+// refuses is reported as undeliverable and the next one tried (L-04).
+func (t *tx) startNext(r *deliveryRow, failed delivery.Delivery) (bool, error) {
+	for at := failed.Next; at >= 0; {
+		step, ok := r.plan.Step(at)
+		if !ok || r.sealed == nil {
+			return false, nil
+		}
+		next := -1
+		if at+1 < len(r.plan.Steps) {
+			next = at + 1
+		}
+		sent := r.otp.last
+		r.otp.last++
+		seq := r.otp.last
+		dedupe := uuid.New()
+		t.put(insertDelivery, r.otp.accountID, r.otp.seq, seq, at, next, micros(t.now), micros(t.now), dedupe[:], nil, r.sealed)
+		if refused, err := t.capped(r, sent); err != nil || !refused {
+			return err == nil, err
+		}
+		over := delivery.Delivery{
+			Key: delivery.Key{Account: r.Account, OTPID: r.OTPID, Seq: seq}, StepAt: at, Next: next,
+			State: delivery.Queued, Channel: step.Channel, Queued: t.now,
+		}
+		c := over.Fail(delivery.CapReached, true)
+		t.put(updateDelivery, int16(c.Delivery.State), next, 0, false, nil, nil, nil, nil, r.otp.accountID, r.otp.seq, seq)
+		if err := t.recordEvent(r.otp, *c.Event); err != nil {
+			return false, err
+		}
+		at = next
+	}
+	return false, nil
+}
+
+// capped asks the limits whether one more step may be sent, and counts it if
+// so. sent is how many deliveries the OTP had before.
+func (t *tx) capped(r *deliveryRow, sent int) (bool, error) {
+	if !r.otp.limited || t.store.stepRules.Load() == nil {
+		return false, nil
+	}
+	rules := *t.store.stepRules.Load()
+	if !rules.LimitsSends() {
+		return false, nil
+	}
+	g, err := t.tally(r.otp.accountID, r.otp.recipientKey)
+	if err != nil {
+		return false, err
+	}
+	if rules.AdmitSend(&g, sent, t.now) != nil {
+		return true, nil
+	}
+	t.saveTally(r.otp.accountID, r.otp.recipientKey, g)
+	return false, nil
+}
+
+// LimitSteps sets the rules that a plan's fallback steps are counted by. Sends
+// and checks carry theirs with them.
+func (s *Store) LimitSteps(rules guard.Rules) { s.stepRules.Store(&rules) }

@@ -1,0 +1,175 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/countersign/countersign/internal/verify"
+)
+
+// Errors of opening: what the operator must change.
+var (
+	// ErrURL: the URL cannot be read.
+	ErrURL = errors.New("the database URL cannot be read: want postgres://USER@HOST/DATABASE?sslmode=verify-full")
+	// ErrUnreachable: no server answers there, or it lets us not in.
+	ErrUnreachable = errors.New("the database cannot be reached")
+	// ErrTooOld: the server is older than PostgreSQL 14.
+	ErrTooOld = errors.New("the server is too old: PostgreSQL 14 or later is needed")
+	// ErrNotDurable: the server acknowledges before it has synced (D-01).
+	ErrNotDurable = errors.New("the server has synchronous_commit off or fsync off: what it acknowledges could be lost")
+	// ErrRights: the role may not do what is needed.
+	ErrRights = errors.New("the database role lacks rights")
+	// ErrClockSkew: this machine's clock and the database's differ too much.
+	ErrClockSkew = errors.New("this machine's clock and the database's differ by more than 2 s")
+	// ErrNewer: the schema is newer than this version knows.
+	ErrNewer = errors.New("the database has a newer schema than this version knows")
+	// ErrOlder: the schema is older and Config.Migrate is false.
+	ErrOlder = errors.New("the database has an older schema: run the migrate command")
+
+	errNotSetUp = errors.New("the schema is not there")
+	errPoolFull = errors.New("no database connection became free")
+)
+
+// SQLSTATEs that the store acts on.
+const (
+	stateUnique        = "23505"
+	stateSerialization = "40001"
+	stateDeadlock      = "40P01"
+	stateLockTime      = "55P03"
+	stateReadOnly      = "25006"
+	stateNoRights      = "42501"
+	stateShutdown      = "57P01"
+	stateStarting      = "57P03"
+)
+
+// serverError is what PostgreSQL said, without the values that its message
+// and detail may quote (P-02).
+type serverError struct {
+	code       string
+	constraint string
+	fatal      bool // the connection is gone
+}
+
+func (e *serverError) Error() string {
+	text := "PostgreSQL error " + e.code
+	if e.constraint != "" {
+		text += " (" + e.constraint + ")"
+	}
+	return text
+}
+
+// safe replaces what PostgreSQL said by a serverError and hides what other
+// errors of the driver may quote; other errors pass.
+func safe(err error) error {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return &serverError{e.Code, e.ConstraintName, e.Severity == "FATAL" || e.Severity == "PANIC" || e.SeverityUnlocalized == "FATAL"}
+	}
+	if e, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return fmt.Errorf("connect: %w", errors.Unwrap(e))
+	}
+	return err
+}
+
+func stateOf(err error) string {
+	if e, ok := errors.AsType[*serverError](err); ok {
+		return e.code
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// transient reports whether a state of the server says that it cannot work
+// just now and has done nothing.
+func transient(code string) bool {
+	switch code[:2] {
+	case "08", "53", "57", "58", "XX":
+		return true
+	}
+	return slices.Contains([]string{stateLockTime, stateReadOnly, stateSerialization, stateDeadlock}, code)
+}
+
+// again reports whether a transaction that the server undid is worth a second
+// try at once.
+func again(err error) bool {
+	state := stateOf(err)
+	return state == stateSerialization || state == stateDeadlock
+}
+
+// ours reports whether err is of this program, not of the database.
+func ours(err error) bool {
+	return errors.Is(err, verify.ErrOverloaded) || errors.Is(err, verify.ErrUnavailable) || errors.Is(err, verify.ErrOutcomeUnknown)
+}
+
+// readError says what was being read; what keeps the database from answering
+// becomes verify.ErrUnavailable.
+func readError(doing string, err error) error { return failure(doing, err, false) }
+
+// failure says what was being done. committing tells that the statement that
+// failed would have made the work durable: where no answer came, nobody knows
+// whether it did.
+func failure(doing string, err error, committing bool) error {
+	if ours(err) {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	kind := verify.ErrUnavailable
+	var said *serverError
+	switch clean := safe(err); {
+	case errors.As(clean, &said):
+		if !transient(said.code) {
+			return fmt.Errorf("%s: %w", doing, clean)
+		}
+		// A server that shuts down says so before it commits, or never.
+		if committing && said.fatal && said.code != stateShutdown && said.code != stateStarting {
+			kind = verify.ErrOutcomeUnknown
+		}
+		return fmt.Errorf("%s: %w: %w", doing, kind, clean)
+	case broken(err):
+		if committing && !pgconn.SafeToRetry(err) {
+			kind = verify.ErrOutcomeUnknown
+		}
+		return fmt.Errorf("%s: %w: %w", doing, kind, clean)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// broken reports whether err is of the connection rather than of what was
+// asked on it.
+func broken(err error) bool {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	return isNetwork(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, pgconn.ErrConnClosed) || pgconn.SafeToRetry(err)
+}
+
+// unreplicated marks a connection on which a commit's wait for the synchronous
+// standby was cancelled, by an operator or a shutdown.
+const unreplicated = "countersign.unreplicated"
+
+// noteUnreplicated hears the warning that stands between a commit and its
+// success: the change is there, but a failover would forget it (V-07).
+func noteUnreplicated(conn *pgconn.PgConn, n *pgconn.Notice) {
+	if n.Routine == "SyncRepWaitForLSN" { // it has no SQLSTATE of its own
+		conn.CustomData()[unreplicated] = true
+	}
+}
+
+// replicated returns verify.ErrOutcomeUnknown after a commit that a failover
+// would forget.
+func replicated(conn *pgx.Conn) error {
+	if marked := conn.PgConn().CustomData(); marked[unreplicated] != nil {
+		delete(marked, unreplicated)
+		return fmt.Errorf("the wait for the synchronous standby was cancelled: %w", verify.ErrOutcomeUnknown)
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package postgres
+
+import (
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/countersign/countersign/internal/otp"
+)
+
+// uses events_pkey.
+const selectHistory = `SELECT seq, at FROM events WHERE account_id = $1 AND otp = $2 ORDER BY seq DESC LIMIT 1`
+
+const insertEvent = `INSERT INTO events (account_id, otp, seq, at, kind, delivery, channel, carrier, failure_area, failure_code, failure_text)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+
+// recordEvent writes the next event of an OTP that is locked and, where
+// configurations of the account want it, the callbacks that push it, all in
+// this transaction (D-02).
+func (t *tx) recordEvent(row *otpRow, e otp.Event) error {
+	if row.history == nil {
+		last, _, err := first(t.query, scanTwo, selectHistory, row.accountID, row.seq)
+		if err != nil {
+			return fmt.Errorf("read last event: %w", err)
+		}
+		row.history = &history{seq: int(last[0]), at: fromMicros(last[1])}
+	}
+	e.Seq = row.history.seq + 1
+	e.At = otp.NextEventTime(t.now, row.history.at)
+	*row.history = history{e.Seq, e.At}
+	var area, code, text any
+	if e.Failure != nil {
+		area, code, text = e.Failure.Area, e.Failure.Code, e.Failure.Text
+	}
+	t.put(insertEvent, row.accountID, row.seq, e.Seq, micros(e.At), int16(e.Kind), e.Delivery,
+		optionalText(e.Channel), optionalText(e.Carrier), area, code, text)
+	if !e.Kind.OfDelivery() || row.ProfileID == "" {
+		return nil
+	}
+	return t.queueCallbacks(row, e)
+}
+
+// configsOf names whose configurations want an event.
+type configsOf struct {
+	account int64
+	profile string
+}
+
+// A configuration that is just being deleted is waited for: nothing is queued
+// for one that is gone.
+const selectConfigs = `SELECT id FROM callback_configs WHERE account_id = $1 AND (profile_id = '' OR profile_id = $2) ORDER BY seq FOR KEY SHARE`
+
+const insertCallback = `INSERT INTO callbacks (id, account_id, config_id, otp, event_seq, due_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+
+// queueCallbacks matches the event with the account's configurations as they
+// are now (callback events §2).
+func (t *tx) queueCallbacks(row *otpRow, e otp.Event) error {
+	of := configsOf{row.accountID, row.ProfileID}
+	configs, known := t.configs[of]
+	if !known {
+		var err error
+		if configs, err = collect(t.query, scanText, selectConfigs, of.account, of.profile); err != nil {
+			return fmt.Errorf("match callback configurations: %w", err)
+		}
+		if t.configs == nil {
+			t.configs = map[configsOf][]string{}
+		}
+		t.configs[of] = configs
+	}
+	for _, config := range configs {
+		id := uuid.New()
+		t.put(insertCallback, id[:], row.accountID, config, row.seq, e.Seq, micros(t.now), micros(t.now))
+	}
+	return nil
+}

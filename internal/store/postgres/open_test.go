@@ -1,0 +1,156 @@
+package postgres_test
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/countersign/countersign/internal/account"
+	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/pgtest"
+	"github.com/countersign/countersign/internal/store/postgres"
+	"github.com/countersign/countersign/internal/store/storetest"
+)
+
+func config(url string) postgres.Config {
+	return postgres.Config{URL: url, Log: slog.New(slog.DiscardHandler)}
+}
+
+func wantRefused(t *testing.T, what string, c postgres.Config, want error) {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), c)
+	if err == nil {
+		_ = s.Close()
+	}
+	if !errors.Is(err, want) {
+		t.Errorf("Open with %s = %v, want %v", what, err, want)
+	}
+	if err != nil && strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Open with %s tells the password: %v", what, err)
+	}
+}
+
+func TestOpenSaysWhatIsWrongWithTheDatabase(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	wantRefused(t, "a URL that is none", config("postgres://user:hunter2@host:port/x"), postgres.ErrURL)
+	wantRefused(t, "nobody there", config("postgres://user:hunter2@127.0.0.1:1/x?connect_timeout=2"), postgres.ErrUnreachable)
+	wantRefused(t, "a schema that is not there", config(strings.Replace(url, "search_path=", "search_path=not_", 1)), postgres.ErrRights)
+	wantRefused(t, "commits that are not synced", config(url+"&synchronous_commit=off"), postgres.ErrNotDurable)
+
+	for _, skew := range []time.Duration{-3 * time.Second, 3 * time.Second} {
+		if err := postgres.Skew(storetest.Start, storetest.Start.Add(time.Second), storetest.Start.Add(skew+time.Second/2)); !errors.Is(err, postgres.ErrClockSkew) {
+			t.Errorf("a clock off by %v = %v, want ErrClockSkew", skew, err)
+		}
+	}
+	if err := postgres.Skew(storetest.Start, storetest.Start.Add(5*time.Second), storetest.Start.Add(4*time.Second)); err != nil {
+		t.Errorf("a slow answer = %v, want no error", err)
+	}
+}
+
+func TestASchemaOfAnotherVersionIsRefused(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	made(t, url)
+	db := raw(t, url)
+	exec := func(query string) {
+		t.Helper()
+		if _, err := db.Exec(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)")
+	wantRefused(t, "a newer schema", config(url), postgres.ErrNewer)
+	exec("INSERT INTO meta (name, value) VALUES ('oldest_schema_that_may_run', 9998)")
+	wantRefused(t, "a newer schema that only newer ones may use", config(url), postgres.ErrNewer)
+	exec("UPDATE meta SET value = 1 WHERE name = 'oldest_schema_that_may_run'")
+	open(t, url, nil) // the newer schema lets this version run (D-11)
+
+	exec("DELETE FROM goose_db_version WHERE version_id > 1")
+	wantRefused(t, "an older schema", config(url), postgres.ErrOlder)
+
+	other := pgtest.URL(t)
+	pgtest.Exec(t, other, "CREATE TABLE theirs (id int)")
+	if s, err := postgres.Open(t.Context(), config(other)); err == nil {
+		_ = s.Close()
+		t.Error("Open took over a schema with another program's tables")
+	}
+}
+
+func TestNodesThatOpenAnEmptyDatabaseAtOnceSetItUpOnce(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			s, err := postgres.Open(t.Context(), config(url))
+			if err != nil {
+				t.Errorf("Open: %v", err)
+				return
+			}
+			_ = s.Close()
+		})
+	}
+	wg.Wait()
+}
+
+func TestADatabaseKeepsToTheRootKeyItWasMadeWith(t *testing.T) {
+	t.Parallel()
+	s := made(t, pgtest.URL(t))
+	for _, c := range []struct {
+		current otp.KeyID
+		known   []otp.KeyID
+		ok      bool
+	}{
+		{1<<32 - 1, []otp.KeyID{1<<32 - 1}, true},
+		{2, []otp.KeyID{2}, false},
+		{2, []otp.KeyID{2, 1<<32 - 1}, true},
+		{1<<32 - 1, []otp.KeyID{1<<32 - 1}, false},
+	} {
+		err := s.BindKeys(t.Context(), c.current, c.known)
+		if (err == nil) != c.ok || err != nil && !errors.Is(err, postgres.ErrOtherKey) {
+			t.Errorf("BindKeys(%d, %v) = %v; want ok %v", c.current, c.known, err, c.ok)
+		}
+	}
+}
+
+func TestADatabaseWhoseClockIsBehindRevivesNothing(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	wall := &storetest.Wall{}
+	s := open(t, url, wall.Now)
+	if err := s.CreateAccount(t.Context(), account.Account{Name: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	for id, life := range map[string]time.Duration{"over": time.Minute, "open": 3 * time.Minute} {
+		if _, err := s.CreateOTP(t.Context(), newOTP(t, id, life)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wall.Add(2 * time.Minute)
+	want := wall.Now().UnixMicro()
+	db := raw(t, url)
+	deadline := time.Now().Add(patience)
+	for count(t.Context(), t, db, "SELECT coalesce(max(value), 0) FROM meta WHERE name = $1", postgres.HighWaterMeta) < int(want) {
+		if time.Now().After(deadline) {
+			t.Fatal("the high-water mark is not stored")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	// Another node meets the database as a failover left it: an hour behind.
+	behind := &storetest.Wall{}
+	behind.Add(-time.Hour)
+	other := open(t, url, behind.Now)
+	if c, err := other.CountAttempt(t.Context(), guess("over", rightCode)); err != nil || c.Verdict != otp.Late {
+		t.Errorf("the right code for what had expired = %v, %v; want Late (V-10)", c.Verdict, err)
+	}
+	if now := other.Now(); now.UnixMicro() < want {
+		t.Errorf("the time there is %v, want no earlier than %v", now, time.UnixMicro(want))
+	}
+	if c, err := other.CountAttempt(t.Context(), guess("open", wrongCode)); err != nil || c.Verdict != otp.Wrong {
+		t.Errorf("a check of what is open = %v, %v; want Wrong", c.Verdict, err)
+	}
+}

@@ -1,0 +1,341 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/countersign/countersign/internal/guard"
+	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/verify"
+)
+
+// check is a CountAttempt on its way through a lane.
+type check struct {
+	work
+	accountID int64
+	id        []byte
+	attempt   verify.Attempt
+	checked   verify.Checked
+}
+
+func sameChecks(a, b *check) bool {
+	x, y := a.attempt.Rules, b.attempt.Rules
+	return x.ConsecutiveFailures == y.ConsecutiveFailures && x.StopRetryAfter == y.StopRetryAfter && slices.Equal(x.Failures, y.Failures)
+}
+
+// CountAttempt implements verify.Store.
+func (s *Store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Checked, error) {
+	accountID, err := s.accountID(ctx, a.Account)
+	if err != nil {
+		return verify.Checked{}, err
+	}
+	if !a.Idempotency.IsZero() {
+		return s.countOnce(ctx, accountID, a)
+	}
+	job := &check{accountID: accountID, id: encodeID(a.ID), attempt: a}
+	job.key = laneKey(accountID, job.id)
+	if err := s.checks.submit(ctx, job); err != nil {
+		return verify.Checked{}, err
+	}
+	return job.checked, nil
+}
+
+// A group of checks is three statements in one round trip, each with what was
+// committed before it began: the OTPs are locked in the order of their keys,
+// then what limits remember of their recipients, and only then the time is
+// read and everything decided (V-03).
+const (
+	// uses otps_id_key.
+	lockOTPs = `WITH locked AS MATERIALIZED (
+			SELECT o.seq FROM unnest($1::bigint[], $2::bytea[], $3::text[]) AS i (account_id, id, origin)
+			JOIN otps o ON o.account_id = i.account_id AND o.id = i.id AND o.origin = i.origin
+			ORDER BY o.account_id, o.id FOR UPDATE OF o)
+		SELECT count(*) FROM locked`
+
+	// uses otps_id_key, tallies_pkey.
+	lockTallies = `WITH locked AS MATERIALIZED (
+			SELECT t.consecutive FROM tallies t WHERE (t.account_id, t.recipient_key) IN (
+				SELECT o.account_id, o.recipient_key FROM unnest($1::bigint[], $2::bytea[], $3::text[]) AS i (account_id, id, origin)
+				JOIN otps o ON o.account_id = i.account_id AND o.id = i.id AND o.origin = i.origin
+				WHERE o.limited AND o.state < 2)
+			ORDER BY t.account_id, t.recipient_key FOR UPDATE OF t)
+		SELECT count(*) FROM locked`
+
+	// This decides as otp.OTP.Check and guard.Rules do; the verdicts are
+	// otp.Verdict's numbers, 0 where a limit refuses and -1 where another check
+	// of the group counts for the same recipient. The caller runs the rules
+	// themselves on what it returns and takes no other answer. uses otps_id_key,
+	// tallies_pkey, then the primary keys.
+	countAttempts = `WITH clock AS MATERIALIZED (SELECT ` + nowSQL + ` AS now),
+	found AS MATERIALIZED (
+		SELECT i.n, o.*, c.now, coalesce(t.failures, '{}') AS failures, coalesce(t.consecutive, 0) AS consecutive,
+			o.state <> 1 OR c.now >= o.expires_at AS done,
+			row_number() OVER (PARTITION BY o.account_id, o.recipient_key ORDER BY i.n) AS turn,
+			(o.form <> 2 OR i.typed <= o.code_length) AND position(
+				int8send(o.key_id) || int2send(o.form) || int2send(o.bound::int::smallint) || o.digest IN i.guesses) > 0 AS fits
+		FROM unnest($3::int[], $4::bigint[], $5::bytea[], $6::text[], $7::int[], $8::bytea[]) AS i (n, account_id, id, origin, typed, guesses)
+		JOIN otps o ON o.account_id = i.account_id AND o.id = i.id AND o.origin = i.origin
+		CROSS JOIN clock c
+		LEFT JOIN tallies t ON o.limited AND t.account_id = o.account_id AND t.recipient_key = o.recipient_key
+	),
+	decided AS MATERIALIZED (
+		SELECT f.*, CASE
+			WHEN done AND (state = 1 OR state = 3) AND NOT end_seen THEN 4
+			WHEN done THEN 5
+			WHEN limited AND turn > 1 THEN -1
+			WHEN limited AND ($9::int > 0 AND consecutive >= $9 OR EXISTS (
+				SELECT 1 FROM unnest($10::int[], $11::bigint[]) AS w (most, per)
+				WHERE cardinality(failures) >= most AND failures[cardinality(failures) - most + 1] + per > now)) THEN 0
+			WHEN fits THEN 1
+			WHEN attempts + 1 >= allowed THEN 3
+			ELSE 2 END AS verdict
+		FROM found f
+	),
+	lives AS (
+		UPDATE otps o SET
+			state = CASE d.verdict WHEN 1 THEN 2 WHEN 3 THEN 4 WHEN 2 THEN 1 ELSE CASE d.state WHEN 1 THEN 3 ELSE d.state END END,
+			attempts = CASE WHEN d.verdict < 4 THEN d.attempts + 1 ELSE d.attempts END,
+			end_seen = d.verdict <> 2,
+			ended_at = CASE WHEN d.verdict IN (1, 3) THEN d.now WHEN d.verdict > 3 AND d.state = 1 THEN d.expires_at ELSE d.ended_at END
+		FROM decided d WHERE o.account_id = d.account_id AND o.seq = d.seq
+			AND (d.verdict IN (1, 2, 3) OR d.verdict > 3 AND (d.state = 1 OR NOT d.end_seen))
+	),
+	settled AS (
+		UPDATE deliveries v SET lease_node = NULL, sealed = NULL,
+			due_at = CASE WHEN d.verdict > 3 AND v.state = 2 THEN v.due_at END
+		FROM decided d WHERE v.account_id = d.account_id AND v.otp = d.seq AND (v.due_at IS NOT NULL OR v.sealed IS NOT NULL)
+			AND (d.verdict IN (1, 3) OR d.verdict > 3 AND d.state = 1)
+	),
+	failed AS (
+		INSERT INTO tallies (account_id, recipient_key, sends, failures, consecutive, updated_at)
+		SELECT d.account_id, d.recipient_key, '{}', CASE WHEN $12::int > 0 THEN ARRAY[d.now] ELSE '{}' END, 1, d.now
+		FROM decided d WHERE d.limited AND d.verdict IN (2, 3) ORDER BY d.account_id, d.recipient_key
+		ON CONFLICT (account_id, recipient_key) DO UPDATE SET consecutive = tallies.consecutive + 1, updated_at = excluded.updated_at,
+			failures = CASE WHEN $12 > 0 THEN ARRAY(SELECT f.at FROM unnest(tallies.failures || excluded.failures) WITH ORDINALITY AS f (at, n)
+				WHERE f.n > cardinality(tallies.failures) + 1 - $12 AND excluded.updated_at - f.at < $13::bigint ORDER BY f.n)
+				ELSE tallies.failures END
+	),
+	forgotten AS (
+		UPDATE tallies t SET failures = '{}', consecutive = 0, updated_at = d.now
+		FROM decided d WHERE t.account_id = d.account_id AND t.recipient_key = d.recipient_key
+			AND d.limited AND d.verdict = 1 AND (t.consecutive > 0 OR cardinality(t.failures) > 0)
+	),
+	told AS (
+		INSERT INTO events (account_id, otp, seq, at, kind)
+		SELECT d.account_id, d.seq, coalesce(e.seq, 0) + 1, greatest(d.now / 1000 * 1000, e.at + 1000),
+			CASE d.verdict WHEN 1 THEN 5 WHEN 2 THEN 6 WHEN 3 THEN 7 ELSE 8 END
+		FROM decided d LEFT JOIN LATERAL (SELECT seq, at FROM events e
+			WHERE e.account_id = d.account_id AND e.otp = d.seq ORDER BY e.seq DESC LIMIT 1) e ON true
+		WHERE d.verdict IN (1, 2, 3) OR d.verdict > 3 AND d.state = 1
+	)
+	SELECT ` + otpColumns + `, o.n, o.verdict, o.now, o.failures, o.consecutive FROM decided o`
+)
+
+// flushChecks counts a group's attempts. It returns those whose recipient's
+// limits another of the group was counted by.
+func (s *Store) flushChecks(group []*check) (again []*check) {
+	start := started()
+	var (
+		n, typed     []int
+		accounts     []int64
+		ids, guesses [][]byte
+		origins      []string
+	)
+	for i, job := range group {
+		n, accounts, ids = append(n, i), append(accounts, job.accountID), append(ids, job.id)
+		origins, typed = append(origins, job.attempt.Origin), append(typed, job.attempt.Guess.Length)
+		guesses = append(guesses, packGuess(job.attempt.Guess))
+	}
+	rules := group[0].attempt.Rules
+	most, per, keep, span := windows(rules.Failures)
+
+	var rows []checkRow
+	err := s.group(func(b *pgx.Batch) {
+		rows = rows[:0]
+		wall, floor := s.clock.args()
+		b.Queue(lockOTPs, accounts, ids, origins)
+		b.Queue(lockTallies, accounts, ids, origins)
+		b.Queue(countAttempts, wall, floor, n, accounts, ids, origins, typed, guesses,
+			rules.ConsecutiveFailures, most, per, keep, span).Query(func(r pgx.Rows) error {
+			return eachRow(r, func(row scanner) error {
+				var c checkRow
+				err := c.scan(row)
+				rows = append(rows, c)
+				return err
+			})
+		})
+	})
+	if err != nil {
+		finish(group, err)
+		return nil
+	}
+	finish(group, verify.ErrNotFound)
+	for _, row := range rows {
+		job := group[row.n]
+		s.clock.observe(row.now)
+		if row.verdict < 0 {
+			again = append(again, job)
+			continue
+		}
+		row.otp.Account = job.attempt.Account
+		job.checked, job.err = row.judge(job.attempt)
+	}
+	s.committed(len(group), start)
+	return again
+}
+
+// packGuess is a guess's candidates, each as the statement puts an OTP's key,
+// form, binding and digest together to look for it.
+func packGuess(g otp.Guess) []byte {
+	const size = 8 + 2 + 2 + len(otp.Digest{})
+	b := make([]byte, 0, size*len(g.Candidates))
+	for _, c := range g.Candidates {
+		b = binary.BigEndian.AppendUint64(b, uint64(c.Key))
+		b = binary.BigEndian.AppendUint16(b, uint16(c.Form))
+		bound := uint16(0)
+		if c.Bound {
+			bound = 1
+		}
+		b = binary.BigEndian.AppendUint16(b, bound)
+		b = append(b, c.Digest[:]...)
+	}
+	return b
+}
+
+// windows are a limit's windows as arrays, with how many times and how long a
+// tally keeps for them.
+func windows(limits []guard.Window) (most []int, per []int64, keep int, span int64) {
+	most, per = []int{}, []int64{}
+	for _, w := range limits {
+		most, per = append(most, w.Max), append(per, w.Per.Microseconds())
+		keep, span = max(keep, w.Max), max(span, w.Per.Microseconds())
+	}
+	return most, per, keep, span
+}
+
+// checkRow is what countAttempts tells of one check.
+type checkRow struct {
+	otp         otpRow // before the check
+	n, verdict  int
+	now         int64
+	failures    []int64
+	consecutive int
+}
+
+func (c *checkRow) scan(row scanner) error {
+	return c.otp.scan(row, &c.n, &c.verdict, &c.now, &c.failures, &c.consecutive)
+}
+
+// judge applies the rules to what was found. Their answer is the caller's; it
+// must be what the statement has written.
+func (c *checkRow) judge(a verify.Attempt) (verify.Checked, error) {
+	now := fromMicros(c.now)
+	after, verdict := c.otp.Check(now, a.Guess)
+	if verdict.Compared() && c.otp.limited {
+		g := guard.Tally{Failures: fromAll(c.failures), Consecutive: c.consecutive}
+		if refused := a.Rules.AdmitCheck(g, now); refused != nil {
+			if c.verdict != 0 {
+				return verify.Checked{}, errDisagree(0, c.verdict)
+			}
+			return verify.Checked{}, &verify.LimitError{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
+		}
+	}
+	if int(verdict) != c.verdict {
+		return verify.Checked{}, errDisagree(int(verdict), c.verdict)
+	}
+	c.otp.OTP = after
+	return verify.Checked{Record: c.otp.Record, Verdict: verdict}, nil
+}
+
+// errDisagree is a programmer's mistake that the conformance suite meets: the
+// statement and the rules decided differently.
+func errDisagree(rules, statement int) error {
+	return fmt.Errorf("a check's statement came to verdict %d, the rules to %d", statement, rules)
+}
+
+// countOnce is CountAttempt with an answer to repeat.
+func (s *Store) countOnce(ctx context.Context, accountID int64, a verify.Attempt) (verify.Checked, error) {
+	var c verify.Checked
+	err := s.write(ctx, func(t *tx) error {
+		c = verify.Checked{}
+		t.only(accountID)
+		if kept, err := t.answer(accountID, a.Idempotency); kept != nil || err != nil {
+			if err == nil {
+				c.Record, err = kept.record()
+				c.Verdict = kept.Verdict
+			}
+			return err
+		}
+		row, err := t.loadOTP(accountID, a.Ref)
+		if err != nil {
+			return err
+		}
+		if c, err = t.countAttempt(row, a); err != nil {
+			return err
+		}
+		kept := answerOf(c.Record)
+		kept.Verdict = c.Verdict
+		return t.rememberAnswer(accountID, a.Idempotency, kept)
+	})
+	if err != nil {
+		return verify.Checked{}, err
+	}
+	return c, nil
+}
+
+func (t *tx) countAttempt(row *otpRow, a verify.Attempt) (verify.Checked, error) {
+	if row.limited {
+		if err := t.lockTally(row.accountID, row.recipientKey); err != nil {
+			return verify.Checked{}, err
+		}
+	}
+	before := row.OTP
+	after, verdict := row.Check(t.now, a.Guess)
+	if verdict.Compared() && row.limited {
+		g, err := t.tally(row.accountID, row.recipientKey)
+		if err != nil {
+			return verify.Checked{}, err
+		}
+		if refused := a.Rules.AdmitCheck(g, t.now); refused != nil {
+			return verify.Checked{}, &verify.LimitError{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
+		}
+		if verdict == otp.Right {
+			a.Rules.CountSuccess(&g)
+		} else {
+			a.Rules.CountFailure(&g, t.now)
+		}
+		t.saveTally(row.accountID, row.recipientKey, g)
+	}
+	row.OTP = after
+	if after != before {
+		t.saveLife(row)
+	}
+	if after.State != before.State {
+		t.endDeliveries(row)
+	}
+	if kind, ok := checkEvent(before, after, verdict); ok {
+		if err := t.recordEvent(row, otp.Event{Kind: kind}); err != nil {
+			return verify.Checked{}, err
+		}
+	}
+	return verify.Checked{Record: row.Record, Verdict: verdict}, nil
+}
+
+// checkEvent names the event of a check, if it is one.
+func checkEvent(before, after otp.OTP, v otp.Verdict) (otp.EventKind, bool) {
+	switch v {
+	case otp.Right:
+		return otp.EventVerified, true
+	case otp.Wrong:
+		return otp.EventWrongCode, true
+	case otp.Spent:
+		return otp.EventTooManyAttempts, true
+	case otp.Late, otp.Closed:
+		return otp.EventExpired, before.State == otp.Active && after.State == otp.Expired
+	}
+	return 0, false
+}

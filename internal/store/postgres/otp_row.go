@@ -1,0 +1,139 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/verify"
+)
+
+// otpRow is an OTP as the table keeps it.
+type otpRow struct {
+	verify.Record
+	seq          int64
+	accountID    int64
+	recipientKey []byte
+	resendable   bool
+	limited      bool
+	plan         string // JSON of delivery.Plan
+
+	history *history // where its events end; nil until it is read
+	last    int      // its newest delivery, where deliveries were read with it
+}
+
+// history is where an OTP's events end.
+type history struct {
+	seq int
+	at  time.Time
+}
+
+// otpColumns are what scan reads, in its order.
+const otpColumns = `o.seq, o.account_id, o.id, o.origin, o.state, o.allowed, o.attempts, o.end_seen,
+	o.form, o.code_length, o.bound, o.resendable, o.limited, o.created_at, o.expires_at,
+	coalesce(o.ended_at, 0), o.life, o.key_id, o.digest, o.recipient, o.recipient_key,
+	o.profile_id, o.application_id, coalesce(o.reference, ''), o.plan`
+
+// scan reads otpColumns and then more. The account's name is the caller's to
+// set.
+func (r *otpRow) scan(from scanner, more ...any) error {
+	var (
+		id, digest, profile, application []byte
+		recipient                        string
+		created, expires, ended, life    int64
+		key                              int64
+		state, form                      int16
+	)
+	err := from.Scan(append([]any{
+		&r.seq, &r.accountID, &id, &r.Origin, &state, &r.Allowed, &r.Attempts, &r.EndSeen,
+		&form, &r.Rule.Length, &r.Rule.Bound, &r.resendable, &r.limited, &created, &expires,
+		&ended, &life, &key, &digest, &recipient, &r.recipientKey,
+		&profile, &application, &r.Reference, &r.plan,
+	}, more...)...)
+	if err != nil {
+		return err //nolint:wrapcheck // the caller says what it was doing
+	}
+	r.State, r.Rule.Form = otp.State(state), otp.Form(form) //nolint:gosec // written from such
+	r.ID, r.ProfileID, r.ApplicationID = decodeID(id), decodeOptionalID(profile), decodeOptionalID(application)
+	r.Created, r.Expires, r.Ended = fromMicros(created), fromMicros(expires), fromMicros(ended)
+	r.Life = time.Duration(life) * time.Microsecond
+	r.Key = otp.KeyID(key) //nolint:gosec // written from a KeyID
+	if copy(r.Digest[:], digest) != len(r.Digest) {
+		return fmt.Errorf("otp %d: digest of %d bytes", r.seq, len(digest))
+	}
+	if r.Recipient, err = phone.ParseRecipient(recipient); err != nil {
+		return fmt.Errorf("otp %d: stored recipient: %w", r.seq, err)
+	}
+	return nil
+}
+
+// decodePlan reads the plan.
+func (r *otpRow) decodePlan() (delivery.Plan, error) {
+	var p delivery.Plan
+	if err := json.Unmarshal([]byte(r.plan), &p); err != nil {
+		return p, fmt.Errorf("otp %d: stored plan: %w", r.seq, err)
+	}
+	return p, nil
+}
+
+// as returns the record as it is at now.
+func (r *otpRow) as(now time.Time) verify.Record {
+	rec := r.Record
+	rec.Expire(now)
+	return rec
+}
+
+// uses otps_id_key.
+const selectOTP = `SELECT ` + otpColumns + ` FROM otps o WHERE o.account_id = $1 AND o.id = $2 AND o.origin = $3`
+
+// loadOTP locks and reads the OTP and then the time; verify.ErrNotFound if ref
+// names none.
+func (t *tx) loadOTP(accountID int64, ref verify.Ref) (*otpRow, error) {
+	var r *otpRow
+	t.later.Queue(selectOTP+" FOR UPDATE", accountID, encodeID(ref.ID), ref.Origin).Query(func(rows pgx.Rows) error {
+		return eachRow(rows, func(row scanner) error {
+			r = &otpRow{}
+			r.Account = ref.Account
+			return r.scan(row)
+		})
+	})
+	if err := t.readClock(); err != nil { // in the same round trip, after the lock (V-03)
+		return nil, fmt.Errorf("read otp: %w", err)
+	}
+	if r == nil {
+		return nil, verify.ErrNotFound
+	}
+	return r, nil
+}
+
+// uses the primary key.
+const updateLife = `UPDATE otps SET state = $1, attempts = $2, end_seen = $3, ended_at = $4, expires_at = $5 WHERE account_id = $6 AND seq = $7`
+
+// saveLife writes what checks and time changed.
+func (t *tx) saveLife(r *otpRow) {
+	t.put(updateLife, int16(r.State), r.Attempts, r.EndSeen, optionalMicros(r.Ended), r.Expires.UnixMicro(), r.accountID, r.seq)
+}
+
+// Nothing more is sent or timed for an OTP that has ended; its sealed codes go
+// in the same transaction (C-05). A wait for a receipt that the end of time
+// itself settles is left to EndWaits, which reports it.
+const (
+	settleDeliveries = `UPDATE deliveries SET due_at = NULL, lease_node = NULL, sealed = NULL
+		WHERE account_id = $1 AND otp = $2 AND (due_at IS NOT NULL OR sealed IS NOT NULL)`
+	expireDeliveries = `UPDATE deliveries SET due_at = CASE state WHEN 2 THEN due_at END, lease_node = NULL, sealed = NULL
+		WHERE account_id = $1 AND otp = $2 AND (due_at IS NOT NULL OR sealed IS NOT NULL)`
+)
+
+// endDeliveries stops what an ended OTP still had under way.
+func (t *tx) endDeliveries(r *otpRow) {
+	query := settleDeliveries
+	if r.State == otp.Expired {
+		query = expireDeliveries
+	}
+	t.put(query, r.accountID, r.seq)
+}

@@ -1,0 +1,94 @@
+package postgres_test
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/countersign/countersign/internal/pgtest"
+	"github.com/countersign/countersign/internal/store/postgres"
+	"github.com/countersign/countersign/internal/store/storetest"
+)
+
+// open opens the database at url, to be closed with the test.
+func open(t testing.TB, url string, wall func() time.Time) *postgres.Store {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), postgres.Config{URL: url, Wall: wall, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return s
+}
+
+// raw is a connection past the store.
+func raw(t testing.TB, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(t.Context()) })
+	return conn
+}
+
+func TestStoreKeepsEveryPromise(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t testing.TB, wall func() time.Time) storetest.Opened {
+		url := pgtest.URL(t)
+		s := open(t, url, wall)
+		return storetest.Opened{
+			Store: s,
+			SealedCodes: func(t testing.TB, account, id string) int {
+				t.Helper()
+				var n int
+				err := raw(t, url).QueryRow(t.Context(), `SELECT count(*) FROM deliveries d
+					JOIN otps o ON o.account_id = d.account_id AND o.seq = d.otp
+					JOIN accounts a ON a.id = o.account_id WHERE a.name = $1 AND o.id = $2 AND d.sealed IS NOT NULL`,
+					account, postgres.EncodeID(id)).Scan(&n)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return n
+			},
+			Purge: func(t testing.TB, keep time.Duration) int {
+				t.Helper()
+				n, err := s.Purge(t.Context(), postgres.Retention{OTPs: keep, Callbacks: keep, Tallies: keep})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return n
+			},
+		}
+	})
+}
+
+func TestAccountsKeepTheirPromises(t *testing.T) {
+	t.Parallel()
+	storetest.RunAccounts(t, func(t testing.TB) storetest.AccountStore { return open(t, pgtest.URL(t), nil) })
+}
+
+func TestCatalogKeepsItsPromises(t *testing.T) {
+	t.Parallel()
+	storetest.RunCatalog(t, func(t testing.TB) storetest.CatalogStore { return open(t, pgtest.URL(t), nil) })
+}
+
+func TestCallbackQueueKeepsItsPromises(t *testing.T) {
+	t.Parallel()
+	storetest.RunCallbacks(t, func(t testing.TB, wall func() time.Time) storetest.CallbackStore {
+		return open(t, pgtest.URL(t), wall)
+	})
+}
+
+func TestSandboxConforms(t *testing.T) {
+	t.Parallel()
+	storetest.RunSandbox(t, func(t testing.TB, wall func() time.Time) storetest.SandboxStore {
+		return open(t, pgtest.URL(t), wall)
+	})
+}

@@ -1,0 +1,136 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/countersign/countersign/internal/carrier/sandbox"
+)
+
+// sandboxSweep is how often a message that is put removes those of its account
+// that are too many: once in so many.
+const sandboxSweep = 64
+
+const addSandboxMessage = `INSERT INTO sandbox_messages (account_id, id, otp_id, recipient_key, created_at, body)
+	VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING seq`
+
+// uses sandbox_messages_pkey.
+const dropSandboxMessages = `DELETE FROM sandbox_messages WHERE account_id = $1 AND seq <= (
+	SELECT seq FROM sandbox_messages WHERE account_id = $1 ORDER BY seq DESC LIMIT 1 OFFSET $2)`
+
+// PutMessage implements sandbox.MessageStore.
+func (s *Store) PutMessage(ctx context.Context, m sandbox.SealedMessage) error {
+	owner, err := s.accountID(ctx, m.Account)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, func(t *tx) error {
+		t.only(owner)
+		seq, fresh, err := first(t.query, scanInt, addSandboxMessage, owner, encodeID(m.ID), encodeID(m.OTPID), m.RecipientKey[:], micros(t.now), m.Body)
+		if err != nil {
+			return fmt.Errorf("put sandbox message: %w", err)
+		}
+		if fresh && seq%sandboxSweep == 0 {
+			t.put(dropSandboxMessages, owner, sandbox.KeepNewest)
+		}
+		return nil
+	})
+}
+
+// uses sandbox_messages_id_key, sandbox_messages_recipient_idx,
+// sandbox_messages_pkey or sandbox_messages_seq_idx.
+const selectSandboxMessages = `SELECT m.seq, a.name, m.id, m.otp_id, m.recipient_key, m.created_at, m.body
+	FROM sandbox_messages m JOIN accounts a ON a.id = m.account_id WHERE m.created_at > $1 AND m.seq > $2`
+
+// Messages implements sandbox.MessageStore.
+func (s *Store) Messages(ctx context.Context, q sandbox.MessageQuery) ([]sandbox.SealedMessage, error) {
+	query := selectSandboxMessages
+	args := []any{micros(s.Now().Add(-sandbox.Keep)), q.After}
+	also := func(condition string, arg any) {
+		args = append(args, arg)
+		query += condition + strconv.Itoa(len(args))
+	}
+	var owner int64
+	if q.Account != "" {
+		var err error
+		owner, err = s.accountID(ctx, q.Account)
+		if errors.Is(err, ErrNoAccount) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		also(" AND m.account_id = $", owner)
+	}
+	if q.OTPID != "" {
+		also(" AND m.otp_id = $", encodeID(q.OTPID))
+	}
+	if q.RecipientKey != [16]byte{} {
+		also(" AND m.recipient_key = $", q.RecipientKey[:])
+	}
+	query += " ORDER BY m.seq"
+	if !q.OldestFirst {
+		query += " DESC"
+	}
+	also(" LIMIT $", q.Limit)
+	list, err := collect(s.scoped(ctx, owner), scanSandboxMessage, query, args...)
+	if err != nil {
+		return nil, readError("read sandbox messages", err)
+	}
+	return list, nil
+}
+
+func scanSandboxMessage(rows scanner) (sandbox.SealedMessage, error) {
+	var m sandbox.SealedMessage
+	var id, otpID, recipient []byte
+	var created int64
+	if err := rows.Scan(&m.Seq, &m.Account, &id, &otpID, &recipient, &created, &m.Body); err != nil {
+		return m, err //nolint:wrapcheck // the caller says what it was doing
+	}
+	m.ID, m.OTPID, m.Created = decodeID(id), decodeID(otpID), fromMicros(created)
+	copy(m.RecipientKey[:], recipient)
+	return m, nil
+}
+
+const (
+	// Messages come in the order of time, so only the first need a look.
+	forgetSandboxMessages = `DELETE FROM sandbox_messages WHERE (account_id, seq) IN (
+		SELECT account_id, seq FROM (SELECT account_id, seq, created_at FROM sandbox_messages ORDER BY seq LIMIT $1) old WHERE created_at <= $2)`
+	oldestSandboxMessage = "SELECT created_at FROM sandbox_messages ORDER BY seq LIMIT 1"
+	// uses sandbox_messages_pkey.
+	crowdedSandboxes = "SELECT account_id FROM sandbox_messages GROUP BY account_id HAVING count(*) > $1"
+)
+
+// ForgetMessages implements sandbox.MessageStore.
+func (s *Store) ForgetMessages(ctx context.Context) (int, error) {
+	total := 0
+	cutoff := micros(s.Now().Add(-sandbox.Keep))
+	for {
+		oldest, some, err := first(s.pooled(ctx), scanInt, oldestSandboxMessage)
+		if err != nil {
+			return total, readError("read oldest sandbox message", err)
+		}
+		if !some || oldest > cutoff {
+			break
+		}
+		n, err := s.drop(ctx, forgetSandboxMessages, sweepBatch, cutoff)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	crowded, err := collect(s.pooled(ctx), scanInt, crowdedSandboxes, sandbox.KeepNewest)
+	if err != nil {
+		return total, readError("count sandbox messages", err)
+	}
+	for _, owner := range crowded {
+		n, err := s.drop(ctx, dropSandboxMessages, owner, sandbox.KeepNewest)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}

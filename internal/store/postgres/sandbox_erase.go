@@ -1,0 +1,27 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+)
+
+// uses sandbox_messages_recipient_idx.
+const eraseSandboxMessages = `DELETE FROM sandbox_messages WHERE account_id = $1 AND seq IN (
+	SELECT seq FROM sandbox_messages WHERE account_id = $1 AND recipient_key = $2 LIMIT $3)`
+
+// EraseMessages implements sandbox.MessageStore.
+func (s *Store) EraseMessages(ctx context.Context, account string, recipientKey [16]byte) (int, error) {
+	owner, err := s.accountID(ctx, account)
+	if errors.Is(err, ErrNoAccount) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	for total := 0; ; {
+		n, err := s.drop(ctx, eraseSandboxMessages, owner, recipientKey[:], sweepBatch)
+		if total += n; err != nil || n < sweepBatch {
+			return total, err
+		}
+	}
+}

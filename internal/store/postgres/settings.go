@@ -1,0 +1,98 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Bounds of connections. Those marked * have a parameter of the URL.
+const (
+	connectTime  = 5 * time.Second  // * connect_timeout: of one host of the URL
+	poolSize     = 16               // * pool_max_conns: reads and short transactions
+	acquireTime  = 2 * time.Second  // waiting for a free connection, before the caller is told of overload
+	readTime     = 10 * time.Second // one read
+	lockTime     = 10 * time.Second // * lock_timeout: waiting for one row
+	idleInTx     = 30 * time.Second // * idle_in_transaction_session_timeout: a node that was stopped lets its locks go
+	keepIdle     = 10 * time.Second // a silent connection is probed after this long …
+	keepInterval = 3 * time.Second  // … this often …
+	keepCount    = 3                // … and given up after so many probes
+)
+
+// settings are those of the store's pools.
+type settings struct{ main, groups *pgxpool.Config }
+
+// parse reads the URL and adds what the store needs where the URL does not
+// say otherwise.
+func parse(url string) (settings, error) {
+	var s settings
+	for _, c := range []struct {
+		config **pgxpool.Config
+		size   int32
+	}{{&s.main, poolSize}, {&s.groups, 2 * lanesPerKind}} {
+		p, err := pgxpool.ParseConfig(url)
+		if err != nil {
+			return settings{}, fmt.Errorf("%w: %s", ErrURL, reason(err))
+		}
+		if c.config == &s.groups || !strings.Contains(url, "pool_max_conns") {
+			p.MaxConns = c.size
+		}
+		params := p.ConnConfig.RuntimeParams
+		for name, value := range map[string]string{
+			"application_name":                    "countersign",
+			"lock_timeout":                        milliseconds(lockTime),
+			"idle_in_transaction_session_timeout": milliseconds(idleInTx),
+			"default_transaction_isolation":       "read committed",
+			"jit":                                 "off", // statements are short
+		} {
+			if _, given := params[name]; !given {
+				params[name] = value
+			}
+		}
+		if c.config == &s.groups {
+			// Group commits look rows up by their keys, however small or new the
+			// tables were when the plan was made.
+			for _, name := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
+				params[name] = "off"
+			}
+			params["plan_cache_mode"] = "force_generic_plan"
+		}
+		if p.ConnConfig.ConnectTimeout == 0 {
+			p.ConnConfig.ConnectTimeout = connectTime
+		}
+		// A standby is never asked, for state least of all (V-09).
+		if p.ConnConfig.ValidateConnect == nil {
+			p.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+		}
+		p.ConnConfig.DialFunc = dial
+		p.ConnConfig.OnNotice = noteUnreplicated
+		*c.config = p
+	}
+	return s, nil
+}
+
+// dial connects so that a host that vanished is noticed.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: keepIdle, Interval: keepInterval, Count: keepCount,
+	}, Control: limitUnacknowledged}
+	return d.DialContext(ctx, network, address) //nolint:wrapcheck // pgx says what it was doing
+}
+
+// reason is what a driver's error says without what it may quote: the URL has
+// a password.
+func reason(err error) string {
+	if e, ok := errors.AsType[*pgconn.ParseConfigError](err); ok && errors.Unwrap(e) != nil {
+		return errors.Unwrap(e).Error()
+	}
+	return "it cannot be read"
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

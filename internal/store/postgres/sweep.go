@@ -1,0 +1,280 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/countersign/countersign/internal/otp"
+)
+
+// sweepBatch bounds how many rows one transaction of a sweep touches, so that
+// it never holds locks for long.
+const sweepBatch = 500
+
+// OTPs that another transaction holds are passed over until the next sweep.
+// uses otps_open_idx.
+const selectOverdue = `SELECT ` + otpColumns + ` FROM otps o WHERE o.state = 1 AND o.expires_at <= $1
+	ORDER BY o.expires_at LIMIT $2 FOR UPDATE SKIP LOCKED`
+
+// ExpireOTPs ends OTPs whose time is over and wipes what could still be sent
+// of them (C-05). It returns how many it ended. Nodes share the work.
+func (s *Store) ExpireOTPs(ctx context.Context) (int, error) {
+	total := 0
+	for {
+		oldest, some, err := first(s.pooled(ctx), scanInt, "SELECT expires_at FROM otps WHERE state = 1 ORDER BY expires_at LIMIT 1")
+		if err != nil {
+			return total, readError("read overdue otps", err)
+		}
+		if !some || oldest > micros(s.Now()) {
+			return total, nil
+		}
+		var n int
+		err = s.write(ctx, func(t *tx) error {
+			n = 0
+			overdue, err := collect(t.query, scanOTP, selectOverdue, micros(t.now), sweepBatch)
+			if err != nil {
+				return fmt.Errorf("read overdue otps: %w", err)
+			}
+			if err := t.histories(overdue); err != nil {
+				return err
+			}
+			for i := range overdue {
+				r := &overdue[i]
+				if !r.Expire(t.now) {
+					continue
+				}
+				n++
+				t.saveLife(r)
+				t.endDeliveries(r)
+				if err := t.recordEvent(r, otp.Event{Kind: otp.EventExpired}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return total, err
+		}
+		if total += n; n < sweepBatch {
+			return total, nil
+		}
+	}
+}
+
+// uses events_pkey.
+const selectHistories = `SELECT i.n, coalesce(e.seq, 0), coalesce(e.at, 0)
+	FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS i (account_id, otp, n)
+	LEFT JOIN LATERAL (SELECT seq, at FROM events h WHERE h.account_id = i.account_id AND h.otp = i.otp ORDER BY h.seq DESC LIMIT 1) e ON true`
+
+// histories reads where the events of OTPs that are locked end.
+func (t *tx) histories(rows []otpRow) error {
+	var accounts, otps []int64
+	for _, r := range rows {
+		accounts, otps = append(accounts, r.accountID), append(otps, r.seq)
+	}
+	err := t.query(func(row scanner) error {
+		var n, seq int
+		var at int64
+		if err := row.Scan(&n, &seq, &at); err != nil {
+			return err //nolint:wrapcheck // said below
+		}
+		rows[n-1].history = &history{seq, fromMicros(at)}
+		return nil
+	}, selectHistories, accounts, otps)
+	if err != nil {
+		return fmt.Errorf("read last events: %w", err)
+	}
+	return nil
+}
+
+// Retention says how long what is no longer needed is kept (P-04).
+type Retention struct {
+	OTPs      time.Duration // OTPs with deliveries and events, after their expiry
+	Callbacks time.Duration // dead letters, after they died
+	Tallies   time.Duration // what limits remember, after the last change, unless wrong codes still stop the recipient
+}
+
+// otpKey names an OTP inside the database.
+type otpKey struct{ account, seq int64 }
+
+func scanOTPKey(row scanner) (k otpKey, err error) {
+	err = row.Scan(&k.account, &k.seq)
+	return k, err //nolint:wrapcheck // the caller says what it was doing
+}
+
+// By key, account after account: nothing is read twice. uses otps_pkey.
+const selectOld = `SELECT account_id, seq FROM otps
+	WHERE (account_id, seq) > ($1, $2) AND created_at < $3 AND expires_at < $3 ORDER BY account_id, seq LIMIT $4`
+
+// Purge removes what has been kept long enough and returns how many OTPs it
+// removed.
+func (s *Store) Purge(ctx context.Context, keep Retention) (int, error) {
+	now := s.Now()
+	cutoff := micros(now.Add(-keep.OTPs))
+	total, after := 0, otpKey{}
+	var err error
+	for {
+		var found []otpKey
+		found, err = collect(s.pooled(ctx), scanOTPKey, selectOld, after.account, after.seq, cutoff, sweepBatch)
+		if err != nil {
+			return total, readError("read old otps", err)
+		}
+		if len(found) == 0 {
+			break
+		}
+		n := 0
+		err = s.write(ctx, func(t *tx) (err error) {
+			n, err = t.deleteOTPs(found)
+			return err
+		})
+		if err != nil {
+			return total, err
+		}
+		total += n
+		after = found[len(found)-1]
+	}
+	for _, old := range []struct {
+		query  string
+		cutoff int64
+	}{
+		{purgeDeadLetters, micros(now.Add(-keep.Callbacks))},
+		{purgeAnswers, micros(now.Add(-idempotencyKept))},
+	} {
+		for n := sweepBatch; n == sweepBatch; {
+			if n, err = s.drop(ctx, old.query, old.cutoff, sweepBatch); err != nil {
+				return total, err
+			}
+		}
+	}
+	return total, s.purgeTallies(ctx, micros(now.Add(-keep.Tallies)))
+}
+
+const (
+	// uses callbacks_dead_idx.
+	purgeDeadLetters = `DELETE FROM callbacks WHERE (account_id, seq) IN (
+		SELECT account_id, seq FROM callbacks WHERE due_at IS NULL AND dead_at < $1 LIMIT $2)`
+	// uses idempotency_created_idx.
+	purgeAnswers = `DELETE FROM idempotency WHERE created_at < $1 AND (account_id, key) IN (
+		SELECT account_id, key FROM idempotency WHERE created_at < $1 LIMIT $2)`
+	// uses tallies_pkey.
+	selectTallies = `SELECT account_id, recipient_key, updated_at < $1 AND consecutive = 0 FROM tallies
+		WHERE (account_id, recipient_key) > ($2, $3) ORDER BY account_id, recipient_key LIMIT $4`
+	// uses tallies_pkey.
+	purgeTallies = `DELETE FROM tallies WHERE updated_at < $1 AND consecutive = 0
+		AND (account_id, recipient_key) IN (SELECT * FROM unnest($2::bigint[], $3::bytea[]))`
+)
+
+// tallyKey names what limits remember of a recipient.
+type tallyKey struct {
+	account   int64
+	recipient []byte
+	old       bool
+}
+
+// purgeTallies removes what limits have not asked about since cutoff, page by
+// page.
+func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
+	last := tallyKey{recipient: []byte{}}
+	for {
+		page, err := collect(s.pooled(ctx), func(row scanner) (k tallyKey, err error) {
+			err = row.Scan(&k.account, &k.recipient, &k.old)
+			return k, err //nolint:wrapcheck // said below
+		}, selectTallies, cutoff, last.account, last.recipient, sweepBatch)
+		if err != nil {
+			return readError("read limits", err)
+		}
+		if len(page) == 0 {
+			return nil
+		}
+		last = page[len(page)-1]
+		var accounts []int64
+		var recipients [][]byte
+		for _, k := range page {
+			if k.old {
+				accounts, recipients = append(accounts, k.account), append(recipients, k.recipient)
+			}
+		}
+		if len(accounts) == 0 {
+			continue
+		}
+		if _, err := s.drop(ctx, purgeTallies, cutoff, accounts, recipients); err != nil {
+			return err
+		}
+	}
+}
+
+// drop runs a DELETE in a transaction of its own and returns how many rows it
+// removed.
+func (s *Store) drop(ctx context.Context, query string, args ...any) (int, error) {
+	var n int64
+	err := s.write(ctx, func(t *tx) (err error) {
+		if n, err = t.exec(query, args...); err != nil {
+			return fmt.Errorf("remove what is old: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return int(n), nil
+}
+
+// lockBySeq locks OTPs in the order that everybody locks them in. uses
+// otps_pkey.
+const lockBySeq = `SELECT o.account_id, o.seq FROM otps o WHERE (o.account_id, o.seq) IN (
+		SELECT i.account_id, i.seq FROM unnest($1::bigint[], $2::bigint[]) AS i (account_id, seq))
+	ORDER BY o.account_id, o.id FOR UPDATE OF o`
+
+// deleteOTPs removes OTPs with all that belongs to them and returns how many
+// there were.
+func (t *tx) deleteOTPs(keys []otpKey) (int, error) {
+	var accounts, seqs []int64
+	for _, k := range keys {
+		accounts, seqs = append(accounts, k.account), append(seqs, k.seq)
+	}
+	locked, err := collect(t.query, scanOTPKey, lockBySeq, accounts, seqs)
+	if err != nil {
+		return 0, fmt.Errorf("lock otps: %w", err)
+	}
+	for _, k := range locked {
+		t.deleteOTP(k.account, k.seq)
+	}
+	return len(locked), nil
+}
+
+// uses otps_recipient_idx.
+const selectRecipientsOTPs = `SELECT account_id, seq FROM otps WHERE account_id = $1 AND recipient_key = $2 LIMIT $3`
+
+// EraseRecipient removes every OTP sent to the recipient that keys name by
+// account, with all that belongs to them (P-05); what limits remember stays,
+// under its keyed hash. It returns how many OTPs were removed. keys maps
+// account names to the recipient's key there.
+func (s *Store) EraseRecipient(ctx context.Context, keys map[string][16]byte) (int, error) {
+	total := 0
+	for account, key := range keys {
+		accountID, err := s.accountID(ctx, account)
+		if err != nil {
+			return total, err
+		}
+		for {
+			found, err := collect(s.scoped(ctx, accountID), scanOTPKey, selectRecipientsOTPs, accountID, key[:], sweepBatch)
+			if err != nil {
+				return total, readError("read the recipient's otps", err)
+			}
+			if len(found) == 0 {
+				break
+			}
+			var n int
+			err = s.write(ctx, func(t *tx) (err error) {
+				n, err = t.deleteOTPs(found)
+				return err
+			})
+			if err != nil {
+				return total, err
+			}
+			total += n
+		}
+	}
+	return total, nil
+}

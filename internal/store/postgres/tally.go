@@ -1,0 +1,81 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/countersign/countersign/internal/guard"
+	"github.com/countersign/countersign/internal/verify"
+)
+
+// All use tallies_pkey.
+const (
+	makeTally = `INSERT INTO tallies (account_id, recipient_key, sends, failures, consecutive, updated_at) VALUES ($1, $2, '{}', '{}', 0, $3)
+		ON CONFLICT (account_id, recipient_key) DO NOTHING`
+	selectTally = `SELECT sends, failures, consecutive FROM tallies WHERE account_id = $1 AND recipient_key = $2 FOR UPDATE`
+	updateTally = `UPDATE tallies SET sends = $3, failures = $4, consecutive = $5, updated_at = $6 WHERE account_id = $1 AND recipient_key = $2`
+	clearTally  = `DELETE FROM tallies WHERE account_id = $1 AND recipient_key = $2
+		AND (cardinality(sends) > 0 OR cardinality(failures) > 0 OR consecutive > 0)`
+)
+
+// lockTally makes what limits remember of a recipient this transaction's until
+// its end, and then reads the time.
+func (t *tx) lockTally(accountID int64, recipientKey []byte) error {
+	t.put(makeTally, accountID, recipientKey, micros(t.now))
+	t.put(selectTally, accountID, recipientKey)
+	if err := t.readClock(); err != nil {
+		return fmt.Errorf("read limits: %w", err)
+	}
+	return nil
+}
+
+// tally locks and reads what limits remember of a recipient.
+func (t *tx) tally(accountID int64, recipientKey []byte) (guard.Tally, error) {
+	t.put(makeTally, accountID, recipientKey, micros(t.now))
+	var sends, failures []int64
+	var g guard.Tally
+	if err := t.row(selectTally, accountID, recipientKey).Scan(&sends, &failures, &g.Consecutive); err != nil {
+		return g, fmt.Errorf("read limits: %w", err)
+	}
+	g.Sends, g.Failures = fromAll(sends), fromAll(failures)
+	return g, nil
+}
+
+// saveTally writes what limits remember of a recipient that tally has locked.
+func (t *tx) saveTally(accountID int64, recipientKey []byte, g guard.Tally) {
+	t.put(updateTally, accountID, recipientKey, microsOf(g.Sends), microsOf(g.Failures), g.Consecutive, micros(t.now))
+}
+
+// admitSend counts one more send to the recipient or refuses it with
+// *verify.LimitError; sent is how often the OTP was sent before.
+func (t *tx) admitSend(accountID int64, recipientKey []byte, rules guard.Rules, sent int) error {
+	g, err := t.tally(accountID, recipientKey)
+	if err != nil {
+		return err
+	}
+	if refused := rules.AdmitSend(&g, sent, t.now); refused != nil {
+		return &verify.LimitError{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
+	}
+	t.saveTally(accountID, recipientKey, g)
+	return nil
+}
+
+// ClearLimits forgets what limits remember of a recipient and reports whether
+// there was anything: the operator's audited clear (L-02).
+func (s *Store) ClearLimits(ctx context.Context, account string, recipientKey [16]byte) (bool, error) {
+	accountID, err := s.accountID(ctx, account)
+	if err != nil {
+		return false, err
+	}
+	var n int64
+	err = s.write(ctx, func(t *tx) error {
+		t.only(accountID)
+		var err error
+		n, err = t.exec(clearTally, accountID, recipientKey[:])
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("clear limits: %w", err)
+	}
+	return n > 0, nil
+}
