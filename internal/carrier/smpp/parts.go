@@ -1,0 +1,180 @@
+package smpp
+
+import (
+	"sync"
+	"time"
+
+	"github.com/countersign/countersign/internal/delivery"
+)
+
+// Bounds of what is remembered of long messages.
+const (
+	keepGroups = time.Hour // after the code's end; message centres report by then
+	maxGroups  = 100_000   // a new message is then not followed beyond its first part
+	sweepEvery = time.Minute
+)
+
+// group is a long message: its parts are submitted and reported one by one.
+type group struct {
+	ids  []string // by part, "" while there is none
+	open []bool   // by part: written and never answered
+	// reported are the parts whose delivery was reported.
+	reported  map[string]bool
+	outcome   *delivery.Receipt // once it is settled
+	announced bool              // the submit's result is on its way: outcomes go to the dispatcher
+	until     time.Time
+}
+
+// parts remembers long messages, under their dedupe reference while they are
+// being submitted and under each part's id.
+type parts struct {
+	now func() time.Time
+
+	mu    sync.Mutex // guards what follows, the groups too
+	byRef map[string]*group
+	byID  map[string]*group
+	swept time.Time
+}
+
+func newParts(now func() time.Time) *parts {
+	return &parts{now: now, byRef: map[string]*group{}, byID: map[string]*group{}, swept: now()}
+}
+
+// begin returns the group of a message of n parts: that of an earlier try, if
+// that left off in between.
+func (p *parts) begin(dedupe string, n int, expires time.Time) *group {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sweep()
+	if g := p.byRef[dedupe]; g != nil && len(g.ids) == n {
+		return g
+	}
+	g := &group{ids: make([]string, n), open: make([]bool, n), reported: map[string]bool{}, until: expires.Add(keepGroups)}
+	if len(p.byRef) < maxGroups {
+		p.byRef[dedupe] = g
+	}
+	return g
+}
+
+// settledPart reports whether part i need not be submitted any more.
+func (p *parts) settledPart(g *group, i int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return g.ids[i] != "" || g.open[i]
+}
+
+// accepted records a part's id. The reader calls it before it reads on, so that
+// no receipt can be earlier.
+func (p *parts) accepted(g *group, i int, id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g.ids[i] = id
+	if len(p.byID) < maxGroups {
+		p.byID[id] = g
+	}
+}
+
+// lost records that a part was written and not answered.
+func (p *parts) lost(g *group, i int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g.open[i] = true
+}
+
+// finish ends the submitting of a message that was accepted or may have been.
+// It returns its reference, and what receipts have said already.
+func (p *parts) finish(dedupe string, g *group) (ref string, early *delivery.Receipt) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.byRef[dedupe] == g {
+		delete(p.byRef, dedupe)
+	}
+	g.announced = true
+	return g.ref(), g.outcome
+}
+
+// forget drops a message that will not be submitted again.
+func (p *parts) forget(dedupe string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.byRef, dedupe)
+}
+
+// ref is the delivery's reference: the first part's id, or that of the first
+// part that has one.
+func (g *group) ref() string {
+	for _, id := range g.ids {
+		if id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// complete reports whether all parts were reported as delivered. Some message
+// centres give all parts one id.
+func (g *group) complete() bool {
+	for _, id := range g.ids {
+		if !g.reported[id] {
+			return false // also for a part without an id
+		}
+	}
+	return true
+}
+
+// report takes what a receipt says of one part. known says that the part
+// belongs to a long message; whole is not nil if the dispatcher is to be told.
+func (p *parts) report(id string, r delivery.Receipt) (whole *delivery.Receipt, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	g := p.byID[id]
+	if g == nil {
+		return nil, false
+	}
+	if r.State == delivery.ReceiptDelivered {
+		g.reported[id] = true
+	}
+	switch {
+	case g.outcome == nil && r.State == delivery.ReceiptDelivered && !g.complete():
+		return nil, true
+	case g.outcome == nil:
+		g.outcome = &r
+	}
+	if !g.announced {
+		return nil, true
+	}
+	out := *g.outcome // told again where the receipt comes again: the first may not have been recorded
+	out.Ref = g.ref()
+	return &out, true
+}
+
+// sweep forgets what is over, once in a while.
+func (p *parts) sweep() {
+	now := p.now()
+	if now.Sub(p.swept) < sweepEvery {
+		return
+	}
+	p.swept = now
+	for dedupe, g := range p.byRef {
+		if now.After(g.until) {
+			delete(p.byRef, dedupe)
+		}
+	}
+	for id, g := range p.byID {
+		if now.After(g.until) {
+			delete(p.byID, id)
+		}
+	}
+}
+
+// anyLost reports whether a part was written and never answered.
+func (p *parts) anyLost(g *group) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, open := range g.open {
+		if open && g.ids[i] == "" {
+			return true
+		}
+	}
+	return false
+}
