@@ -37,8 +37,9 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 	}
 	code, err := d.cfg.Open(j.Account, j.OTPID, j.Sealed)
 	if err != nil {
+		// Not by the OTP's id: with some facades that is what opens it.
 		d.cfg.Log.ErrorContext(ctx, "delivery refused: its code cannot be opened",
-			slog.String("otp_id", j.OTPID), slog.Any("err", err))
+			slog.String("delivery", j.Dedupe), slog.Any("err", err))
 		return refused(unexpected())
 	}
 	m := Message{

@@ -1,26 +1,10 @@
 package proof_test
 
 import (
-	"bufio"
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/json"
-	"encoding/pem"
 	"fmt"
-	"io"
-	"math/big"
-	"net"
-	"net/http"
-	"os"
-	"path/filepath"
-	"strings"
-	"sync"
+	"maps"
+	"slices"
 	"testing"
-	"time"
 )
 
 // limit is how many codes the bursts' OTPs may compare.
@@ -28,364 +12,166 @@ const limit = 3
 
 // burst is how requests are released at once.
 type burst interface {
-	// fire sends the codes to the OTP, all released in the same moment, and
-	// returns what each was answered.
-	fire(t testing.TB, id string, codes []string) []string
+	// fire makes the calls, all released in the same moment, and returns what
+	// each was answered.
+	fire(t testing.TB, calls []call) []answer
 }
 
-// tally counts answers.
-func tally(answers []string) map[string]int {
-	n := map[string]int{}
-	for _, a := range answers {
-		n[a]++
-	}
-	return n
+// target is a facade under bursts.
+type target struct {
+	facade
+
+	p     *process
+	burst burst
+	sends int
 }
 
-func repeat(code string, n int) []string {
-	codes := make([]string, n)
-	for i := range codes {
-		codes[i] = code
-	}
-	return codes
+// result is what a burst of checks led to.
+type result struct {
+	verdicts map[verdict]int
+	counts   []int // told with codes that were wrong, in order
+	standing standing
 }
 
-// bursts fires rounds of bursts of every kind and checks each (V-01).
-func bursts(t *testing.T, p *process, b burst, rounds int) {
+// hit sends an OTP and fires checks of it: of n codes, every one whose number
+// is a multiple of each is right, none if each is 0.
+func (g *target) hit(t *testing.T, n, each int) result {
 	t.Helper()
-	next := 0
-	send := func() string {
-		next++
-		id, err := idOf(p.must(202, "POST", "/2fa/v4/otp", sendBody(fmt.Sprintf("+4917%09d9", next), "483920")))
+	g.sends++
+	id, code := g.order(t, g.p, fmt.Sprintf("+4917%09d9", g.sends))
+	calls := make([]call, n)
+	for i := range calls {
+		calls[i] = g.check(id, other(code))
+		if each > 0 && i%each == 0 {
+			calls[i] = g.check(id, code)
+		}
+	}
+	r := result{verdicts: map[verdict]int{}}
+	for _, a := range g.burst.fire(t, calls) {
+		told, err := g.told(a)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return id
-	}
-	attempts := func(id string) int {
-		var rec struct {
-			AttemptCount int `json:"attemptCount"`
+		r.verdicts[told.verdict]++
+		if told.count > 0 && (told.verdict == wrong || told.verdict == spent) {
+			r.counts = append(r.counts, told.count)
 		}
-		if err := json.Unmarshal(p.must(200, "GET", "/2fa/v4/otp/"+id, ""), &rec); err != nil {
-			t.Fatal(err)
-		}
-		return rec.AttemptCount
 	}
-	verified := 0
+	slices.Sort(r.counts)
+	var err error
+	if r.standing, err = g.stands(g.p, id); err != nil {
+		t.Fatal(err)
+	}
+	// Two codes that were compared at once would be told the same count.
+	for i, n := range r.counts {
+		if n != i+1 {
+			t.Fatalf("%d codes at once: wrong ones were told the counts %v, want each once", n, r.counts)
+		}
+	}
+	return r
+}
+
+// blocked reports whether r is what n codes lead to of which the first ones
+// were wrong: exactly the allowance was compared.
+func (g *target) blocked(r result, n int) bool {
+	want := map[verdict]int{wrong: limit - 1, locked: n - limit + 1 - g.spent}
+	if g.spent > 0 {
+		want[spent] = g.spent
+	}
+	return maps.Equal(r.verdicts, want) && r.standing == standing{"TOO_MANY_ATTEMPTS", limit}
+}
+
+// passed reports whether r is what n codes lead to of which one was right, and
+// compared within the allowance.
+func (g *target) passed(r result, n int) bool {
+	compared := r.standing.Attempts
+	want := map[verdict]int{verified: 1, over: n - compared}
+	if compared > 1 {
+		want[wrong] = compared - 1
+	}
+	return maps.Equal(r.verdicts, want) && r.standing.State == "VERIFIED" && compared <= limit
+}
+
+// wrongs fires n wrong codes.
+func (g *target) wrongs(t *testing.T, n int) {
+	t.Helper()
+	if r := g.hit(t, n, 0); !g.blocked(r, n) {
+		t.Fatalf("%d wrong codes at once: %+v; want exactly %d compared", n, r, limit)
+	}
+}
+
+// rights fires n right codes.
+func (g *target) rights(t *testing.T, n int) {
+	t.Helper()
+	if r := g.hit(t, n, 1); !g.passed(r, n) || r.standing.Attempts != 1 {
+		t.Fatalf("%d right codes at once: %+v; want one verified", n, r)
+	}
+}
+
+// rounds fires bursts of every kind again and again (V-01).
+func (g *target) rounds(t *testing.T, rounds int) {
+	t.Helper()
+	passed := 0
 	for range rounds {
-		id := send()
-		got := tally(b.fire(t, id, repeat("000000", 100)))
-		if got["WRONG_CODE"] != limit-1 || got["TOO_MANY_ATTEMPTS"] != 100-limit+1 || attempts(id) != limit {
-			t.Fatalf("100 wrong codes at once: answers %v, %d attempts; want exactly %d evaluated", got, attempts(id), limit)
+		g.wrongs(t, 100)
+		g.rights(t, 100)
+		// Whether a right one is among the first is chance; that no more than the
+		// limit are compared is not.
+		r := g.hit(t, 100, 5)
+		if !g.blocked(r, 100) && !g.passed(r, 100) {
+			t.Fatalf("80 wrong and 20 right codes at once: %+v", r)
 		}
-		id = send()
-		got = tally(b.fire(t, id, repeat("483920", 100)))
-		if got["VERIFIED"] != 1 || got["ALREADY_REPORTED"] != 99 || attempts(id) != 1 {
-			t.Fatalf("100 right codes at once: answers %v, %d attempts; want one VERIFIED", got, attempts(id))
-		}
-		// Whether the right one is among the first is chance; that no more than
-		// the limit are evaluated is not.
-		id = send()
-		codes := repeat("000000", 100)
-		for i := range 20 {
-			codes[5*i] = "483920"
-		}
-		got = tally(b.fire(t, id, codes))
-		n := attempts(id)
-		switch {
-		case got["VERIFIED"] == 0 && (got["WRONG_CODE"] != limit-1 || got["TOO_MANY_ATTEMPTS"] != 100-limit+1 || n != limit),
-			got["VERIFIED"] == 1 && (got["WRONG_CODE"] != n-1 || got["ALREADY_REPORTED"] != 100-n || n > limit),
-			got["VERIFIED"] > 1:
-			t.Fatalf("80 wrong and 20 right codes at once: answers %v, %d attempts", got, n)
-		}
-		verified += got["VERIFIED"]
+		passed += r.verdicts[verified]
 	}
-	t.Logf("%d rounds of 3 bursts of 100; of the mixed ones %d verified", rounds, verified)
+	t.Logf("%d rounds of 3 bursts of 100; of the mixed ones %d verified", rounds, passed)
+}
+
+// overHTTP1 fires rounds at each facade of a server, over a connection for each
+// request of a burst.
+func overHTTP1(t *testing.T, rounds int) {
+	t.Helper()
+	p := serve(t, t.TempDir())
+	for _, f := range facades(p, limit, false) {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			(&target{facade: f, p: p.as(t), burst: withheld{newWires(t, p, 100)}}).rounds(t, rounds)
+		})
+	}
+}
+
+// overHTTP2 fires rounds at each facade of a server, each burst in one packet.
+func overHTTP2(t *testing.T, rounds int) {
+	t.Helper()
+	dir := t.TempDir()
+	cert, key := certificate(t, dir)
+	p := serve(t, dir, "COUNTERSIGN_TLS_CERT="+cert, "COUNTERSIGN_TLS_KEY="+key)
+	for _, f := range facades(p, limit, true) {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			(&target{facade: f, p: p.as(t), burst: newCorked(t, p)}).rounds(t, rounds)
+		})
+	}
 }
 
 func TestABurstIsCountedExactly(t *testing.T) {
 	t.Parallel()
-	p := serve(t, t.TempDir())
-	p.configure(limit)
-	bursts(t, p, withheld{p, newWires(t, p, 100)}, 25)
+	overHTTP1(t, 25)
 }
 
 func TestAnHTTP2BurstIsCountedExactly(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	cert, key := certificate(t, dir)
-	p := serve(t, dir, "COUNTERSIGN_TLS_CERT="+cert, "COUNTERSIGN_TLS_KEY="+key)
-	p.configure(limit)
-	bursts(t, p, newCorked(t, p), 25)
+	overHTTP2(t, 25)
 }
 
 func TestManyParallelGuessesAreCountedExactly(t *testing.T) {
 	t.Parallel()
 	p := serve(t, t.TempDir())
-	p.configure(limit)
-	wrong, err := idOf(p.must(202, "POST", "/2fa/v4/otp", sendBody("+4915112345678", "483920")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	right, err := idOf(p.must(202, "POST", "/2fa/v4/otp", sendBody("+4915112345679", "483920")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := withheld{p, newWires(t, p, 300)}
-	got := tally(b.fire(t, wrong, repeat("000000", 300)))
-	if got["WRONG_CODE"] != 2 || got["TOO_MANY_ATTEMPTS"] != 298 {
-		t.Errorf("300 wrong codes at once: answers %v; want 3 evaluated", got)
-	}
-	if got := string(p.must(200, "GET", "/2fa/v4/otp/"+wrong, "")); !strings.Contains(got, `"attemptCount":3`) {
-		t.Errorf("after 300 wrong codes the OTP is %s; want 3 attempts", got)
-	}
-	got = tally(b.fire(t, right, repeat("483920", 200)))
-	if got["VERIFIED"] != 1 || got["ALREADY_REPORTED"] != 199 {
-		t.Errorf("200 right codes at once: answers %v; want one VERIFIED", got)
-	}
-}
-
-// withheld fires over HTTP/1.1: each request on its own connection but for its
-// last byte, then the last bytes.
-type withheld struct {
-	p     *process
-	wires []*wire
-}
-
-// wire is a connection kept alive.
-type wire struct {
-	net.Conn
-	in *bufio.Reader
-}
-
-func newWires(t testing.TB, p *process, n int) []*wire {
-	t.Helper()
-	wires := make([]*wire, n)
-	for i := range wires {
-		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(p.url, "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		wires[i] = &wire{c, bufio.NewReader(c)}
-	}
-	return wires
-}
-
-func (b withheld) fire(t testing.TB, id string, codes []string) []string {
-	t.Helper()
-	for i, code := range codes {
-		body := codeBody(code)
-		_, err := fmt.Fprintf(b.wires[i], "POST /2fa/v4/otp/%s/validate HTTP/1.1\r\nHost: x\r\napiKey: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-			id, b.p.key, len(body), body[:len(body)-1])
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	release := make(chan struct{})
-	answers := make([]string, len(codes))
-	var all sync.WaitGroup
-	for i, code := range codes {
-		all.Go(func() {
-			<-release
-			if _, err := b.wires[i].Write([]byte{codeBody(code)[len(codeBody(code))-1]}); err != nil {
-				t.Error(err)
-				return
-			}
-			resp, err := http.ReadResponse(b.wires[i].in, nil)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer resp.Body.Close()
-			body, err := io.ReadAll(resp.Body)
-			if err != nil || resp.StatusCode != http.StatusOK {
-				t.Errorf("a check = %d %s, %v", resp.StatusCode, body, err)
-				return
-			}
-			answers[i] = statusOf(body)
+	for _, f := range facades(p, limit, false) {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			g := &target{facade: f, p: p.as(t), burst: withheld{newWires(t, p, 300)}}
+			g.wrongs(t, 300)
+			g.rights(t, 200)
 		})
 	}
-	close(release)
-	all.Wait()
-	return answers
-}
-
-// corked fires over one HTTP/2 connection: the last frames of all requests
-// leave in one write, which on loopback is one packet.
-type corked struct {
-	p      *process
-	client *http.Client
-	cork   *cork
-}
-
-// cork is a connection that can hold back what is written.
-type cork struct {
-	net.Conn
-
-	mu   sync.Mutex // guards what follows
-	held []byte
-	on   bool
-}
-
-func (c *cork) Write(b []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.on {
-		c.held = append(c.held, b...)
-		return len(b), nil
-	}
-	return c.Conn.Write(b)
-}
-
-func (c *cork) put() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.on = true
-}
-
-// pull lets all that was held go in one write and returns how much it was.
-func (c *cork) pull() (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n, err := c.Conn.Write(c.held)
-	c.held, c.on = nil, false
-	return n, err
-}
-
-func newCorked(t testing.TB, p *process) *corked {
-	t.Helper()
-	b := &corked{p: p}
-	transport := &http.Transport{ForceAttemptHTTP2: true, MaxConnsPerHost: 1}
-	transport.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := (&net.Dialer{}).DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		b.cork = &cork{Conn: c}
-		s := tls.Client(b.cork, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
-		return s, s.HandshakeContext(ctx)
-	}
-	b.client = &http.Client{Transport: transport, Timeout: patience}
-	t.Cleanup(transport.CloseIdleConnections)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+"/livez", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := b.client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.ProtoMajor != 2 {
-		t.Fatalf("the server speaks %s, want HTTP/2", resp.Proto)
-	}
-	return b
-}
-
-// records counts the TLS records that are held: one for each last frame.
-func (c *cork) records() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := 0
-	for at := 0; at+5 <= len(c.held); n++ {
-		at += 5 + int(c.held[at+3])<<8 + int(c.held[at+4])
-	}
-	return n
-}
-
-// gated is a body whose last byte waits.
-type gated struct {
-	text    string
-	waiting *sync.WaitGroup // done when only the last byte is left
-	release <-chan struct{}
-	at      int
-}
-
-func (g *gated) Read(b []byte) (int, error) {
-	switch last := len(g.text) - 1; g.at {
-	case 0:
-		g.at = last
-		return copy(b, g.text[:last]), nil
-	case last:
-		g.waiting.Done()
-		<-g.release
-		g.at++
-		return copy(b, g.text[last:]), nil
-	}
-	return 0, io.EOF
-}
-
-func (b *corked) fire(t testing.TB, id string, codes []string) []string {
-	t.Helper()
-	var waiting, all sync.WaitGroup
-	waiting.Add(len(codes))
-	release := make(chan struct{})
-	answers := make([]string, len(codes))
-	for i, code := range codes {
-		all.Go(func() {
-			body := &gated{text: codeBody(code), waiting: &waiting, release: release}
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.p.url+"/2fa/v4/otp/"+id+"/validate", body)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			req.ContentLength = int64(len(body.text))
-			req.Header.Set("apiKey", b.p.key)
-			req.Header.Set("Content-Type", "application/json")
-			resp, err := b.client.Do(req)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer resp.Body.Close()
-			text, err := io.ReadAll(resp.Body)
-			if err != nil || resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 {
-				t.Errorf("a check = %s %d %s, %v", resp.Proto, resp.StatusCode, text, err)
-				return
-			}
-			answers[i] = statusOf(text)
-		})
-	}
-	waiting.Wait()
-	b.cork.put()
-	close(release)
-	for deadline := time.Now().Add(patience); b.cork.records() < len(codes); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d last frames are ready, want %d", b.cork.records(), len(codes))
-		}
-	}
-	if n, err := b.cork.pull(); err != nil || n < 10*len(codes) || n > 1<<16 {
-		t.Fatalf("the burst was %d bytes, %v; want all last frames in one packet of loopback", n, err)
-	}
-	all.Wait()
-	return answers
-}
-
-// certificate makes a key pair for 127.0.0.1 and returns its files.
-func certificate(t testing.TB, dir string) (cert, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	form := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, form, form, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: secret}} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cert, key
 }

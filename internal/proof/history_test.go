@@ -120,17 +120,6 @@ func (s *stack) open(t testing.TB) {
 	s.store = store
 }
 
-// reopen closes the store and opens it again.
-func (s *stack) reopen(t testing.TB) {
-	t.Helper()
-	told := s.store.Now()
-	if err := s.store.Close(); err != nil {
-		t.Fatalf("close the store: %v", err)
-	}
-	s.wall.Add(max(0, told.Sub(s.wall.Now())))
-	s.open(t)
-}
-
 func (s *stack) service(store verify.Store, rules guard.Rules) *verify.Service {
 	return verify.New(verify.Config{
 		Store: store, Keys: s.keys, Dispatch: silent{}, Coverage: silent{}, Rules: rules, Random: rand.Reader,

@@ -28,3 +28,14 @@ func TestSoakHistoriesWithRestartsFitSomeOrderOfTheirCalls(t *testing.T) {
 	t.Logf("%d calls, %d of them with unknown outcome, %d restarts", calls, unknowns, restarts)
 	s.verifiedInTime(t)
 }
+
+// reopen closes the store and opens it again.
+func (s *stack) reopen(t testing.TB) {
+	t.Helper()
+	told := s.store.Now()
+	if err := s.store.Close(); err != nil {
+		t.Fatalf("close the store: %v", err)
+	}
+	s.wall.Add(max(0, told.Sub(s.wall.Now())))
+	s.open(t)
+}

@@ -57,7 +57,9 @@ func whole(t testing.TB, dir string) {
 		"more attempts than allowed":   `SELECT count(*) FROM otps WHERE attempts > allowed`,
 		"ended but with a sealed code": `SELECT count(*) FROM deliveries d JOIN otps o ON o.seq = d.otp WHERE o.state > 1 AND d.sealed IS NOT NULL`,
 		"deliveries of no OTP":         `SELECT count(*) FROM deliveries d LEFT JOIN otps o ON o.seq = d.otp WHERE o.seq IS NULL`,
-		"OTPs without a delivery":      `SELECT count(*) FROM otps o LEFT JOIN deliveries d ON d.otp = o.seq WHERE d.otp IS NULL`,
+		// What repeats a send has its Idempotency-Key, and its own recipient.
+		"recipients of several OTPs": `SELECT count(*) FROM (SELECT 1 FROM otps GROUP BY account_id, recipient_key HAVING count(*) > 1)`,
+		"OTPs without a delivery":    `SELECT count(*) FROM otps o LEFT JOIN deliveries d ON d.otp = o.seq WHERE d.otp IS NULL`,
 	} {
 		var n int
 		if err := db.QueryRowContext(t.Context(), query).Scan(&n); err != nil || n > 0 {

@@ -64,6 +64,7 @@ func (t *text) String() string {
 // process is a running server.
 type process struct {
 	t      testing.TB
+	dir    string
 	cmd    *exec.Cmd
 	url    string
 	key    string // of the account default, "" if it was not printed
@@ -82,7 +83,7 @@ func serve(t testing.TB, dir string, environ ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, out: &text{}, log: &text{}, ended: make(chan error, 1)}
+	p := &process{t: t, dir: dir, out: &text{}, log: &text{}, ended: make(chan error, 1)}
 	p.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		MaxIdleConnsPerHost: 64, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true,
 	}}
@@ -132,6 +133,35 @@ func serve(t testing.TB, dir string, environ ...string) *process {
 		p.key = m[1]
 	}
 	return p
+}
+
+// as is the process as another test has it.
+func (p *process) as(t testing.TB) *process {
+	seen := *p
+	seen.t = t
+	return &seen
+}
+
+// ran is what a command wrote.
+type ran struct {
+	out string // without blanks around it
+	log []byte
+}
+
+// command runs the program beside the server of dir.
+func command(t testing.TB, dir, stdin string, args ...string) ran {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	cmd.Env = []string{"HOME=" + dir, "COUNTERSIGN_DATA_DIR=" + dir, "COUNTERSIGN_LOG_LEVEL=debug", "COUNTERSIGN_LOG_FORMAT=json"}
+	cmd.Stdin = strings.NewReader(stdin)
+	var out, log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &log
+	_ = cmd.Run() // some are meant to fail
+	return ran{strings.TrimSpace(out.String()), log.Bytes()}
 }
 
 // kill ends the process as a power cut would and waits for its end.

@@ -12,13 +12,13 @@ import (
 // it.
 func stranger(t testing.TB, p *process, dir string) *process {
 	t.Helper()
-	a := &aviary{t: t, places: map[string][]byte{}}
-	a.command(dir, "", "account", "create", "other")
-	s := *p
-	if s.key = a.command(dir, "", "key", "create", "--account", "other"); s.key == "" {
-		t.Fatalf("no key for the other account: %s", a.places)
+	command(t, dir, "", "account", "create", "other")
+	s := p.as(t)
+	made := command(t, dir, "", "key", "create", "--account", "other")
+	if s.key = made.out; s.key == "" {
+		t.Fatalf("no key for the other account: %s", made.log)
 	}
-	return &s
+	return s
 }
 
 func TestAnotherAccountsOTPIsAsUnknownAsNone(t *testing.T) {

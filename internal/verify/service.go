@@ -83,7 +83,7 @@ func sealContext(account, id string) []string { return []string{"otp", account, 
 func OpenCode(open func(sealed []byte, context ...string) ([]byte, error), account, id string, sealed []byte) (otp.Code, error) {
 	plain, err := open(sealed, sealContext(account, id)...)
 	if err != nil {
-		return otp.Code{}, fmt.Errorf("open code of otp %s: %w", id, err)
+		return otp.Code{}, fmt.Errorf("open code: %w", err)
 	}
 	return otp.NewCode(string(plain)), nil
 }
