@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	pathpkg "path"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -68,6 +69,12 @@ func (f facades) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			o.handler.ServeHTTP(w, r)
 			return
 		}
+	}
+	// http.ServeMux would redirect a path like //2fa/v4/otp, query and all, and
+	// so repeat a key in it.
+	if clean := pathpkg.Clean(r.URL.Path); clean != r.URL.Path && clean+"/" != r.URL.Path {
+		http.NotFound(w, r)
+		return
 	}
 	f.rest.ServeHTTP(w, r)
 }

@@ -31,6 +31,9 @@ func (d *Deployment) sweep(ctx context.Context) {
 	defer expire.Stop()
 	purge := time.NewTicker(min(max(d.Config.Retention/20, purgeLeast), purgeMost))
 	defer purge.Stop()
+	if _, err := d.Store.Purge(ctx, keep); err != nil && ctx.Err() == nil { // what went past its time while nothing ran
+		d.Log.WarnContext(ctx, "sweep", slog.Any("err", err))
+	}
 	for {
 		var err error
 		select {

@@ -297,11 +297,7 @@ func (r *response) nt(id ...string) {
 
 func (r *response) pr(status int) *response {
 	r.t.Helper()
-	title := http.StatusText(status)
-	if status == http.StatusUnprocessableEntity {
-		title = "Unprocessable Content"
-	}
-	return r.problem(status, title)
+	return r.problem(status, http.StatusText(status)) // as in the status line
 }
 
 func named(name string, values []string) []string {

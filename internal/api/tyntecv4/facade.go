@@ -162,7 +162,9 @@ func isJSON(h http.Header) bool {
 // query returns the request's query parameters of these names, "" where there
 // is none. One that comes twice breaks a rule of v.
 func (c *call) query(v *violations, names ...string) ([]string, error) {
-	all, err := url.ParseQuery(c.r.URL.RawQuery)
+	// Parsers differ on semicolons (url.ParseQuery refuses them); here they are
+	// characters like others, as names may have them.
+	all, err := url.ParseQuery(strings.ReplaceAll(c.r.URL.RawQuery, ";", "%3B"))
 	if err != nil {
 		return nil, badRequest("The query string could not be read")
 	}

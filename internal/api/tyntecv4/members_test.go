@@ -119,6 +119,15 @@ func TestParametersThatComeTwiceAreRefused(t *testing.T) {
 	h.get(whatsAppTemplates + "?name=" + strings.Repeat("n", 512) + "&language=" + strings.Repeat("l", 16)).status(http.StatusOK)
 }
 
+func TestASemicolonInTheQueryIsPartOfAValue(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	id := h.post("/priorities", `{"name":"a;b","channelPriority":[{"channel":"SMS","priority":1}]}`).created()
+	for _, query := range []string{"?name=a;b", "?name=a%3Bb", "?x;y&name=a;b"} {
+		equal(t, query, h.get("/priorities"+query).members("id"), []any{id})
+	}
+}
+
 func TestNamesInPathsArePercentEncoded(t *testing.T) {
 	t.Parallel()
 	h := start(t)

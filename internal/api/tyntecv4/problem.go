@@ -183,7 +183,7 @@ func (c *call) translateKind(e *verify.Error) (problemError, bool) {
 		}, true
 	case verify.Mismatch:
 		return problemError{
-			Title: "Unprocessable Content", Status: http.StatusUnprocessableEntity, // the newer reason phrase (RFC 9110 §15.5.21)
+			Title: http.StatusText(http.StatusUnprocessableEntity), Status: http.StatusUnprocessableEntity, // as in the status line
 			Detail: "The Idempotency-Key was used for another request",
 		}, true
 	case verify.Unavailable, verify.Unknown:

@@ -185,7 +185,9 @@ func (s *Store) Close() error {
 	s.stop()
 	s.background.Wait()
 	s.writer.close()
-	return s.closeDatabases()
+	// What an orderly stop leaves is one file.
+	_, _, err := checkpoint(context.Background(), s.writeDB, "TRUNCATE")
+	return errors.Join(err, s.closeDatabases())
 }
 
 func (s *Store) closeDatabases() error {
