@@ -20,10 +20,10 @@ const (
 	// checkpointIdle is after how many rounds without a write whatever is left
 	// is moved, so that an idle node has nothing to recover.
 	checkpointIdle = 8
-	// checkpointRounds and checkpointLast bound what is left for the writer's
-	// turn: its callers wait for that.
-	checkpointRounds = 4
-	checkpointLast   = 64
+	// checkpointRestart is how many pages the WAL may hold before it is made to
+	// start over, which holds up the writer for as long as a sync takes: so
+	// rarely that fewer than one call in a hundred meets it.
+	checkpointRestart = 32000
 )
 
 // checkpoints moves what the WAL holds into the database file.
@@ -50,8 +50,15 @@ func (s *Store) checkpoints(ctx context.Context) {
 		} else {
 			before, quiet = pages, 0
 		}
-		if err == nil && pages > moved && (pages-moved >= checkpointFrom || quiet == checkpointIdle) {
-			err = s.checkpoint(ctx, db)
+		switch {
+		case err != nil:
+		case quiet == checkpointIdle && pages > 0:
+			err = s.startOver(ctx, db, "TRUNCATE")
+		case pages-moved < checkpointFrom:
+		case pages >= checkpointRestart:
+			err = s.startOver(ctx, db, "PASSIVE")
+		default:
+			_, _, err = checkpoint(ctx, db, "PASSIVE")
 		}
 		if err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "checkpoint", slog.Any("err", err))
@@ -59,25 +66,15 @@ func (s *Store) checkpoints(ctx context.Context) {
 	}
 }
 
-// checkpoint moves everything home: the bulk of it beside the writer, each round
-// what was written during the one before, and the last few pages in the
-// writer's turn, so that the WAL starts over at its beginning instead of
-// growing without end.
-func (s *Store) checkpoint(ctx context.Context, db *sql.DB) error {
-	for range checkpointRounds {
-		if _, _, err := checkpoint(ctx, db, "PASSIVE"); err != nil {
-			return err
-		}
-		pages, moved, err := checkpoint(ctx, db, "NOOP")
-		if err != nil {
-			return err
-		}
-		if pages-moved <= checkpointLast {
-			break
-		}
+// startOver moves everything home: the bulk of it beside the writer, and the rest
+// in its turn, so that the WAL starts over at its beginning instead of growing
+// without end.
+func (s *Store) startOver(ctx context.Context, db *sql.DB, mode string) error {
+	if _, _, err := checkpoint(ctx, db, "PASSIVE"); err != nil {
+		return err
 	}
 	return s.writer.between(ctx, func() error {
-		_, _, err := checkpoint(ctx, db, "PASSIVE")
+		_, _, err := checkpoint(ctx, db, mode)
 		return err
 	})
 }

@@ -31,7 +31,7 @@ const (
 	readers      = 4               // pooled read connections
 	readerCache  = 2 << 10         // KiB of page cache a reader
 	writerCache  = 16 << 10        // KiB of page cache of the writer
-	journalLimit = 64 << 20        // bytes the WAL file keeps after a checkpoint
+	journalLimit = 192 << 20       // bytes of file the WAL keeps when it starts over: more than it grows to
 )
 
 // Config is what a Store is opened with. The zero value of every field but
