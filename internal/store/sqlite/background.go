@@ -17,9 +17,12 @@ const (
 	// home: small enough that one sync of them does not hold up commits for
 	// long, large enough that pages written again and again are moved once.
 	checkpointFrom = 8000
-	// checkpointIdle is after how many rounds without a write whatever is left
-	// is moved, so that an idle node has nothing to recover.
+	// checkpointIdle is after how many rounds with next to no writes whatever is
+	// left is moved and the WAL emptied, so that an idle node has nothing to
+	// recover. checkpointCalm is how many pages a round may write for that: the
+	// clock's high-water mark goes on.
 	checkpointIdle = 8
+	checkpointCalm = 16
 	// checkpointRestart is how many pages the WAL may hold before it is made to
 	// start over, which holds up the writer for as long as a sync takes: so
 	// rarely that fewer than one call in a hundred meets it.
@@ -37,7 +40,7 @@ func (s *Store) checkpoints(ctx context.Context) {
 	}
 	db.SetMaxOpenConns(1)
 	defer db.Close()
-	before, quiet := -1, 0
+	before, quiet := 0, 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -45,11 +48,12 @@ func (s *Store) checkpoints(ctx context.Context) {
 		case <-ticker.C:
 		}
 		pages, moved, err := checkpoint(ctx, db, "NOOP")
-		if pages == before {
+		if pages-before <= checkpointCalm {
 			quiet++
 		} else {
-			before, quiet = pages, 0
+			quiet = 0
 		}
+		before = pages
 		switch {
 		case err != nil:
 		case quiet == checkpointIdle && pages > 0:
