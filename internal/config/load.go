@@ -56,8 +56,8 @@ func Load(from Sources) (Config, error) {
 	for _, s := range Settings() {
 		value, source := s.Default, "default"
 		for _, l := range all {
-			if l.values.Exists(s.Name) && !(l.unset && s.Name != "admin_listen" && flat(l.values.Get(s.Name)) == "") {
-				value, source = flat(l.values.Get(s.Name)), l.source(s)
+			if given, ok := l.value(s); ok {
+				value, source = given, l.source(s)
 			}
 		}
 		if s.read(&c, value) {
@@ -83,6 +83,15 @@ type layer struct {
 	// compose files set what nobody chose. Only admin_listen means something by
 	// it.
 	unset bool
+}
+
+// value returns what the source says of a setting; false if it says nothing.
+func (l layer) value(s Setting) (string, bool) {
+	if !l.values.Exists(s.Name) {
+		return "", false
+	}
+	text := flat(l.values.Get(s.Name))
+	return text, text != "" || !l.unset || s.Name == "admin_listen"
 }
 
 // layers returns the sources, the weakest first, and a problem for each key of

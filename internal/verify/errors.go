@@ -69,10 +69,11 @@ type LimitError struct {
 
 func (t *LimitError) Error() string { return "limit " + t.Limit + " reached" }
 
-// Retry times told to callers.
+// How long callers are told to wait where the cause says nothing: the service's
+// own errors carry these, and facades use them for stores they ask themselves.
 const (
-	overloadedRetry  = time.Second     // a full queue empties within moments
-	unavailableRetry = 5 * time.Second // a disk or database needs longer
+	OverloadedRetry  = time.Second     // a full queue empties within moments
+	UnavailableRetry = 5 * time.Second // a disk or database needs longer
 )
 
 // classify gives a store's error the kind that facades act on.
@@ -87,12 +88,12 @@ func classify(err error) error {
 		{Kind: NotFound, Code: "otp.not_found", Err: ErrNotFound},
 		{Kind: Ended, Code: "otp.ended", Err: ErrEnded},
 		{Kind: Mismatch, Code: "idempotency.mismatch", Err: ErrIdempotencyMismatch},
-		{Kind: Unavailable, Code: "overloaded", RetryAfter: overloadedRetry, Err: ErrOverloaded},
-		{Kind: Unavailable, Code: "unavailable", RetryAfter: unavailableRetry, Err: ErrUnavailable},
-		{Kind: Unknown, Code: "outcome_unknown", RetryAfter: overloadedRetry, Err: ErrOutcomeUnknown},
+		{Kind: Unavailable, Code: "overloaded", RetryAfter: OverloadedRetry, Err: ErrOverloaded},
+		{Kind: Unavailable, Code: "unavailable", RetryAfter: UnavailableRetry, Err: ErrUnavailable},
+		{Kind: Unknown, Code: "outcome_unknown", RetryAfter: OverloadedRetry, Err: ErrOutcomeUnknown},
 		// The caller left, or its time was up, before anything was begun.
-		{Kind: Unavailable, Code: "unavailable", RetryAfter: unavailableRetry, Err: context.Canceled},
-		{Kind: Unavailable, Code: "unavailable", RetryAfter: unavailableRetry, Err: context.DeadlineExceeded},
+		{Kind: Unavailable, Code: "unavailable", RetryAfter: UnavailableRetry, Err: context.Canceled},
+		{Kind: Unavailable, Code: "unavailable", RetryAfter: UnavailableRetry, Err: context.DeadlineExceeded},
 	} {
 		if errors.Is(err, c.Err) {
 			c.Err = err

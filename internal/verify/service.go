@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -232,7 +231,3 @@ func (s *Service) Events(ctx context.Context, ref Ref) ([]otp.Event, error) {
 	events, err := s.Store.Events(ctx, ref)
 	return events, classify(err)
 }
-
-// MaxLife bounds the life of any OTP: longer ones would outlive the
-// retention's arithmetic.
-const MaxLife = 10_000_000 * time.Second

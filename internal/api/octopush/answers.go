@@ -46,12 +46,6 @@ func refusal(status, code int, message string) replyError {
 	return replyError{answer: answer{Code: code, Message: message}, status: status}
 }
 
-// Waits told to callers where the cause names none.
-const (
-	busyRetry   = time.Second     // a full queue empties within moments
-	outageRetry = 5 * time.Second // a disk or database needs longer
-)
-
 // Every failure there is (Octopush OTP §7). Those of 100 to 150 borrow the
 // numbers of the vendor's older API. Never changed.
 var (
@@ -121,11 +115,11 @@ var sentinels = []struct {
 	{account.ErrUnknownKey, errWrongCredentials},
 	{account.ErrKeyDisabled, errWrongCredentials},
 	{account.ErrSuspended, errSuspended},
-	{verify.ErrOverloaded, errUnavailable.after(busyRetry)},
-	{verify.ErrUnavailable, errUnavailable.after(outageRetry)},
-	{verify.ErrOutcomeUnknown, errInDoubt.after(busyRetry)},
-	{context.Canceled, errUnavailable.after(busyRetry)},
-	{context.DeadlineExceeded, errUnavailable.after(busyRetry)},
+	{verify.ErrOverloaded, errUnavailable.after(verify.OverloadedRetry)},
+	{verify.ErrUnavailable, errUnavailable.after(verify.UnavailableRetry)},
+	{verify.ErrOutcomeUnknown, errInDoubt.after(verify.OverloadedRetry)},
+	{context.Canceled, errUnavailable.after(verify.OverloadedRetry)},
+	{context.DeadlineExceeded, errUnavailable.after(verify.OverloadedRetry)},
 }
 
 // translate is the one place where errors become answers. What it does not know

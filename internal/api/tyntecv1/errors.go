@@ -86,13 +86,6 @@ func unavailable(message string, wait time.Duration) apiError {
 	return apiError{status: http.StatusServiceUnavailable, code: codeUnexpected, message: message, retry: max(wait, 1)}
 }
 
-// Waits told to callers of a database that does not answer: a full queue
-// empties within moments, a disk or server needs longer.
-const (
-	overloadedRetry  = time.Second
-	unavailableRetry = 5 * time.Second
-)
-
 const outcomeUnknown = "Whether the request was carried out is not known."
 
 // sentinels are the answers to errors that need no more than their identity.
@@ -106,11 +99,11 @@ var sentinels = []struct {
 	{account.ErrSuspended, errDisabled},
 	{catalog.ErrNotFound, errApplication},
 	{catalog.ErrNameTaken, errNameTaken},
-	{verify.ErrOverloaded, unavailable("The server is overloaded.", overloadedRetry)},
-	{verify.ErrUnavailable, unavailable("The storage is not available.", unavailableRetry)},
-	{verify.ErrOutcomeUnknown, unavailable(outcomeUnknown, overloadedRetry)},
-	{context.Canceled, unavailable("The request was cancelled.", overloadedRetry)},
-	{context.DeadlineExceeded, unavailable("The request took too long.", overloadedRetry)},
+	{verify.ErrOverloaded, unavailable("The server is overloaded.", verify.OverloadedRetry)},
+	{verify.ErrUnavailable, unavailable("The storage is not available.", verify.UnavailableRetry)},
+	{verify.ErrOutcomeUnknown, unavailable(outcomeUnknown, verify.OverloadedRetry)},
+	{context.Canceled, unavailable("The request was cancelled.", verify.OverloadedRetry)},
+	{context.DeadlineExceeded, unavailable("The request took too long.", verify.OverloadedRetry)},
 }
 
 // translate is the one place where errors become answers. What it does not know

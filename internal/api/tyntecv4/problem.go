@@ -106,13 +106,6 @@ type whatsAppError struct {
 func (e *whatsAppError) Error() string { return "ask WhatsApp: " + e.err.Error() }
 func (e *whatsAppError) Unwrap() error { return e.err }
 
-// Waits told to callers of a database that does not answer: a full queue
-// empties within moments, a disk or server needs longer.
-const (
-	overloadedRetry  = time.Second
-	unavailableRetry = 5 * time.Second
-)
-
 // sentinels are the bodies of errors that need no more than their identity.
 var sentinels = []struct {
 	err     error
@@ -122,11 +115,11 @@ var sentinels = []struct {
 	{account.ErrUnknownKey, forbidden()},
 	{account.ErrKeyDisabled, forbidden()},
 	{account.ErrSuspended, forbidden()},
-	{verify.ErrOverloaded, unavailable("The server is overloaded", overloadedRetry)},
-	{verify.ErrUnavailable, unavailable("The storage is not available", unavailableRetry)},
-	{verify.ErrOutcomeUnknown, unavailable("Whether the request was carried out is not known", overloadedRetry)},
-	{context.Canceled, unavailable("The request was cancelled", overloadedRetry)},
-	{context.DeadlineExceeded, unavailable("The request took too long", overloadedRetry)},
+	{verify.ErrOverloaded, unavailable("The server is overloaded", verify.OverloadedRetry)},
+	{verify.ErrUnavailable, unavailable("The storage is not available", verify.UnavailableRetry)},
+	{verify.ErrOutcomeUnknown, unavailable("Whether the request was carried out is not known", verify.OverloadedRetry)},
+	{context.Canceled, unavailable("The request was cancelled", verify.OverloadedRetry)},
+	{context.DeadlineExceeded, unavailable("The request took too long", verify.OverloadedRetry)},
 }
 
 // forbidden is FB, the same for every key that is not accepted.

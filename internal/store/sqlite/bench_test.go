@@ -17,7 +17,6 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/secret"
-	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -30,7 +29,7 @@ func (idle) Wake()                                       {}
 func (idle) Ended(string, string)                        {}
 func (idle) Limited(delivery.Plan, phone.Recipient) bool { return true }
 
-func benchService(b *testing.B) (*verify.Service, *sqlite.Store) {
+func benchService(b *testing.B) *verify.Service {
 	b.Helper()
 	s := open(b, filepath.Join(b.TempDir(), "bench.db"), nil)
 	root, err := secret.NewRoot(rand.Reader)
@@ -46,7 +45,7 @@ func benchService(b *testing.B) (*verify.Service, *sqlite.Store) {
 	}
 	return verify.New(verify.Config{
 		Store: s, Keys: keys, Dispatch: idle{}, Coverage: idle{}, Rules: guard.Compat(10), Random: rand.Reader,
-	}), s
+	})
 }
 
 func benchRequest(i int64) verify.SendRequest {
@@ -66,7 +65,7 @@ func benchRequest(i int64) verify.SendRequest {
 }
 
 func BenchmarkSend(b *testing.B) {
-	service, _ := benchService(b)
+	service := benchService(b)
 	var next atomic.Int64
 	b.ReportAllocs()
 	b.SetParallelism(callers / 2)
@@ -82,7 +81,7 @@ func BenchmarkSend(b *testing.B) {
 }
 
 func BenchmarkCheck(b *testing.B) {
-	service, _ := benchService(b)
+	service := benchService(b)
 	refs := make([]verify.Ref, b.N/2+1)
 	for i := range refs {
 		rec, err := service.Send(b.Context(), benchRequest(int64(i)))

@@ -131,7 +131,7 @@ func (w *writer) between(ctx context.Context, f func() error) error {
 	case <-w.done:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return fmt.Errorf("wait for the writer: %w", context.Cause(ctx))
 	}
 }
 
