@@ -74,9 +74,18 @@ func (a answer) received() bool { return a.status >= 200 && a.status <= 299 }
 
 // post makes one attempt. It returns within the time-out.
 func (c *client) post(ctx context.Context, p Post) answer {
+	body, err := render(p, c.prefix)
+	if err != nil {
+		return answer{problem: ProblemRequest}
+	}
+	return c.send(ctx, p, body)
+}
+
+// send is post with a body.
+func (c *client) send(ctx context.Context, p Post, body []byte) answer {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errAttemptTimeout)
 	defer cancel()
-	req, problem := c.request(ctx, p)
+	req, problem := c.request(ctx, p, body)
 	if problem != "" {
 		return answer{problem: problem}
 	}
@@ -96,14 +105,10 @@ func (c *client) post(ctx context.Context, p Post) answer {
 }
 
 // request writes the POST; otherwise it returns a problem.
-func (c *client) request(ctx context.Context, p Post) (*http.Request, string) {
+func (c *client) request(ctx context.Context, p Post, body []byte) (*http.Request, string) {
 	secrets, custom, err := c.open(p)
 	if err != nil {
 		return nil, ProblemSealed
-	}
-	body, err := render(p, c.prefix)
-	if err != nil {
-		return nil, ProblemRequest
 	}
 	u, err := url.Parse(p.URL)
 	if err != nil {
@@ -121,7 +126,7 @@ func (c *client) request(ctx context.Context, p Post) (*http.Request, string) {
 	req.URL = u // as parsed from the configured text, not from a rewritten one
 	now := c.now()
 	id := "msg_" + p.ID
-	signature, err := sign(secrets, id, now, body)
+	signature, err := Sign(secrets, id, now, body)
 	if err != nil {
 		return nil, ProblemSealed
 	}

@@ -8,7 +8,6 @@ import (
 
 // What tests look at directly.
 var (
-	Sign      = sign
 	Render    = render
 	WaitAfter = waitAfter
 )

@@ -74,9 +74,10 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText hides the secret.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// sign returns the value of webhook-signature: one entry a secret, separated
-// by blanks.
-func sign(secrets []Secret, id string, at time.Time, body []byte) (string, error) {
+// Sign returns the value of webhook-signature for a message sent at the given
+// time: one entry a secret, separated by blanks. The error is ErrSecret for a
+// secret that is none.
+func Sign(secrets []Secret, id string, at time.Time, body []byte) (string, error) {
 	entries := make([]string, 0, len(secrets))
 	for _, s := range secrets {
 		w, err := standardwebhooks.NewWebhook(s.Reveal())
@@ -85,7 +86,7 @@ func sign(secrets []Secret, id string, at time.Time, body []byte) (string, error
 		}
 		entry, err := w.Sign(id, at, body)
 		if err != nil {
-			return "", fmt.Errorf("sign callback: %w", err)
+			return "", fmt.Errorf("sign message: %w", err)
 		}
 		entries = append(entries, entry)
 	}
