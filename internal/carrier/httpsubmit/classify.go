@@ -1,0 +1,79 @@
+package httpsubmit
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/otp"
+)
+
+// maxRetryAfter is ours; it outlives any code.
+const maxRetryAfter = 24 * time.Hour
+
+// What proxies in front of an upstream say once they have passed a request on.
+const (
+	statusUnknownError   = 520 // Cloudflare: the answer was none
+	statusTimeoutOccured = 524 // Cloudflare: no answer in time
+)
+
+// Classify returns what a status means where a carrier's own rules say
+// nothing: 2xx is Accepted, its Ref left to the caller. now is for a
+// Retry-After that is a date.
+func Classify(a Answer, now time.Time) delivery.Result {
+	r := delivery.Result{Class: classOf(a.Status)}
+	if r.Class == delivery.Accepted {
+		return r
+	}
+	r.Failure = otp.Failure{
+		Area: delivery.AreaCarrier, Code: strconv.Itoa(a.Status), Text: fmt.Sprintf("The carrier answered with HTTP status %d", a.Status),
+	}
+	if r.Class == delivery.Retry {
+		r.After = RetryAfter(a.Header, now)
+	}
+	return r
+}
+
+func classOf(status int) delivery.Class {
+	switch status {
+	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusProxyAuthRequired,
+		http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return delivery.Config
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return delivery.Retry
+	case http.StatusBadGateway, http.StatusGatewayTimeout, statusUnknownError, statusTimeoutOccured:
+		return delivery.Uncertain // a proxy read the whole request and may have passed it on
+	}
+	switch status / 100 {
+	case 2:
+		return delivery.Accepted
+	case 4:
+		return delivery.Permanent
+	case 5:
+		return delivery.Retry
+	}
+	return delivery.Config // a redirect, above all: it is never followed
+}
+
+// RetryAfter returns how long an answer asks to wait, in either form of
+// RFC 9110 §10.2.3: at least 1 s and at most a day; 0 if it does not say.
+func RetryAfter(h http.Header, now time.Time) time.Duration {
+	text := strings.TrimSpace(h.Get("Retry-After"))
+	if text == "" {
+		return 0
+	}
+	wait := maxRetryAfter
+	if strings.Trim(text, "0123456789") == "" {
+		if seconds, err := strconv.ParseUint(text, 10, 16); err == nil { // else beyond a day
+			wait = time.Duration(seconds) * time.Second
+		}
+	} else if at, err := http.ParseTime(text); err == nil {
+		wait = at.Sub(now)
+	} else {
+		return 0
+	}
+	return min(max(wait, time.Second), maxRetryAfter)
+}

@@ -1,0 +1,193 @@
+package httpsubmit
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/countersign/countersign/internal/delivery"
+)
+
+// Bounds of one request.
+const (
+	defaultTimeout = 10 * time.Second // in all; the dispatcher gives a submit longer
+	connectTimeout = 5 * time.Second  // name resolution included; the TLS handshake has as long again
+	defaultConns   = 64
+	maxHead        = 64 << 10 // bytes of an answer's header
+	maxBody        = 64 << 10 // bytes read of an answer's body
+	// idleTimeout is less than the 5 s after which common servers close idle
+	// connections: a request that meets the close is lost, and nobody can say
+	// whether it was read.
+	idleTimeout = 4 * time.Second
+)
+
+var (
+	errTimeout = errors.New("no answer in time")
+	errClosed  = errors.New("the carrier ends")
+)
+
+// Options say how a Client connects. The zero value works.
+type Options struct {
+	// Timeout is for a request in all, until its answer is read: 10 s by default.
+	Timeout time.Duration
+	// MaxConns is how many idle connections a host keeps: 64 by default. Busy
+	// ones have no bound of their own; the dispatcher's places for the carrier
+	// are it.
+	MaxConns int
+	// TLS is cloned; versions before 1.2 are refused whatever it says. nil
+	// trusts the system's authorities.
+	TLS *tls.Config
+	// Dial opens connections; by default a net.Dialer does, in 5 s. Tests and
+	// guards of addresses set it.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Client makes single requests. It is safe for concurrent use.
+type Client struct {
+	timeout   time.Duration
+	transport *http.Transport
+
+	mu     sync.Mutex // guards what follows
+	closed bool
+	last   int
+	flying map[int]context.CancelCauseFunc // what ends each request in flight
+}
+
+// New returns a client. Close or Run ends it.
+func New(o Options) *Client {
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.MaxConns <= 0 {
+		o.MaxConns = defaultConns
+	}
+	if o.Dial == nil {
+		o.Dial = (&net.Dialer{Timeout: connectTimeout}).DialContext
+	}
+	secure := &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.TLS != nil {
+		secure = o.TLS.Clone()
+		secure.MinVersion = max(secure.MinVersion, tls.VersionTLS12)
+	}
+	return &Client{timeout: o.Timeout, flying: map[int]context.CancelCauseFunc{}, transport: &http.Transport{
+		Proxy:                  nil, // an environment's proxy would read codes
+		DialContext:            o.Dial,
+		TLSClientConfig:        secure,
+		TLSHandshakeTimeout:    connectTimeout,
+		DisableCompression:     true, // answers are short, and bounded as they are read
+		MaxIdleConnsPerHost:    o.MaxConns,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxHead,
+		ForceAttemptHTTP2:      true,
+	}}
+}
+
+// Run waits until ctx ends, then closes the client. It is what a carrier's Run
+// does that has nothing else to do in the background.
+func (c *Client) Run(ctx context.Context) error {
+	<-ctx.Done()
+	c.Close()
+	return nil
+}
+
+// Close ends what is in flight, as if its answer did not come, and every later
+// request before it is written, and closes idle connections. It may be called
+// more than once.
+func (c *Client) Close() {
+	c.mu.Lock()
+	c.closed = true
+	for _, abort := range c.flying {
+		abort(errClosed)
+	}
+	c.mu.Unlock()
+	c.transport.CloseIdleConnections()
+}
+
+// begin notes a request that abort ends, and aborts it if the client is closed.
+// What it returns takes the note away.
+func (c *Client) begin(abort context.CancelCauseFunc) (end func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		abort(errClosed)
+	}
+	c.last++
+	n := c.last
+	c.flying[n] = abort
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.flying, n)
+	}
+}
+
+// Answer is what an upstream said.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte // its first 64 KiB
+}
+
+// Do sends a request and reads the answer, whatever its status; a redirect is
+// an answer too. If no whole answer came it returns a Result: Retry if nothing
+// of the request can have been written, else Uncertain, with a failure that
+// names what happened and holds nothing of the request.
+//
+// A request with the header Idempotency-Key and a body that can be had again
+// (as http.NewRequest arranges for the usual readers) may be written twice, if
+// an idle connection turns out to be closed.
+func (c *Client) Do(req *http.Request) (Answer, *delivery.Result) {
+	ctx, cancel := context.WithTimeoutCause(req.Context(), c.timeout, errTimeout)
+	defer cancel()
+	ctx, abort := context.WithCancelCause(ctx)
+	defer abort(nil)
+	defer c.begin(abort)()
+
+	var written atomic.Bool
+	again := replayable(req)
+	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		// The transport itself repeats a request of another kind only if nothing
+		// of it was written.
+		GetConn: func(string) {
+			if !again {
+				written.Store(false)
+			}
+		},
+		WroteHeaders: func() { written.Store(true) },
+		WroteRequest: func(httptrace.WroteRequestInfo) { written.Store(true) },
+	}))
+	// RoundTrip and not http.Client: no redirects, no cookies, and basic
+	// authentication only where the carrier put it.
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return Answer{}, unanswered(ctx, err, written.Load())
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	_ = resp.Body.Close() // what is left of it is of no interest
+	if err != nil {
+		return Answer{}, unanswered(ctx, err, true)
+	}
+	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+}
+
+// replayable reports whether net/http takes the request for one that may be
+// written twice.
+func replayable(req *http.Request) bool {
+	switch req.Method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return true
+	}
+	for _, name := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if _, ok := req.Header[name]; ok {
+			return true
+		}
+	}
+	return false
+}
