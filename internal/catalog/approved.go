@@ -21,6 +21,14 @@ type LocalWhatsApp interface {
 	LocalWhatsApp()
 }
 
+// ChosenWhatsApp is a WhatsApp that sends each account's questions to another
+// one.
+type ChosenWhatsApp interface {
+	WhatsApp
+	// Chosen returns the one for an account.
+	Chosen(account, accountRef string) WhatsApp
+}
+
 type approvedKey struct{ account, ref string }
 
 // ApprovedWhatsApp returns the WhatsApp templates that can be sent, by links of
@@ -28,6 +36,9 @@ type approvedKey struct{ account, ref string }
 // is remembered for up to five minutes unless wa is a LocalWhatsApp; it is
 // shared between calls: do not change it. Errors are those of wa.
 func (s *Service) ApprovedWhatsApp(ctx context.Context, wa WhatsApp, account, accountRef string) (map[Link]WhatsAppTemplate, error) {
+	if c, ok := wa.(ChosenWhatsApp); ok {
+		wa = c.Chosen(account, accountRef)
+	}
 	if _, local := wa.(LocalWhatsApp); local {
 		return approved(ctx, wa, account, accountRef)
 	}

@@ -1,6 +1,10 @@
 package catalog
 
-import "sync"
+import (
+	"maps"
+	"slices"
+	"sync"
+)
 
 // maxCached bounds each cache; what does not fit is read again and again,
 // nothing worse.
@@ -34,6 +38,13 @@ func (c *cache[K, V]) latest(key K) (value V, mark int64, ok bool) {
 	defer c.mu.RUnlock()
 	e, ok := c.entries[key]
 	return e.value, e.mark, ok
+}
+
+// keys returns the keys of all values, in no order.
+func (c *cache[K, V]) keys() []K {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return slices.Collect(maps.Keys(c.entries))
 }
 
 // put keeps the value unless a later mark's is kept already.

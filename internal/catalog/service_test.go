@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"log/slog"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/secret"
 	"github.com/countersign/countersign/internal/store/sqlite"
+	"github.com/countersign/countersign/internal/store/testdb"
 )
 
 // counting is a store that counts how often sources are read.
@@ -56,17 +56,7 @@ type fixture struct {
 // other.
 func newFixture(t *testing.T) fixture {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), sqlite.Config{
-		Path: filepath.Join(t.TempDir(), "countersign.db"), Migrate: true, Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := testdb.Open(t, nil, nil)
 	for _, name := range []string{"acme", "other"} {
 		noError(t, s.CreateAccount(t.Context(), account.Account{Name: name}))
 	}

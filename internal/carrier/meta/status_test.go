@@ -1,0 +1,150 @@
+package meta_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/countersign/countersign/internal/carrier/meta"
+	"github.com/countersign/countersign/internal/catalog"
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/message"
+)
+
+// told is a webhook with news of the template that the tests send.
+func told(event string) letter {
+	return signed(appSecret, hook("message_template_status_update", fmt.Sprintf(
+		`{"event":"%s","message_template_id":594425479261596,"message_template_name":"login_wa","message_template_language":"en_US",`+
+			`"message_template_category":"AUTHENTICATION","reason":"NONE","other_info":{"title":"FIRST_PAUSE"}}`, event)))
+}
+
+func TestATemplateThatIsTakenOutOfUseIsNotSentAnyMore(t *testing.T) {
+	t.Parallel()
+	g, d, at := newGraph(t), newDesk(), newClock()
+	deps := d.deps()
+	deps.Now = at.Now
+	c := open(t, config(g), deps)
+	ours := httptest.NewServer(c.Receipts())
+	t.Cleanup(ours.Close)
+	sent := func() delivery.Result {
+		return c.Submit(t.Context(), text(t, func(m *delivery.Message) { m.Expires = at.Now().Add(time.Minute) }))
+	}
+	for _, event := range []string{"PAUSED", "DISABLED", "REJECTED", "PENDING_DELETION", "DELETED", "ARCHIVED", "paused"} {
+		if got := post(t, ours.URL, told(event)); got != http.StatusOK {
+			t.Fatalf("%s: status %d; want 200", event, got)
+		}
+		before := len(g.requests(""))
+		if r := sent(); r.Class != delivery.Config || r.Failure.Code != "template" || len(g.requests("")) != before {
+			t.Errorf("after %s Submit = %+v; want Config without a request", event, r)
+		}
+		for _, harmless := range []string{"FLAGGED", "PENDING", "IN_APPEAL"} {
+			post(t, ours.URL, told(harmless))
+		}
+		if r := sent(); r.Class != delivery.Config {
+			t.Errorf("after %s and others Submit = %+v; want Config still", event, r)
+		}
+		post(t, ours.URL, told("APPROVED"))
+		if r := sent(); r.Class != delivery.Accepted {
+			t.Errorf("after APPROVED Submit = %+v; want Accepted", r)
+		}
+	}
+	d.mu.Lock()
+	if len(d.changed) != 2*7*5 || !slices.Contains(d.changed, waba) || !slices.Contains(d.changed, ref) {
+		t.Errorf("told of changes %d times: %v; want account and reference for each news", len(d.changed), d.changed)
+	}
+	d.mu.Unlock()
+
+	post(t, ours.URL, told("PAUSED"))
+	at.pass(5 * time.Minute)
+	if r := sent(); r.Class != delivery.Accepted {
+		t.Errorf("five minutes later Submit = %+v; want it tried", r)
+	}
+}
+
+func TestAPollFindsThatATemplateIsBack(t *testing.T) {
+	t.Parallel()
+	h := newHolder(t)
+	h.submit(t, copyCodeTemplate())
+	h.answer(refusal(http.StatusBadRequest, 132015, 0))
+	lasting := func(m *delivery.Message) { m.Expires = h.at.Now().Add(time.Minute) }
+	for _, code := range []string{"132015", "template"} {
+		if r := h.Submit(t.Context(), text(t, lasting)); r.Class != delivery.Config || r.Failure.Code != code {
+			t.Errorf("Submit = %+v; want Config, %s", r, code)
+		}
+	}
+	h.review("PAUSED")
+	h.templates(t)
+	if r := h.Submit(t.Context(), text(t, lasting)); r.Class != delivery.Config {
+		t.Errorf("Submit while PAUSED is listed = %+v; want Config", r)
+	}
+	h.review("APPROVED")
+	h.templates(t)
+	if r := h.Submit(t.Context(), text(t, lasting)); r.Class != delivery.Accepted {
+		t.Errorf("Submit once APPROVED is listed = %+v; want Accepted", r)
+	}
+	noError(t, h.DeleteWhatsAppTemplate(t.Context(), "acme", ref, "Login_WA"))
+	h.templates(t)
+	if r := h.Submit(t.Context(), text(t, lasting)); r.Class != delivery.Config {
+		t.Errorf("Submit after the deletion = %+v; want Config", r)
+	}
+}
+
+func TestAFailureThatComesLaterIsLearntFrom(t *testing.T) {
+	t.Parallel()
+	g, d := newGraph(t), newDesk()
+	c := open(t, config(g), d.deps())
+	ours := httptest.NewServer(c.Receipts())
+	t.Cleanup(ours.Close)
+	later := func(code int) {
+		post(t, ours.URL, signed(appSecret, hook("messages", fmt.Sprintf(
+			`{"metadata":{"phone_number_id":"%s"},"statuses":[{"id":"wamid.1","status":"failed","recipient_id":"491712345678","errors":[{"code":%d}]}]}`, phoneID, code))))
+	}
+	later(131042)
+	if r := c.Submit(t.Context(), text(t)); r.Class != delivery.Accepted || d.noticed(meta.OperatorTrouble) != 1 {
+		t.Errorf("Submit = %+v, %d troubles; want Accepted and one", r, d.noticed(meta.OperatorTrouble))
+	}
+	later(131026)
+	if r := c.Submit(t.Context(), text(t)); r.Class != delivery.Permanent || r.Failure.Code != "131026" {
+		t.Errorf("Submit = %+v; want Permanent, as the person is not on WhatsApp", r)
+	}
+	later(131048)
+	if r := c.Submit(t.Context(), text(t, func(m *delivery.Message) { m.Recipient = recipient(t, "+491712345679") })); r.Class != delivery.Config {
+		t.Errorf("Submit = %+v; want Config, as the number rests", r)
+	}
+}
+
+func TestThePlanAsksAgainOnceATemplateChanged(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t)
+	entries := catalog.New(catalog.Config{Now: time.Now})
+	d := newDesk().deps()
+	d.Changed = entries.ForgetWhatsAppAccount
+	c := open(t, config(g), d)
+	ours := httptest.NewServer(c.Receipts())
+	t.Cleanup(ours.Close)
+	noError(t, c.SubmitWhatsAppTemplate(t.Context(), "acme", ref, copyCodeTemplate()))
+	g.review("APPROVED")
+	usable := func(ctx context.Context) int {
+		set, err := entries.ApprovedWhatsApp(ctx, c, "acme", "289A1C20-06c5-4964-b32d-24d214a78ae5")
+		noError(t, err)
+		if _, ok := set[catalog.Link{Channel: message.WhatsApp, Template: "Login_WA", Language: "en_US"}]; len(set) == 1 && !ok {
+			t.Errorf("approved: %v; want the name as it was submitted", set)
+		}
+		return len(set)
+	}
+	if got := usable(t.Context()); got != 1 {
+		t.Fatalf("%d templates can be sent; want 1", got)
+	}
+	g.review("PAUSED")
+	if got := usable(t.Context()); got != 1 {
+		t.Errorf("%d templates can be sent; want 1, as is remembered", got)
+	}
+	post(t, ours.URL, told("PAUSED"))
+	if got := usable(t.Context()); got != 0 {
+		t.Errorf("%d templates can be sent after the webhook; want none", got)
+	}
+}
