@@ -1,0 +1,107 @@
+package webhook
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/delivery"
+)
+
+// maxRef is how long a receiver's reference may be.
+const maxRef = 255
+
+// States of deliveries, as answers and receipts write them.
+const (
+	dispatched    = "DISPATCHED"
+	delivered     = "DELIVERED"
+	undeliverable = "UNDELIVERABLE"
+	timedOut      = "TIMED_OUT"
+)
+
+// reference is text, or a number taken as it is written.
+type reference string
+
+func (r *reference) UnmarshalJSON(b []byte) error {
+	var text string
+	if json.Unmarshal(b, &text) != nil {
+		if text = string(b); strings.Trim(text, "0123456789") != "" {
+			text = ""
+		}
+	}
+	if len(text) <= maxRef {
+		*r = reference(text)
+	}
+	return nil
+}
+
+// answer is what a receiver may say; every field may be missing.
+type answer struct {
+	Ref    reference `json:"ref"`
+	Status string    `json:"status"`
+	Class  string    `json:"class"`
+	Reason string    `json:"reason"`
+}
+
+// judge returns what an answer means. A body that is no answer of ours says
+// nothing: then the status decides.
+func (c *Carrier) judge(a httpsubmit.Answer, m delivery.Message) delivery.Result {
+	var said answer
+	if json.Unmarshal(a.Body, &said) != nil {
+		said = answer{}
+	}
+	now := c.deps.Now()
+	r := httpsubmit.Classify(a, now)
+	if a.Status == http.StatusConflict { // it has the id already
+		r = delivery.Result{Class: delivery.Accepted}
+	}
+	if class, ok := classNamed(said.Class); ok {
+		r.Class = class
+	} else if r.Class == delivery.Accepted && said.Status == undeliverable {
+		r.Class = delivery.Permanent
+	}
+	if r.Class != delivery.Accepted {
+		r.After = 0
+		if r.Class == delivery.Retry {
+			r.After = httpsubmit.RetryAfter(a.Header, now)
+		}
+		reason := reason(said.Reason, m)
+		switch {
+		case reason != "":
+			r.Failure = failure(reason, "The receiver refused the message")
+		case r.Failure.Code == "":
+			r.Failure = failure(cmp.Or(said.Class, said.Status), "The receiver refused the message")
+		}
+		return r
+	}
+	if r.Ref = string(said.Ref); r.Ref == "" {
+		r.Ref = m.Dedupe
+	}
+	if said.Status == delivered {
+		r.Receipt = &delivery.Receipt{State: delivery.ReceiptDelivered}
+	}
+	r.NoReceipt = c.deps.ReceiptURL == "" && r.Receipt == nil
+	return r
+}
+
+// reason is fit for events and logs; one that quotes the message is not.
+func reason(text string, m delivery.Message) string {
+	token := httpsubmit.Token(text)
+	for _, private := range []string{m.Code.Reveal(), strings.TrimPrefix(m.Recipient.Reveal(), "+")} {
+		if private != "" && strings.Contains(token, private) {
+			return ""
+		}
+	}
+	return token
+}
+
+func classNamed(name string) (delivery.Class, bool) {
+	for _, class := range []delivery.Class{delivery.Retry, delivery.Permanent, delivery.Config} {
+		if class.String() == name {
+			return class, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,94 @@
+package webhook
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/countersign/countersign/internal/callback"
+	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/delivery"
+)
+
+// maxReceipt is how many bytes a receipt may have.
+const maxReceipt = 256 << 10
+
+// receipt is what a receiver reports.
+type receipt struct {
+	ID     reference `json:"id"`
+	Ref    reference `json:"ref"`
+	Status string    `json:"status"`
+	Reason string    `json:"reason"`
+}
+
+// Receipts takes receipts: signed POSTs with a JSON object. It answers 200 once
+// the receipt is durable, or tells of a message that nobody knows; 400 for one
+// that cannot be read; 401 for one that is not signed with the secret; 503 if
+// it could not be recorded, to be sent again. Whoever serves it checks the token
+// in the URL first.
+func (c *Carrier) Receipts() http.Handler { return http.HandlerFunc(c.serveReceipt) }
+
+func (c *Carrier) serveReceipt(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxReceipt))
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if callback.Verify(c.cfg.secrets, r.Header, body, c.deps.Now()) != nil {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	var said receipt
+	if json.Unmarshal(body, &said) != nil || said.ID == "" && said.Ref == "" {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	news := delivery.Receipt{Carrier: c.cfg.Name}
+	switch said.Status {
+	case dispatched: // nothing final
+		return
+	case delivered:
+		news.State = delivery.ReceiptDelivered
+	case timedOut:
+		news.State = delivery.ReceiptTimedOut
+	case undeliverable:
+		news.State = delivery.ReceiptUndeliverable
+		news.Failure = failure(cmp.Or(httpsubmit.Token(said.Reason), strings.ToLower(undeliverable)), "The receiver reported that the message was not delivered")
+	default:
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if err := c.record(r, news, said); err != nil {
+		c.deps.Log.WarnContext(r.Context(), "receipt not recorded; it is asked for again",
+			slog.String("carrier", c.cfg.Name), slog.Any("err", err))
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+}
+
+// record hands a receipt to the dispatcher. A delivery is known by the ref of
+// its answer, or by its id if the answer had none.
+func (c *Carrier) record(r *http.Request, news delivery.Receipt, said receipt) error {
+	for _, ref := range []reference{said.Ref, said.ID} {
+		if ref == "" {
+			continue
+		}
+		news.Ref = string(ref)
+		known, err := c.deps.Receive(r.Context(), news)
+		if err != nil {
+			return fmt.Errorf("receive: %w", err)
+		}
+		if known {
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package webhook_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/webhook"
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/otp"
+)
+
+func receipts(t testing.TB, d *desk, change func(*webhook.Config)) http.Handler {
+	t.Helper()
+	return open(t, answers(http.StatusOK, ""), func(c *webhook.Config, deps *webhook.Deps) {
+		deps.Receive = d.receive
+		if change != nil {
+			change(c)
+		}
+	}).Receipts()
+}
+
+func TestReceiptsReachTheirDeliveries(t *testing.T) {
+	t.Parallel()
+	failed := func(code string) delivery.Receipt {
+		return delivery.Receipt{Carrier: "gateway", Ref: "r1", State: delivery.ReceiptUndeliverable, Failure: otp.Failure{
+			Area: delivery.AreaCarrier, Code: code, Text: "The receiver reported that the message was not delivered",
+		}}
+	}
+	of := func(ref string, state delivery.ReceiptState) delivery.Receipt {
+		return delivery.Receipt{Carrier: "gateway", Ref: ref, State: state}
+	}
+	for body, c := range map[string]struct {
+		status int
+		want   []delivery.Receipt
+	}{
+		`{"ref":"r1","status":"DELIVERED","timestamp":"2026-11-22T02:00:00Z"}`:     {200, []delivery.Receipt{of("r1", delivery.ReceiptDelivered)}},
+		`{"id":"r1","status":"TIMED_OUT"}`:                                         {200, []delivery.Receipt{of("r1", delivery.ReceiptTimedOut)}},
+		`{"ref":"r1","status":"UNDELIVERABLE","reason":"30005"}`:                   {200, []delivery.Receipt{failed("30005")}},
+		`{"ref":"r1","status":"UNDELIVERABLE","reason":"the phone is off, sorry"}`: {200, []delivery.Receipt{failed("undeliverable")}},
+		`{"ref":"r1","status":"DISPATCHED"}`:                                       {200, nil},
+		`{"id":"d1","ref":"r1","status":"DELIVERED"}`:                              {200, []delivery.Receipt{of("r1", delivery.ReceiptDelivered)}},
+		`{"id":"r1","ref":"lost","status":"DELIVERED"}`:                            {200, []delivery.Receipt{of("lost", delivery.ReceiptDelivered), of("r1", delivery.ReceiptDelivered)}},
+		`{"id":"d9","status":"DELIVERED"}`:                                         {200, []delivery.Receipt{of("d9", delivery.ReceiptDelivered)}},
+		`{"ref":7,"status":"DELIVERED"}`:                                           {200, []delivery.Receipt{of("7", delivery.ReceiptDelivered)}},
+		`{"ref":"r1","status":"SEEN"}`:                                             {400, nil},
+		`{"status":"DELIVERED"}`:                                                   {400, nil},
+		`{"ref":"r1"`:                                                              {400, nil},
+		`[]`:                                                                       {400, nil},
+		``:                                                                         {400, nil},
+	} {
+		d := &desk{known: map[string]bool{"r1": true}}
+		if got := report(t, receipts(t, d, nil), secretOf(1), body, time.Now()); got != c.status {
+			t.Errorf("%s: status %d; want %d", body, got, c.status)
+		}
+		if diff := cmp.Diff(c.want, d.received); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", body, diff)
+		}
+	}
+}
+
+func TestReceiptsThatCannotBeBelievedChangeNothing(t *testing.T) {
+	t.Parallel()
+	const body = `{"ref":"r1","status":"DELIVERED"}`
+	d := &desk{}
+	h := receipts(t, d, nil)
+	unsigned := httptest.NewRecorder()
+	h.ServeHTTP(unsigned, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body)))
+	read := httptest.NewRecorder()
+	h.ServeHTTP(read, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	for name, c := range map[string]struct{ got, want int }{
+		"unsigned":  {unsigned.Code, http.StatusUnauthorized},
+		"a GET":     {read.Code, http.StatusMethodNotAllowed},
+		"other key": {report(t, h, secretOf(2), body, time.Now()), http.StatusUnauthorized},
+		"old":       {report(t, h, secretOf(1), body, time.Now().Add(-6*time.Minute)), http.StatusUnauthorized},
+		"early":     {report(t, h, secretOf(1), body, time.Now().Add(6*time.Minute)), http.StatusUnauthorized},
+		"too large": {report(t, h, secretOf(1), body+strings.Repeat(" ", 256<<10), time.Now()), http.StatusBadRequest},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: status %d; want %d", name, c.got, c.want)
+		}
+	}
+	if len(d.received) != 0 {
+		t.Errorf("receipts = %+v; want none", d.received)
+	}
+	d.broken = true
+	if got := report(t, h, secretOf(1), body, time.Now()); got != http.StatusServiceUnavailable {
+		t.Errorf("status %d while the store is away; want 503", got)
+	}
+}
+
+func TestBothSecretsSignReceiptsDuringARotation(t *testing.T) {
+	t.Parallel()
+	d := &desk{}
+	h := receipts(t, d, func(c *webhook.Config) { c.PreviousSecret = httpsubmit.NewSecret(secretOf(2)) })
+	for fill, want := range map[byte]int{1: 200, 2: 200, 3: 401} {
+		if got := report(t, h, secretOf(fill), `{"ref":"r1","status":"DELIVERED"}`, time.Now()); got != want {
+			t.Errorf("secret %d: status %d; want %d", fill, got, want)
+		}
+	}
+}
+
+func FuzzReceipt(f *testing.F) {
+	f.Add(`{"id":"d1","ref":"r1","status":"DELIVERED"}`)
+	f.Add(`{"ref":1e9,"status":"UNDELIVERABLE","reason":"a b"}`)
+	f.Add(`{"id":null,"ref":"","status":"TIMED_OUT"}`)
+	d := &desk{}
+	c, err := webhook.New(config("https://receiver.example"), webhook.Deps{Receive: d.receive, Log: discard(), Now: time.Now})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		before := len(d.received)
+		status := report(t, c.Receipts(), secretOf(1), body, time.Now())
+		if status != http.StatusOK && status != http.StatusBadRequest {
+			t.Errorf("%q: status %d; want 200 or 400", body, status)
+		}
+		for _, r := range d.received[before:] {
+			if r.Ref == "" || len(r.Ref) > 255 || r.State == 0 || status != http.StatusOK ||
+				(r.State == delivery.ReceiptUndeliverable) != (r.Failure.Code != "") || len(r.Failure.Code) > 32 {
+				t.Errorf("%q: receipt %+v, status %d", body, r, status)
+			}
+		}
+	})
+}
