@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/message"
+	"github.com/countersign/countersign/internal/route"
 	"github.com/countersign/countersign/internal/secret"
 )
 
@@ -16,7 +17,8 @@ type Config struct {
 	AdminListen string // HOST:PORT of metrics and profiling; "" for none
 
 	DataDir      string
-	DatabasePath string // the SQLite file
+	DatabasePath string // the SQLite file; unused if DatabaseURL is set
+	DatabaseURL  Hidden // postgres://…; zero for SQLite
 	Migrate      bool   // bring an older schema up at start
 
 	SecretKey      secret.Root   // zero: the key file in DataDir
@@ -51,7 +53,12 @@ type Config struct {
 
 	V4 V4
 
-	deliveryTimeout time.Duration // replaces every one of Waits; 0 for none
+	Carriers []Carrier    // [[carrier]] of the file, in its order
+	Routes   []route.Rule // [[route]] of the file, in its order
+
+	given           map[string]Hidden // every setting as it was spelled, by its name
+	deliveryTimeout time.Duration     // replaces every one of Waits; 0 for none
+	migrate         *bool             // what was asked for; nil for what the database's kind asks for
 }
 
 // Senders are used where neither request nor account names one.
@@ -107,6 +114,21 @@ const (
 	LogText LogFormat = "text"
 	LogJSON LogFormat = "json"
 )
+
+// Postgres reports whether the database is a PostgreSQL server's.
+func (c *Config) Postgres() bool { return !c.DatabaseURL.IsZero() }
+
+// Changed returns the names of the settings that o says otherwise, carriers and
+// routes left out.
+func (c *Config) Changed(o *Config) []string {
+	var out []string
+	for _, s := range Settings() {
+		if c.given[s.Name] != o.given[s.Name] {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}
 
 // TLS reports whether the APIs speak TLS.
 func (c *Config) TLS() bool { return c.TLSCert != "" }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -10,10 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/knadh/koanf/parsers/toml/v2"
 	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/providers/file"
 	"github.com/knadh/koanf/v2"
 
 	"github.com/countersign/countersign/internal/message"
@@ -45,14 +44,21 @@ func (p *SettingError) Error() string {
 // ErrFile means that the configuration file cannot be read as TOML.
 var ErrFile = errors.New("configuration file")
 
-// Load reads and checks the settings. Its errors are *SettingError, several of them
-// joined, and ErrFile.
+// Load reads and checks the settings. Its errors are *SettingError and
+// *FileError, several of them joined, and ErrFile. What only a carrier's type can
+// check is left to it.
 func Load(from Sources) (Config, error) {
-	all, problems, err := layers(from)
+	all, doc, problems, err := layers(from)
 	if err != nil {
 		return Config{}, err
 	}
-	c := Config{Waits: map[message.Channel]time.Duration{}}
+	c := Config{Waits: map[message.Channel]time.Duration{}, given: map[string]Hidden{}}
+	if doc != nil {
+		c.Carriers, err = doc.carriers(from.Environ)
+		problems = append(problems, err)
+		c.Routes, err = doc.routes(from.Environ)
+		problems = append(problems, err)
+	}
 	for _, s := range Settings() {
 		value, source := s.Default, "default"
 		for _, l := range all {
@@ -60,6 +66,7 @@ func Load(from Sources) (Config, error) {
 				value, source = given, l.source(s)
 			}
 		}
+		c.given[s.Name] = Hide(value)
 		if s.read(&c, value) {
 			continue
 		}
@@ -69,10 +76,10 @@ func Load(from Sources) (Config, error) {
 		}
 		problems = append(problems, p)
 	}
-	if len(problems) == 0 {
-		problems = append(problems, c.settle()...)
+	if err := errors.Join(problems...); err != nil {
+		return c, err
 	}
-	return c, errors.Join(problems...)
+	return c, errors.Join(c.settle()...)
 }
 
 // layer is what one source says.
@@ -94,13 +101,19 @@ func (l layer) value(s Setting) (string, bool) {
 	return text, text != "" || !l.unset || s.Name == "admin_listen"
 }
 
-// layers returns the sources, the weakest first, and a problem for each key of
-// the file that is no setting.
-func layers(from Sources) (out []layer, problems []error, err error) {
+// layers returns the sources, the weakest first, the file, which is nil for
+// none, and a problem for each key of the file that is no setting.
+func layers(from Sources) (out []layer, doc *document, problems []error, err error) {
 	if from.File != "" {
+		if doc, err = readDocument(from.File); err != nil {
+			return nil, nil, nil, err
+		}
 		k := koanf.New(".")
-		if err := k.Load(file.Provider(from.File), toml.Parser()); err != nil {
-			return nil, nil, fmt.Errorf("%w %s: %w", ErrFile, from.File, err)
+		flat := maps.Clone(doc.values)
+		delete(flat, carrierTable)
+		delete(flat, routeTable)
+		if err := k.Load(confmap.Provider(flat, ""), nil); err != nil {
+			return nil, nil, nil, fmt.Errorf("%w %s: %w", ErrFile, from.File, err)
 		}
 		known := Settings()
 		for _, key := range k.Keys() {
@@ -108,10 +121,10 @@ func layers(from Sources) (out []layer, problems []error, err error) {
 				continue // a heading with nothing below it
 			}
 			if !slices.ContainsFunc(known, func(s Setting) bool { return s.Name == key }) {
-				problems = append(problems, &SettingError{Setting: key, Source: "file " + from.File, Expected: "a key that docs/operating.md lists"})
+				problems = append(problems, &SettingError{Setting: key, Source: "file " + doc.at(key), Expected: "a key that docs/operating.md lists"})
 			}
 		}
-		out = append(out, layer{values: k, source: func(Setting) string { return "file " + from.File }})
+		out = append(out, layer{values: k, source: func(s Setting) string { return "file " + doc.at(s.Name) }})
 	}
 
 	environ := koanf.New(".")
@@ -127,15 +140,15 @@ func layers(from Sources) (out []layer, problems []error, err error) {
 		EnvironFunc:   func() []string { return from.Environ },
 	}), nil)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read environment: %w", err)
+		return nil, nil, nil, fmt.Errorf("read environment: %w", err)
 	}
 	out = append(out, layer{values: environ, source: func(s Setting) string { return "environment variable " + s.Env() }, unset: true})
 
 	flags := koanf.New(".")
 	if err := flags.Load(confmap.Provider(from.Flags.given(), ""), nil); err != nil {
-		return nil, nil, fmt.Errorf("read flags: %w", err)
+		return nil, nil, nil, fmt.Errorf("read flags: %w", err)
 	}
-	return append(out, layer{values: flags, source: func(s Setting) string { return "flag --" + s.Flag() }}), problems, nil
+	return append(out, layer{values: flags, source: func(s Setting) string { return "flag --" + s.Flag() }}), doc, problems, nil
 }
 
 // flat is a value as its environment variable would spell it.
@@ -156,6 +169,15 @@ func (c *Config) settle() []error {
 	var problems []error
 	if c.DatabasePath == "" {
 		c.DatabasePath = filepath.Join(c.DataDir, "countersign.db")
+	}
+	c.Migrate = !c.Postgres()
+	if c.migrate != nil {
+		c.Migrate = *c.migrate
+	}
+	if c.Postgres() && c.SecretKey.IsZero() {
+		problems = append(problems, &SettingError{
+			Setting: "secret_key", Source: "all sources together", Expected: expectRoot + ", the same on every node: a PostgreSQL database has no key file",
+		})
 	}
 	if c.deliveryTimeout > 0 {
 		for channel := range c.Waits {

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -177,7 +178,7 @@ func TestAWrongValueIsReportedWithSettingSourceAndExpectation(t *testing.T) {
 		{"listen", ":8080", "allow_plain_http"},
 		{"listen", "example.com:8080", "allow_plain_http"},
 		{"admin_listen", "8081", "HOST:PORT"},
-		{"database_url", "postgres://u:p@h/db", "sqlite:PATH"},
+		{"database_url", "mysql://u:p@h/db", "postgres://"},
 		{"database_url", "countersign.db", "sqlite:PATH"},
 		{"database_url", "sqlite:", "sqlite:PATH"},
 		{"secret_key", "c2hvcnQ=", "32 random bytes"},
@@ -254,7 +255,7 @@ func TestTheReportSaysWhereTheValueCameFrom(t *testing.T) {
 	t.Parallel()
 	path := file(t, `retention = 5`)
 	for source, from := range map[string]config.Sources{
-		"file " + path: {File: path},
+		"file " + path + ":1":                        {File: path},
 		"environment variable COUNTERSIGN_RETENTION": {Environ: []string{"COUNTERSIGN_RETENTION=5"}},
 		"flag --retention":                           {Flags: flag(t, "retention", "5")},
 	} {
@@ -367,5 +368,35 @@ func TestLoopback(t *testing.T) {
 		if got := config.Loopback(address); got != want {
 			t.Errorf("Loopback(%s) = %v; want %v", address, got, want)
 		}
+	}
+}
+
+func TestAPostgreSQLDatabaseIsNotBroughtUpUnlessAskedAndNeedsAKey(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2-of-the-database"
+	url := "COUNTERSIGN_DATABASE_URL=postgresql://u:" + secret + "@h/db"
+	for _, c := range []struct {
+		environ           []string
+		migrate, postgres bool
+	}{
+		{nil, true, false},
+		{[]string{"COUNTERSIGN_MIGRATE=false"}, false, false},
+		{[]string{url, "COUNTERSIGN_SECRET_KEY=" + root}, false, true},
+		{[]string{url, "COUNTERSIGN_SECRET_KEY=" + root, "COUNTERSIGN_MIGRATE=true"}, true, true},
+	} {
+		got, err := config.Load(config.Sources{Environ: c.environ})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Migrate != c.migrate || got.Postgres() != c.postgres {
+			t.Errorf("%q: migrate %v, PostgreSQL %v; want %v, %v", c.environ, got.Migrate, got.Postgres(), c.migrate, c.postgres)
+		}
+		if text := fmt.Sprintf("%v %+v %#v", got, got, got); strings.Contains(text, secret) {
+			t.Errorf("printed, the settings show the database's password: %s", text)
+		}
+	}
+	_, err := config.Load(config.Sources{Environ: []string{url}})
+	if p, ok := errors.AsType[*config.SettingError](err); !ok || p.Setting != "secret_key" || strings.Contains(err.Error(), secret) {
+		t.Errorf("without a root key: %v; want that secret_key is missing", err)
 	}
 }

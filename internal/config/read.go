@@ -118,10 +118,31 @@ func networks(set func(*Config, []netip.Prefix)) func(*Config, string) bool {
 func setTrustedProxies(c *Config, p []netip.Prefix) { c.TrustedProxies = p }
 func setCallbackAllow(c *Config, p []netip.Prefix)  { c.CallbackAllow = p }
 
-func databasePath(c *Config, v string) bool {
-	path, ok := strings.CutPrefix(v, "sqlite:")
+func database(c *Config, v string) bool {
+	if IsPostgres(v) {
+		c.DatabaseURL = Hide(v) // read by the store, which says what is wrong with it
+		return true
+	}
+	path, ok := SQLitePath(v)
 	c.DatabasePath = path
-	return ok && path != "" && !strings.ContainsAny(path, "?#")
+	return ok
+}
+
+// IsPostgres reports whether v is the URL of a PostgreSQL database.
+func IsPostgres(v string) bool {
+	return strings.HasPrefix(v, "postgres://") || strings.HasPrefix(v, "postgresql://")
+}
+
+// SQLitePath returns PATH of sqlite:PATH, or false.
+func SQLitePath(v string) (path string, ok bool) {
+	path, ok = strings.CutPrefix(v, "sqlite:")
+	return path, ok && path != "" && !strings.ContainsAny(path, "?#")
+}
+
+func migrate(c *Config, v string) bool {
+	given := v == "true"
+	c.migrate = &given
+	return given || v == "false"
 }
 
 func rootKey(c *Config, v string) bool {

@@ -81,6 +81,11 @@ type Result struct {
 	After time.Duration
 	// Failure says why, with all classes but Accepted.
 	Failure otp.Failure
+	// Own says, with Permanent and Config, that the cause is what this message
+	// brought along - its sender, template, text or country - so that it tells
+	// little of how the carrier does for others (D-14). A Permanent that the
+	// carrier itself answered is not Own: it shows that the carrier works.
+	Own bool
 	// NoReceipt says, with Accepted, that no receipt will ever come.
 	NoReceipt bool
 	// Receipt, with Accepted, is a receipt that came in with the answer itself;
@@ -106,7 +111,11 @@ type Carrier interface {
 // Router finds the carriers that serve a channel and recipient.
 type Router interface {
 	// Route returns the carriers to try, in order; none if there is no route.
-	Route(channel message.Channel, to phone.Recipient) []Carrier
+	// spread decides among carriers that share the load: it is the delivery's
+	// dedupe reference, so that every try of it finds the same order. "" for
+	// callers to whom the order does not matter. The caller changes nothing in
+	// what it gets.
+	Route(channel message.Channel, to phone.Recipient, spread string) []Carrier
 }
 
 // ReceiptState is what a receipt says.

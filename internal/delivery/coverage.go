@@ -26,7 +26,7 @@ func (c Coverage) Limited(plan Plan, to phone.Recipient) bool {
 		if !ok {
 			return !carried
 		}
-		for _, carrier := range c.Router.Route(step.Channel, to) {
+		for _, carrier := range c.Router.Route(step.Channel, to, "") {
 			if !c.IsSandbox(carrier) {
 				return true
 			}

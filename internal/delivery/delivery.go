@@ -82,6 +82,8 @@ type SubmitOutcome struct {
 	// RetryAt is when to try again; zero if the dispatcher gave up. Only with
 	// the classes Retry, Config and Uncertain.
 	RetryAt time.Time
+	// Tries are the carriers that were looked at, in order, for the story.
+	Tries []Try
 }
 
 // Failure areas.

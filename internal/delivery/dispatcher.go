@@ -21,6 +21,7 @@ const (
 	claimBatch  = 100                    // deliveries a claim: enough to share its commit, few enough to start soon
 	poll        = 200 * time.Millisecond // how soon work of other nodes is found
 	submitBound = 20 * time.Second       // one submit; carriers have shorter bounds of their own
+	freshTime   = 5 * time.Second        // from a claim to its submit; later, another node may long have ended the OTP
 	leaseMargin = 5 * time.Second        // of a lease, kept for recording what came of its last submit
 	drainBound  = 5 * time.Second        // for submits in flight when the dispatcher is to end
 	drainGrace  = time.Second            // for carriers to return once their context has ended
@@ -84,7 +85,9 @@ type DispatcherConfig struct {
 // the route has an equal share of the step's wait for that, counted from when
 // the delivery was queued, and never past the OTP's end; then the next carrier
 // is tried. Config closes the carrier to everyone for 30 to 60 s and goes on
-// with the next carrier. Permanent ends the delivery. Uncertain is repeated
+// with the next carrier; a Config that is the message's own only goes on, unless
+// messages of two accounts meet one with none taken in between. A carrier that fails over and over is skipped as long
+// where the route has another one. Permanent ends the delivery. Uncertain is repeated
 // where the carrier recognises a repetition, and otherwise recorded as it is.
 //
 // A submit that was answered and not recorded (the process was killed) is
@@ -111,9 +114,6 @@ func NewDispatcher(c DispatcherConfig) *Dispatcher {
 	if c.PerCarrier <= 0 {
 		c.PerCarrier = defaultPerCarrier
 	}
-	if c.Carriers > 0 {
-		c.Workers = min(c.Workers, c.Carriers*c.PerCarrier)
-	}
 	if c.Lease <= 0 {
 		c.Lease = defaultLease
 	}
@@ -129,7 +129,7 @@ func NewDispatcher(c DispatcherConfig) *Dispatcher {
 	}
 	return &Dispatcher{
 		cfg:      c,
-		claims:   claims{open: map[otpRef]*claim{}, limit: c.Workers},
+		claims:   claims{open: map[otpRef]*claim{}, limit: c.places(c.Carriers)},
 		carriers: carriers{known: map[string]*lane{}, places: c.PerCarrier, jitter: c.Jitter},
 		outcomes: outcomes{kick: make(chan struct{}, 1)},
 		late:     make(chan struct{}, maxLate),
@@ -137,6 +137,18 @@ func NewDispatcher(c DispatcherConfig) *Dispatcher {
 		freed:    make(chan struct{}, 1),
 	}
 }
+
+// places is how many deliveries are claimed at a time for n carriers.
+func (c *DispatcherConfig) places(n int) int {
+	if n <= 0 {
+		return c.Workers
+	}
+	return min(c.Workers, n*c.PerCarrier)
+}
+
+// SetCarriers says that the router has n carriers now, 0 if that is not known;
+// see DispatcherConfig.Carriers.
+func (d *Dispatcher) SetCarriers(n int) { d.claims.setLimit(d.cfg.places(n)) }
 
 // Wake says that a delivery may be due now. It does not block.
 func (d *Dispatcher) Wake() { signal(d.wake) }
@@ -243,6 +255,7 @@ func (d *Dispatcher) Step(ctx context.Context) (worked int, err error) {
 // leased is a claimed job.
 type leased struct {
 	Job
+	fresh time.Time // when its first submit must have begun, else the database is asked anew
 	until time.Time // when no submit may begin any more, so that its end is recorded within the lease
 }
 
@@ -254,7 +267,7 @@ func (d *Dispatcher) claim(ctx context.Context, limit int) ([]leased, time.Time,
 	now := d.cfg.Now()
 	d.claims.begins()
 	found, next, err := d.cfg.Store.ClaimDeliveries(ctx, d.cfg.Node, limit, d.cfg.Lease)
-	jobs := d.claims.ends(found, now.Add(d.cfg.Lease-submitBound-leaseMargin))
+	jobs := d.claims.ends(found, now.Add(freshTime), now.Add(d.cfg.Lease-submitBound-leaseMargin))
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("claim deliveries: %w", err)
 	}

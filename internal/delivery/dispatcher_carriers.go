@@ -8,9 +8,6 @@ import (
 )
 
 const (
-	// A carrier that answered Config is left alone for circuitPause and up to
-	// as much again; then one delivery probes it.
-	circuitPause = 30 * time.Second
 	// deferPause is how soon, at the earliest, a delivery is looked at again
 	// whose carrier had no room. Those that follow get later times: as many as
 	// the carrier has places in each deferPause, so that a long queue is not
@@ -27,6 +24,7 @@ const (
 	admitted admission = iota
 	full               // all places are taken
 	closed             // the operator must act first
+	failing            // its circuit is open as it failed over and over
 )
 
 // carriers knows what this node has going on at each carrier.
@@ -42,26 +40,32 @@ type carriers struct {
 type lane struct {
 	busy    int
 	deferTo time.Time // when the delivery that was put back last comes again
-	// While troubled, the carrier takes nothing until probeAt, and then one
-	// delivery at a time to find out.
-	troubled bool
-	probeAt  time.Time
-	trouble  otp.Failure
+	circuit circuit
 }
 
-// enter takes a place at the carrier. With full, at is when to come again;
-// with closed, trouble says why.
-func (c *carriers) enter(name string, now time.Time) (a admission, at time.Time, trouble otp.Failure) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// lane returns the carrier's lane. The caller holds mu.
+func (c *carriers) lane(name string) *lane {
 	l := c.known[name]
 	if l == nil {
 		l = &lane{}
 		c.known[name] = l
 	}
+	return l
+}
+
+// enter takes a place at the carrier. With full, at is when to come again;
+// with closed, trouble says why. A carrier that is failing is entered all the
+// same if force says that there is no other.
+func (c *carriers) enter(name string, now time.Time, force bool) (a admission, at time.Time, trouble otp.Failure) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.lane(name)
+	resting := l.circuit.resting(now)
 	switch {
-	case l.troubled && now.Before(l.probeAt):
-		return closed, time.Time{}, l.trouble
+	case resting && l.circuit.operator:
+		return closed, time.Time{}, l.circuit.why
+	case resting && !force:
+		return failing, time.Time{}, l.circuit.why
 	case l.busy >= c.places:
 		step := deferPause / time.Duration(c.places)
 		l.deferTo = l.deferTo.Add(step)
@@ -71,37 +75,27 @@ func (c *carriers) enter(name string, now time.Time) (a admission, at time.Time,
 			l.deferTo = latest
 		}
 		return full, l.deferTo, otp.Failure{}
-	case l.troubled:
-		l.probeAt = c.nextProbe(now) // this one probes
+	case l.circuit.open && !resting:
+		l.circuit.probeAt = c.nextProbe(now) // this one probes
 	}
 	l.busy++
 	return admitted, time.Time{}, otp.Failure{}
 }
 
-// leave gives the place back and learns from the answer. alarm says that the
-// carrier was in order before.
-func (c *carriers) leave(name string, r Result, now time.Time) (alarm bool) {
+// leave gives the place back and learns from the answer to account's message.
+func (c *carriers) leave(name, account string, r Result, now time.Time) turn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l := c.known[name]
+	l := c.lane(name)
 	l.busy--
-	switch r.Class {
-	case Config:
-		alarm = !l.troubled
-		l.troubled, l.trouble, l.probeAt = true, r.Failure, c.nextProbe(now)
-	case Accepted, Permanent:
-		l.troubled = false
-	case Retry, Uncertain, Deferred:
-		// They say nothing about what the operator had to do.
-	}
-	return alarm
+	return l.circuit.learn(r, account, now, c.nextProbe)
 }
 
 // back gives a place back that was not used.
 func (c *carriers) back(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known[name].busy--
+	c.lane(name).busy--
 }
 
 func (c *carriers) nextProbe(now time.Time) time.Time {

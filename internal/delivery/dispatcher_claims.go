@@ -17,9 +17,8 @@ type claim struct {
 // claims knows which OTPs this node holds deliveries of, and sees to it that
 // no submit begins for one that has ended.
 type claims struct {
-	limit int // how many jobs may be claimed at a time
-
 	mu       sync.Mutex // guards what follows
+	limit    int        // how many jobs may be claimed at a time
 	open     map[otpRef]*claim
 	jobs     int
 	closed   bool
@@ -36,6 +35,13 @@ func (c *claims) free() int {
 	return c.limit - c.jobs
 }
 
+// setLimit changes how many jobs may be claimed at a time.
+func (c *claims) setLimit(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.limit = n
+}
+
 // begins says that the database is asked to claim now.
 func (c *claims) begins() {
 	c.mu.Lock()
@@ -44,13 +50,14 @@ func (c *claims) begins() {
 }
 
 // ends takes over what the database claimed, all but the jobs of OTPs that
-// ended meanwhile. until is when the last submit of them may begin.
-func (c *claims) ends(found []Job, until time.Time) []leased {
+// ended meanwhile. fresh is when the first submit of each must have begun, until
+// when the last of them may begin.
+func (c *claims) ends(found []Job, fresh, until time.Time) []leased {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	jobs := make([]leased, 0, len(found))
 	for _, job := range found {
-		l := leased{job, until}
+		l := leased{job, fresh, until}
 		ref := l.ref()
 		if _, ended := c.meanwhile[ref]; ended {
 			continue

@@ -16,9 +16,10 @@ import (
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/store/testdb"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(testdb.Both(m)) }
 
 // memory is a store in memory, with the rules of this package. Tests run it in
 // a bubble of synctest, so its clock is theirs.
@@ -28,6 +29,8 @@ type memory struct {
 	// claiming, if not nil, runs while a claim is under way, after the
 	// deliveries were taken.
 	claiming func()
+	// account, if not nil, names the account of an OTP; else all are acme's.
+	account func(id string) string
 
 	mu       sync.Mutex // guards what follows
 	otps     map[string]*life
@@ -69,8 +72,12 @@ func (m *memory) queue(id string, seq, at int) {
 	if next >= len(o.plan.Steps) {
 		next = -1
 	}
+	account := "acme"
+	if m.account != nil {
+		account = m.account(id)
+	}
 	m.rows = append(m.rows, &row{step: step, Delivery: delivery.Delivery{
-		Key: delivery.Key{Account: "acme", OTPID: id, Seq: seq}, Dedupe: id + "/" + strconv.Itoa(seq), StepAt: at, Next: next,
+		Key: delivery.Key{Account: account, OTPID: id, Seq: seq}, Dedupe: id + "/" + strconv.Itoa(seq), StepAt: at, Next: next,
 		State: delivery.Queued, Channel: step.Channel, Queued: time.Now(), Due: time.Now(),
 	}})
 }
@@ -312,7 +319,7 @@ func answering(name string, results ...delivery.Result) *carrier {
 // routes are carriers by channel.
 type routes map[message.Channel][]delivery.Carrier
 
-func (r routes) Route(c message.Channel, _ phone.Recipient) []delivery.Carrier { return r[c] }
+func (r routes) Route(c message.Channel, _ phone.Recipient, _ string) []delivery.Carrier { return r[c] }
 
 func someone(t testing.TB) phone.Recipient {
 	t.Helper()

@@ -146,6 +146,34 @@ func TestAnOTPThatEndsWhileItIsClaimedIsDropped(t *testing.T) {
 	})
 }
 
+func TestANodeThatStoodStillAfterItsClaimAsksAnewBeforeItSubmits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		c := accepting("c1")
+		m.claiming = func() {
+			m.claiming = nil
+			time.Sleep(6 * time.Second)  // meanwhile another node works
+			m.end("ended", otp.Verified) // and nobody tells this one
+		}
+		d := delivery.NewDispatcher(config(m, routes{message.SMS: {c}}))
+		m.send("ended", someone(t), time.Hour, sms())
+		m.send("other", someone(t), time.Hour, sms())
+		for range 3 {
+			if _, err := d.Step(t.Context()); err != nil {
+				t.Errorf("Step = %v", err)
+			}
+			time.Sleep(time.Second)
+		}
+		if diff := cmp.Diff([]string{"other/1"}, c.refs()); diff != "" {
+			t.Errorf("submits (-want +got):\n%s", diff)
+		}
+		if n := c.messages()[0].Try; n != 1 {
+			t.Errorf("the first submit is try %d, want 1", n)
+		}
+	})
+}
+
 func TestWhatAKilledNodeHadClaimedIsHandedOverAgainAfterTheLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

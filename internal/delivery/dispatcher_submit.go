@@ -31,7 +31,11 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 		out.Result = Result{Class: Permanent, Failure: why}
 		return out, true
 	}
-	route := d.cfg.Router.Route(j.Step.Channel, j.Recipient)
+	if now := d.cfg.Now(); now.After(j.fresh) { // this process stood still, or is far behind (D-03)
+		out.Result, out.RetryAt = Result{Class: Deferred}, now.Add(backoffLeast)
+		return out, true
+	}
+	route := d.cfg.Router.Route(j.Step.Channel, j.Recipient, j.Dedupe)
 	if j.Step.Unroutable || len(route) == 0 {
 		return refused(NoRoute)
 	}
@@ -50,34 +54,82 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 		m.Step.Sender = j.Sender
 	}
 	out.Result = Result{Class: Retry, Failure: Unreachable}
+	var skipped []int // carriers whose circuit is open
+	tried := false
 	for i := j.firstCarrier(route, d.cfg.Now()); i < len(route); i++ {
-		now := d.cfg.Now()
-		if now.After(j.until) {
-			out.RetryAt = now.Add(backoffLeast)
-			return out, true // the rest of the route under a new lease
-		}
-		c := route[i]
-		out.Carrier = c.Name()
-		switch a, at, trouble := d.carriers.enter(c.Name(), now); {
-		case a == closed:
-			out.Result = Result{Class: Config, Failure: trouble}
-			continue
-		case a == full && j.mayWait(at):
-			return SubmitOutcome{Key: j.Key, Result: Result{Class: Deferred}, RetryAt: at}, true
-		case a == full:
-			out.Result = Result{Class: Retry, Failure: Unreachable}
-			continue
-		}
-		if !now.Before(j.Expires) || !d.claims.begin(j.ref()) {
-			d.carriers.back(c.Name())
-			return out, false
-		}
-		out.Result = d.submit(ctx, c, m, j.Queued)
-		if d.settled(&out, j, c, i, len(route)) {
+		switch d.offer(ctx, &out, j, m, route, i, false) {
+		case taken:
 			return out, true
+		case dropped:
+			return out, false
+		case skip:
+			skipped = append(skipped, i)
+		case refusedIt:
+			tried = true
+		case beside:
+		}
+	}
+	if tried {
+		return out, true
+	}
+	for _, i := range skipped { // there is no other carrier
+		switch d.offer(ctx, &out, j, m, route, i, true) {
+		case taken:
+			return out, true
+		case dropped:
+			return out, false
+		case skip, refusedIt, beside:
 		}
 	}
 	return out, true
+}
+
+// offered is what came of offering a job to one carrier.
+type offered uint8
+
+const (
+	taken     offered = iota // this round is over, its outcome in out
+	dropped                  // the OTP is over: nothing is to be recorded
+	skip                     // its circuit is open
+	beside                   // it takes nothing now
+	refusedIt                // it was asked, and the next carrier may be
+)
+
+// offer hands the job to carrier i of its route, if that takes something now.
+func (d *Dispatcher) offer(ctx context.Context, out *SubmitOutcome, j leased, m Message, route []Carrier, i int, force bool) offered {
+	now := d.cfg.Now()
+	if now.After(j.until) {
+		out.RetryAt = now.Add(backoffLeast)
+		return taken // the rest of the route under a new lease
+	}
+	c := route[i]
+	switch a, at, trouble := d.carriers.enter(c.Name(), now, force); {
+	case a == closed:
+		out.Carrier, out.Result = c.Name(), Result{Class: Config, Failure: trouble}
+		out.passed(c.Name(), now, PassedClosed, trouble, i+1, len(route))
+		return beside
+	case a == failing:
+		out.passed(c.Name(), now, PassedFailing, trouble, i+1, len(route))
+		return skip
+	case a == full && j.mayWait(at):
+		*out = SubmitOutcome{Key: j.Key, Result: Result{Class: Deferred}, RetryAt: at}
+		return taken
+	case a == full:
+		out.Carrier, out.Result = c.Name(), Result{Class: Retry, Failure: Unreachable}
+		out.passed(c.Name(), now, PassedFull, otp.Failure{}, i+1, len(route))
+		return beside
+	}
+	out.Carrier = c.Name()
+	if !now.Before(j.Expires) || !d.claims.begin(j.ref()) {
+		d.carriers.back(c.Name())
+		return dropped
+	}
+	out.Result = d.submit(ctx, c, m, j.Queued)
+	out.tried(now, d.cfg.Now(), i+1, len(route))
+	if d.settled(out, j, c, i, len(route)) {
+		return taken
+	}
+	return refusedIt
 }
 
 // settled reports whether the answer of carrier i of n ends this round for the
@@ -170,10 +222,7 @@ func (d *Dispatcher) submit(ctx context.Context, c Carrier, m Message, queued ti
 			r = Result{Class: Retry, Failure: Unreachable}
 		}
 		now := d.cfg.Now()
-		if d.carriers.leave(c.Name(), r, now) {
-			d.cfg.Log.ErrorContext(ctx, "a carrier needs the operator", slog.String("carrier", c.Name()),
-				slog.String("code", r.Failure.Code), slog.String("text", r.Failure.Text))
-		}
+		d.say(ctx, d.carriers.leave(c.Name(), m.Account, r, now), c.Name(), m.Account, r.Failure)
 		d.cfg.Observer.Submitted(m.Step.Channel, c.Name(), r.Class, now.Sub(begun))
 	}()
 	r = c.Submit(ctx, m)
@@ -182,4 +231,22 @@ func (d *Dispatcher) submit(ctx context.Context, c Carrier, m Message, queued ti
 		r = Result{Class: Retry, Failure: Unreachable}
 	}
 	return r
+}
+
+// say logs what an answer changed.
+func (d *Dispatcher) say(ctx context.Context, t turn, carrier, account string, why otp.Failure) {
+	switch t {
+	case alarmed:
+		d.cfg.Log.ErrorContext(ctx, "a carrier needs the operator", slog.String("carrier", carrier),
+			slog.String("code", why.Code), slog.String("text", why.Text))
+	case opened:
+		d.cfg.Log.ErrorContext(ctx, "a carrier fails; routes skip it", slog.String("carrier", carrier),
+			slog.String("code", why.Code), slog.String("text", why.Text))
+	case objected:
+		d.cfg.Log.ErrorContext(ctx, "a carrier refuses what an account asks for", slog.String("carrier", carrier),
+			slog.String("account", account), slog.String("code", why.Code), slog.String("text", why.Text))
+	case mended:
+		d.cfg.Log.InfoContext(ctx, "a carrier works again", slog.String("carrier", carrier))
+	case unturned:
+	}
 }

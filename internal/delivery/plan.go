@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/countersign/countersign/internal/message"
@@ -24,6 +25,9 @@ type Step struct {
 	// (WhatsApp) and the account that holds it.
 	Template   string `json:"n,omitempty"`
 	AccountRef string `json:"a,omitempty"`
+	// Name is what the account calls the template or application that the text
+	// comes from, for figures by template; "" for none.
+	Name string `json:"m,omitempty"`
 	// Life is the validity that the text tells of. A fallback that is
 	// dispatched extends the OTP to at least this from then on, so that its
 	// text is true (contract v4 §7.9); 0 extends nothing.
@@ -55,6 +59,16 @@ func (p Plan) Step(i int) (Step, bool) {
 		return p.Spare[i-len(p.Steps)], true
 	}
 	return Step{}, false
+}
+
+// Label names the text of the plan's first step on channel: the template that
+// it comes from, "" for none.
+func (p Plan) Label(channel message.Channel) string {
+	s, ok := p.Step(p.Find(channel))
+	if !ok {
+		return ""
+	}
+	return cmp.Or(s.Name, s.Template)
 }
 
 // Find returns the index of the first step on channel, as Step counts, or -1.

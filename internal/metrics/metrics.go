@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/countersign/countersign/internal/upkeep"
 )
 
 const namespace = "countersign"
@@ -88,7 +90,7 @@ func New(version string) *Metrics {
 
 // Watch adds the queues' depth and age, asked at every scrape. It is called at
 // most once.
-func (m *Metrics) Watch(queues func(context.Context) (Queues, error), log *slog.Logger) {
+func (m *Metrics) Watch(queues func(context.Context) (upkeep.Queues, error), log *slog.Logger) {
 	m.registry.MustRegister(newQueueCollector(queues, log))
 }
 

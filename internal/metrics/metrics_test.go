@@ -21,6 +21,7 @@ import (
 	"github.com/countersign/countersign/internal/metrics"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/store/sqlite"
+	"github.com/countersign/countersign/internal/upkeep"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -107,7 +108,7 @@ func TestTheMetricsAreThoseThatAreDocumented(t *testing.T) {
 
 	// Something of every kind, so that every metric with labels shows.
 	m := metrics.New("1.2.3")
-	m.Watch(func(context.Context) (metrics.Queues, error) { return metrics.Queues{}, nil }, slog.New(slog.DiscardHandler))
+	m.Watch(func(context.Context) (upkeep.Queues, error) { return upkeep.Queues{}, nil }, slog.New(slog.DiscardHandler))
 	counted := m.Store(&store{verdict: otp.Right}, time.Now)
 	_, _ = counted.CreateOTP(t.Context(), newOTP)
 	_, _ = counted.AddDelivery(t.Context(), verify.NewDelivery{})
@@ -115,6 +116,10 @@ func TestTheMetricsAreThoseThatAreDocumented(t *testing.T) {
 	m.Deliveries().Handed(message.SMS, time.Second)
 	m.Deliveries().Submitted(message.SMS, "sandbox", delivery.Accepted, time.Second)
 	m.Deliveries().Received("sandbox", delivery.ReceiptDelivered, true)
+	told := m.Carriers(func() []delivery.CircuitState { return []delivery.CircuitState{{Carrier: "direct"}} })
+	told.Bound("direct", "1 bind_transceiver", true)
+	told.Noticed("direct", "throttled")
+	told.ReceiptRefused("", "token")
 	m.Callbacks().Posted(callback.ResultReceived, time.Second)
 	m.Requests(http.NotFoundHandler(), time.Now).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
 
@@ -201,11 +206,11 @@ func TestQueuesThatCannotBeMeasuredLeaveAGap(t *testing.T) {
 	t.Parallel()
 	m := metrics.New("")
 	var broken bool
-	m.Watch(func(context.Context) (metrics.Queues, error) {
+	m.Watch(func(context.Context) (upkeep.Queues, error) {
 		if broken {
-			return metrics.Queues{}, errors.New("disk gone")
+			return upkeep.Queues{}, errors.New("disk gone")
 		}
-		return metrics.Queues{Deliveries: 3, DeliveryAge: 1500 * time.Millisecond, Callbacks: 2, CallbackAge: time.Minute, DeadCallbacks: 1}, nil
+		return upkeep.Queues{Deliveries: 3, DeliveryAge: 1500 * time.Millisecond, Callbacks: 2, CallbackAge: time.Minute, DeadCallbacks: 1}, nil
 	}, slog.New(slog.DiscardHandler))
 	has(t, m,
 		"countersign_delivery_queue_depth 3", "countersign_delivery_queue_age_seconds 1.5",
@@ -236,5 +241,31 @@ func TestRequestsAreCountedByRouteNotByURL(t *testing.T) {
 		`countersign_http_requests_total{route="none",status="404"} 1`)
 	if strings.Contains(scrape(t, m), "4915112345678") {
 		t.Error("metrics hold a number from a URL")
+	}
+}
+
+func TestCarriersAreToldByCircuitLinksNoticesAndRefusals(t *testing.T) {
+	t.Parallel()
+	m := metrics.New("")
+	told := m.Carriers(func() []delivery.CircuitState {
+		return []delivery.CircuitState{{Carrier: "a"}, {Carrier: "b", Open: true}, {Carrier: "c", Open: true, Operator: true}}
+	})
+	told.Bound("a", "1 bind_transceiver", true)
+	told.Bound("b", "1 bind_transceiver", true)
+	told.Bound("b", "1 bind_transceiver", false)
+	told.Bound("gone", "1 bind_transceiver", true)
+	told.Gone("gone")
+	told.Noticed("a", "throttled")
+	told.ReceiptRefused("", "token")
+	told.ReceiptRefused("a", "forged")
+	has(
+		t, m,
+		`countersign_carrier_circuit{carrier="a"} 0`, `countersign_carrier_circuit{carrier="b"} 1`, `countersign_carrier_circuit{carrier="c"} 2`,
+		`countersign_carrier_link{carrier="a",link="1 bind_transceiver"} 1`, `countersign_carrier_link{carrier="b",link="1 bind_transceiver"} 0`,
+		`countersign_carrier_notices_total{carrier="a",notice="throttled"} 1`,
+		`countersign_carrier_receipts_refused_total{carrier="none",reason="token"} 1`, `countersign_carrier_receipts_refused_total{carrier="a",reason="forged"} 1`,
+	)
+	if strings.Contains(scrape(t, m), `"gone"`) {
+		t.Error("a carrier that is gone still shows")
 	}
 }

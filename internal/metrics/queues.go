@@ -3,30 +3,22 @@ package metrics
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-)
 
-// Queues is what waits in the database.
-type Queues struct {
-	Deliveries    int           // queued, to be handed to a carrier
-	DeliveryAge   time.Duration // how long the oldest of those that are due has been so
-	Callbacks     int           // to be posted, first attempts and retries
-	CallbackAge   time.Duration // how long the oldest of those that are due has been so
-	DeadCallbacks int           // dead letters kept
-}
+	"github.com/countersign/countersign/internal/upkeep"
+)
 
 // queueCollector asks for the queues at every scrape. When it cannot, it tells
 // nothing: a gap is more honest than a stale number.
 type queueCollector struct {
-	ask func(context.Context) (Queues, error)
+	ask func(context.Context) (upkeep.Queues, error)
 	log *slog.Logger
 
 	deliveries, deliveryAge, callbacks, callbackAge, dead *prometheus.Desc
 }
 
-func newQueueCollector(ask func(context.Context) (Queues, error), log *slog.Logger) *queueCollector {
+func newQueueCollector(ask func(context.Context) (upkeep.Queues, error), log *slog.Logger) *queueCollector {
 	desc := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, nil, nil)
 	}

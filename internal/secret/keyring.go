@@ -24,6 +24,8 @@ const (
 	labelData  = "countersign data v1"
 	labelIndex = "countersign index v1"
 	labelAudit = "countersign audit v1"
+
+	labelReceipts = "countersign receipts v1"
 )
 
 // Keyring derives and holds the keys of one current and some earlier roots.
@@ -36,9 +38,10 @@ type Keyring struct {
 }
 
 type keySet struct {
-	code  *macPool
-	audit *macPool
-	aead  cipher.AEAD
+	code     *macPool
+	audit    *macPool
+	receipts *macPool
+	aead     cipher.AEAD
 }
 
 // NewKeyring derives the keys. Previous roots are still read, never written
@@ -64,9 +67,10 @@ func NewKeyring(current Root, previous ...Root) (*Keyring, error) {
 		}
 		k.known = append(k.known, otp.KeyID(id))
 		k.sets[otp.KeyID(id)] = &keySet{
-			code:  newMACPool(derive(root, labelCode)),
-			audit: newMACPool(derive(root, labelAudit)),
-			aead:  aead,
+			code:     newMACPool(derive(root, labelCode)),
+			audit:    newMACPool(derive(root, labelAudit)),
+			receipts: newMACPool(derive(root, labelReceipts)),
+			aead:     aead,
 		}
 		k.index = newMACPool(derive(root, labelIndex))
 	}

@@ -14,7 +14,7 @@ type Router struct{ carriers []delivery.Carrier }
 func NewRouter(c *Carrier) *Router { return &Router{[]delivery.Carrier{c}} }
 
 // Route returns the sandbox carrier; none for a channel that is not known.
-func (r *Router) Route(channel message.Channel, _ phone.Recipient) []delivery.Carrier {
+func (r *Router) Route(channel message.Channel, _ phone.Recipient, _ string) []delivery.Carrier {
 	if !channel.Known() {
 		return nil
 	}

@@ -95,6 +95,9 @@ func (s *settled) kinds() []pdu.ID {
 // Name returns the carrier's name.
 func (c *Carrier) Name() string { return c.cfg.Name }
 
+// Sender returns the sender of messages without one of their own, "" for none.
+func (c *Carrier) Sender() string { return c.cfg.Sender }
+
 // Dedupes reports false: SMPP recognises no repetition.
 func (c *Carrier) Dedupes() bool { return false }
 

@@ -46,6 +46,11 @@ func failureOf(status pdu.Status) otp.Failure {
 	return failure(status.String(), "The message centre answered %s", name)
 }
 
+// aboutSender reports whether a status refuses the sender's address.
+func aboutSender(status pdu.Status) bool {
+	return status == pdu.InvalidSource || status == pdu.InvalidSrcTON || status == pdu.InvalidSrcNPI
+}
+
 // throttles reports whether a status asks to send more slowly.
 func throttles(status pdu.Status) bool { return status == pdu.Throttled || status == pdu.QueueFull }
 

@@ -28,8 +28,9 @@ func failure(code, format string, args ...any) otp.Failure {
 	return otp.Failure{Area: delivery.AreaCarrier, Code: code, Text: fmt.Sprintf(format, args...)}
 }
 
+// refuse is the result of a message that is not handed over for its own sake.
 func refuse(class delivery.Class, code, text string) *delivery.Result {
-	return &delivery.Result{Class: class, Failure: failure(code, "%s", text)}
+	return &delivery.Result{Class: class, Own: true, Failure: failure(code, "%s", text)}
 }
 
 // reference returns the 16 bits of the dedupe reference that travel.

@@ -35,7 +35,7 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 			return c.unbound()
 		}
 		defer l.load.Add(-1)
-		all, again = c.send(turn, bodies, submit{carrier: c, link: l, session: s, group: g, try: m.Try})
+		all, again = c.send(turn, bodies, submit{carrier: c, link: l, session: s, group: g, try: m.Try, ownSender: m.Step.Sender != ""})
 	}
 	for _, one := range all {
 		one.wait(ctx)
@@ -70,6 +70,8 @@ type submit struct {
 	group   *group // nil for a message of one part
 	part    int
 	try     int
+	// ownSender says that the message brought the sender along.
+	ownSender bool
 
 	written *pending
 	result  delivery.Result
@@ -165,6 +167,7 @@ func (p *submit) judge(answer pdu.PDU) delivery.Result {
 		return delivery.Result{Class: delivery.Accepted, Ref: c.idOf(answer)}
 	}
 	r := delivery.Result{Class: c.cfg.classOf(answer.Status), Failure: failureOf(answer.Status)}
+	r.Own = r.Class == delivery.Config && p.ownSender && aboutSender(answer.Status)
 	switch {
 	case throttles(answer.Status):
 		c.notice(Throttling)

@@ -19,6 +19,8 @@ const (
 	InvalidSystemID Status = 0x0000000F // ESME_RINVSYSID
 	QueueFull       Status = 0x00000014 // ESME_RMSGQFUL
 	SubmitFailed    Status = 0x00000045 // ESME_RSUBMITFAIL
+	InvalidSrcTON   Status = 0x00000048 // ESME_RINVSRCTON
+	InvalidSrcNPI   Status = 0x00000049 // ESME_RINVSRCNPI
 	Throttled       Status = 0x00000058 // ESME_RTHROTTLED
 	InvalidExpiry   Status = 0x00000062 // ESME_RINVEXPIRY
 	TemporaryError  Status = 0x00000064 // ESME_RX_T_APPN

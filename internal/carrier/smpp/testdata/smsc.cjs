@@ -28,6 +28,7 @@ function seen(pdu) {
     udh: m.udh ? m.udh.map((h) => Buffer.from(h).toString('hex')) : [],
     payload: payload ? String(payload.message !== undefined ? payload.message : payload) : '',
     reference: pdu.user_message_reference,
+    entity: pdu[0x1400] ? Buffer.from(pdu[0x1400]).toString() : '', // a vendor's parameter
     sar: [pdu.sar_msg_ref_num, pdu.sar_total_segments, pdu.sar_segment_seqnum].map((v) => (v === undefined ? -1 : v)),
   };
 }
@@ -50,7 +51,8 @@ function onSession(session) {
   }
   session.on('submit_sm', (pdu) => {
     const c = session.customer;
-    if (!c.quiet) c.submits.push(seen(pdu));
+    const known = seen(pdu);
+    if (!c.quiet) c.submits.push(known);
     const next = c.script.length ? c.script.shift() : 0;
     if (next === 'silence') return;
     if (next === 'drop') {
@@ -62,7 +64,9 @@ function onSession(session) {
       return;
     }
     nextID += 1;
-    session.send(pdu.response({ message_id: 'npm-' + nextID }));
+    known.id = 'npm-' + nextID;
+    session.send(pdu.response({ message_id: known.id }));
+    if (c.auto) receipt(c, { message: known.id, stat: c.auto }, () => {});
   });
   session.on('enquire_link', (pdu) => session.send(pdu.response()));
   session.on('unbind', (pdu) => {
@@ -91,6 +95,11 @@ function receipt(c, q, answer) {
 const commands = {
   script(c, q, answer) {
     c.script = q.answers;
+    answer({});
+  },
+  // Every message that is taken from now on gets a receipt at once.
+  auto(c, q, answer) {
+    c.auto = q.stat;
     answer({});
   },
   quiet(c, q, answer) {

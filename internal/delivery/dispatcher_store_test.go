@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -21,16 +20,16 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/secret"
-	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/store/storetest"
+	"github.com/countersign/countersign/internal/store/testdb"
 	"github.com/countersign/countersign/internal/verify"
 )
 
-// system is the service over a SQLite file, with the sandbox as its carrier.
+// system is the service over a real database, with the sandbox as its carrier.
 type system struct {
 	t          testing.TB
 	wall       func() time.Time
-	store      *sqlite.Store
+	store      testdb.Store
 	keys       *secret.Keyring
 	service    *verify.Service
 	inbox      *sandbox.Inbox
@@ -42,17 +41,8 @@ type system struct {
 func newSystem(t testing.TB, wall func() time.Time) *system {
 	t.Helper()
 	s := &system{t: t, wall: wall}
-	var err error
 	log := slog.New(slog.DiscardHandler)
-	s.store, err = sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "test.db"), Migrate: true, Wall: wall, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s.store = testdb.Open(t, wall, log)
 	if err := s.store.CreateAccount(t.Context(), account.Account{Name: "acme", Created: wall()}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,123 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/knadh/koanf/parsers/toml/v2"
+	decoder "github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// document is a TOML file with the line of every key.
+type document struct {
+	path   string
+	values map[string]any
+	lines  map[string]int // by path: "listen", "wait.sms", "carrier[0]", "carrier[0].host"
+}
+
+// readDocument reads a file; its errors are ErrFile with file and line.
+func readDocument(path string) (*document, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	if err != nil {
+		return nil, fmt.Errorf("%w %s: %w", ErrFile, path, err)
+	}
+	values, err := toml.Parser().Unmarshal(text)
+	if at, ok := errors.AsType[*decoder.DecodeError](err); ok {
+		line, _ := at.Position()
+		return nil, fmt.Errorf("%w %s:%d: %w", ErrFile, path, line, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w %s: %w", ErrFile, path, err)
+	}
+	d := &document{path: path, values: values, lines: map[string]int{}}
+	return d, d.findLines(text)
+}
+
+// at says where a path is, or its nearest table: "countersign.toml:12".
+func (d *document) at(path string) string {
+	for path != "" {
+		if line, ok := d.lines[path]; ok {
+			return d.path + ":" + strconv.Itoa(line)
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+	return d.path
+}
+
+// findLines walks over the text once more, as the decoder keeps no positions.
+func (d *document) findLines(text []byte) error {
+	w := walk{p: &unstable.Parser{}, lines: d.lines, elements: map[string]int{}}
+	w.p.Reset(text)
+	table := ""
+	for w.p.NextExpression() {
+		e := w.p.Expression()
+		switch e.Kind { //nolint:exhaustive // what is left stands inside these
+		case unstable.Table:
+			table = w.note("", e.Key())
+		case unstable.ArrayTable:
+			path := w.note("", e.Key())
+			table = element(path, w.elements[path])
+			w.lines[table] = w.line
+			w.elements[path]++
+		case unstable.KeyValue:
+			w.value(w.note(table, e.Key()), e.Value())
+		}
+	}
+	if err := w.p.Error(); err != nil {
+		return fmt.Errorf("%w %s: %w", ErrFile, d.path, err)
+	}
+	return nil
+}
+
+func element(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+
+// walk notes lines.
+type walk struct {
+	p        *unstable.Parser
+	lines    map[string]int
+	elements map[string]int // how many [[tables]] a path has so far
+	line     int            // of the last key
+}
+
+// note notes the line of a key below a path and returns the key's path. A key
+// that goes through [[tables]] means the last of them.
+func (w *walk) note(path string, key unstable.Iterator) string {
+	for key.Next() {
+		n := key.Node()
+		if count := w.elements[path]; count > 0 {
+			path = element(path, count-1)
+		}
+		if path != "" {
+			path += "."
+		}
+		path += string(n.Data)
+		w.line = w.p.Shape(n.Raw).Start.Line
+		if _, known := w.lines[path]; !known {
+			w.lines[path] = w.line
+		}
+	}
+	return path
+}
+
+// value notes what stands inside a value.
+func (w *walk) value(path string, v *unstable.Node) {
+	inside := v.Children()
+	switch v.Kind { //nolint:exhaustive // the others have nothing inside
+	case unstable.InlineTable:
+		for inside.Next() {
+			pair := inside.Node()
+			w.value(w.note(path, pair.Key()), pair.Value())
+		}
+	case unstable.Array:
+		for i := 0; inside.Next(); i++ {
+			if inside.Node().Kind == unstable.Comment {
+				continue
+			}
+			w.value(element(path, i), inside.Node())
+		}
+	}
+}

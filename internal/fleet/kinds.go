@@ -1,0 +1,43 @@
+package fleet
+
+import (
+	"errors"
+
+	"github.com/countersign/countersign/internal/carrier/fitness"
+	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/meta"
+	"github.com/countersign/countersign/internal/carrier/smpp"
+	"github.com/countersign/countersign/internal/carrier/twilio"
+)
+
+// kinds are the types of carriers that [[carrier]] knows, by the word for each.
+func kinds() map[string]kind {
+	return map[string]kind{
+		"smpp":    kindOf(readSMPP, openSMPP),
+		"twilio":  kindOf(readTwilio, openTwilio),
+		"meta":    kindOf(readMeta, openMeta),
+		"webhook": kindOf(readWebhook, openWebhook),
+		"kannel":  kindOf(readKannel, openKannel),
+	}
+}
+
+// key finds the key that an error of a carrier's package is about, and what is
+// wrong with it; nil if it is about none.
+func key(err error) (string, error) {
+	if e, ok := errors.AsType[*smpp.KeyError](err); ok {
+		return e.Key, e.Err
+	}
+	if e, ok := errors.AsType[*twilio.KeyError](err); ok {
+		return e.Key, e.Err
+	}
+	if e, ok := errors.AsType[*meta.KeyError](err); ok {
+		return e.Key, e.Err
+	}
+	if e, ok := errors.AsType[*fitness.KeyError](err); ok {
+		return e.Key, e.Err
+	}
+	if e, ok := errors.AsType[*httpsubmit.KeyError](err); ok {
+		return e.Key, e.Err
+	}
+	return "", nil
+}

@@ -1,0 +1,77 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/countersign/countersign/internal/catalog"
+	"github.com/countersign/countersign/internal/config"
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/fleet"
+)
+
+// errNotServing is what receipts meet in a process that does not serve.
+var errNotServing = errors.New("this process takes no receipts")
+
+// fleetSettings are what c says of carriers. When the sandbox serves is decided
+// at the start: the setting is not reloaded.
+func (d *Deployment) fleetSettings(c config.Config) fleet.Settings {
+	return fleet.Settings{Carriers: c.Carriers, Routes: c.Routes, Sandbox: d.Config.Sandbox}
+}
+
+// fleetDeps are what the carriers of every process work with.
+func (d *Deployment) fleetDeps(box *Box, receive Receive, version string) fleet.Deps {
+	notes, _ := d.Store.(catalog.WhatsAppNotes)
+	return fleet.Deps{
+		Receive: receive, Log: d.Log, Now: time.Now, //nolint:forbidigo // deadlines of connections
+		Tokens: d.Keys.ReceiptTokens, PublicURL: d.Config.PublicURL, Version: version, Sandbox: box.asCarrier(), Notes: notes,
+		Sender: d.Config.Senders.SMS,
+	}
+}
+
+// Carriers returns the deployment's carriers and routes for a look at them;
+// nothing is run. What is wrong with them is a *config.FileError.
+func (d *Deployment) Carriers() (*fleet.Fleet, error) {
+	receive := func(context.Context, delivery.Receipt) (bool, error) { return false, errNotServing }
+	return fleet.New(d.fleetSettings(d.Config), d.fleetDeps(d.box(receive), receive, "")) //nolint:wrapcheck // it names file and line
+}
+
+// reloads reloads carriers and routes whenever it is asked to, until ctx ends.
+func (s *Server) reloads(ctx context.Context, d *Deployment, f *fleet.Fleet) error {
+	if s.Reread == nil {
+		return nil
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.Hangups:
+			s.reload(ctx, d, f)
+		}
+	}
+}
+
+// reload takes over what the settings say of carriers and routes. If anything in
+// them is wrong nothing changes.
+func (s *Server) reload(ctx context.Context, d *Deployment, f *fleet.Fleet) {
+	c, err := s.Reread()
+	var change fleet.Change
+	if err == nil {
+		change, err = f.Reload(ctx, d.fleetSettings(c))
+	}
+	if err != nil {
+		for problem := range strings.SplitSeq(err.Error(), "\n") {
+			s.Log.ErrorContext(ctx, "settings not reloaded; the old ones stay", slog.String("err", problem))
+		}
+		return
+	}
+	if names := s.Config.Changed(&c); len(names) > 0 {
+		s.Log.WarnContext(ctx, "changed settings need a restart", slog.String("settings", strings.Join(names, ", ")))
+	}
+	s.Log.InfoContext(ctx, "carriers and routes reloaded",
+		slog.String("kept", strings.Join(change.Kept, ", ")), slog.String("replaced", strings.Join(change.Replaced, ", ")),
+		slog.String("added", strings.Join(change.Added, ", ")), slog.String("removed", strings.Join(change.Removed, ", ")))
+}
