@@ -41,14 +41,16 @@ type Cluster struct {
 	dir  string // holds data, socket and log
 	bin  string
 	cred *syscall.Credential // of the server where the test runs as root; else nil
-	stop func() error
+	stop func() error        // by pg_ctl, once in a life of the server
+	// leave ends the life by other means, which end must be.
+	leave func(end func() error) error
 }
 
 // Start makes a cluster for a test that stops and starts it. Others share one:
 // URL.
 func Start(t testing.TB) *Cluster {
 	t.Helper()
-	c, err := start()
+	c, err := start("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,6 +61,21 @@ func Start(t testing.TB) *Cluster {
 	})
 	return c
 }
+
+// Run makes a cluster for a program that is no test, below a directory or, if
+// that is "", where temporary files are. Stop it in the end by what is returned.
+func Run(below string) (c *Cluster, stop func() error, err error) {
+	if c, err = start(below); err != nil {
+		return nil, nil, err
+	}
+	return c, func() error { return errors.Join(c.stop(), os.RemoveAll(c.dir)) }, nil
+}
+
+// Program is the path of one of PostgreSQL's programs, such as pgbench.
+func (c *Cluster) Program(name string) string { return filepath.Join(c.bin, name) }
+
+// Dir is where the server's socket is.
+func (c *Cluster) Dir() string { return c.dir }
 
 // URL is how to connect as Role.
 func (c *Cluster) URL() string { return c.url(Role, Role) }
@@ -88,7 +105,9 @@ func (c *Cluster) StartAgain(t testing.TB) {
 	}
 }
 
-func start() (c *Cluster, err error) {
+// newCluster is a cluster without files, in a directory of its own below
+// another, "" for that of temporary files.
+func newCluster(below string) (c *Cluster, err error) {
 	c = &Cluster{stop: func() error { return nil }}
 	if c.bin, err = binaries(); err != nil {
 		return nil, err
@@ -98,13 +117,21 @@ func start() (c *Cluster, err error) {
 	}
 	// Not under t.TempDir: socket paths are short and the server's user must
 	// reach it.
-	if c.dir, err = os.MkdirTemp("", "pgtest"); err != nil {
+	if c.dir, err = os.MkdirTemp(below, "pgtest"); err != nil {
 		return nil, fmt.Errorf("make the cluster's directory: %w", err)
 	}
 	if c.cred != nil {
 		if err := os.Chown(c.dir, int(c.cred.Uid), int(c.cred.Gid)); err != nil {
 			return nil, fmt.Errorf("give the cluster's directory away: %w", err)
 		}
+	}
+	return c, nil
+}
+
+// start makes a cluster and starts it.
+func start(below string) (c *Cluster, err error) {
+	if c, err = newCluster(below); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), setupTime)
 	defer cancel()
@@ -116,7 +143,7 @@ func start() (c *Cluster, err error) {
 		return nil, err
 	}
 	admin := c.url(Admin, "postgres")
-	for _, statement := range []string{"CREATE ROLE " + Role + " LOGIN", "CREATE DATABASE " + Role + " OWNER " + Role} {
+	for _, statement := range []string{"CREATE ROLE " + Role + " LOGIN CREATEDB", "CREATE DATABASE " + Role + " OWNER " + Role} {
 		if err := execute(ctx, admin, statement); err != nil {
 			return nil, errors.Join(err, c.stop())
 		}
@@ -171,19 +198,28 @@ func (c *Cluster) run() error {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	var once sync.Once
-	c.stop = func() (err error) {
-		once.Do(func() { err = c.end(stdin, ended) })
+	c.leave = func(end func() error) (err error) {
+		once.Do(func() { err = c.end(end, stdin, ended) })
 		return err
 	}
+	c.stop = func() error { return c.leave(c.shutDown) }
 	return c.await(ended)
 }
 
-// end stops the server but keeps its files.
-func (c *Cluster) end(stdin io.Closer, ended <-chan error) error {
+// shutDown stops the server as its operator would.
+func (c *Cluster) shutDown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
 	if out, err := c.command(ctx, "pg_ctl", "-D", c.data(), "-m", "fast", "-w", "stop").CombinedOutput(); err != nil {
 		return fmt.Errorf("stop the cluster: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// end stops the server by stop but keeps its files.
+func (c *Cluster) end(stop func() error, stdin io.Closer, ended <-chan error) error {
+	if err := stop(); err != nil {
+		return err
 	}
 	if err := os.WriteFile(c.kept(), nil, 0o600); err != nil {
 		return fmt.Errorf("keep the cluster's files: %w", err)

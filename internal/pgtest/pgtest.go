@@ -7,9 +7,11 @@ package pgtest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,24 +21,50 @@ import (
 )
 
 // ServerEnv names a server to use instead of a throw-away cluster. Its role
-// must be allowed to create schemas in the database named.
+// must be allowed to create schemas in the database named, and databases.
 const ServerEnv = "COUNTERSIGN_TEST_POSTGRES_URL"
 
 // statementTime bounds one statement of a test's setup.
 const statementTime = time.Minute
 
 // shared is the process's cluster, made by the first test that asks. It ends
-// with the process.
+// with the process, or with End.
 var shared = sync.OnceValues(func() (string, error) {
 	if u := os.Getenv(ServerEnv); u != "" {
 		return u, nil
 	}
-	c, err := start()
+	c, err := start(inMemory())
 	if err != nil {
 		return "", err
 	}
+	atEnd(func() error { return errors.Join(c.stop(), os.RemoveAll(c.dir)) })
 	return c.URL(), nil
 })
+
+// ends are what End does, the last first.
+var ends struct {
+	mu   sync.Mutex // guards todo
+	todo []func() error
+}
+
+func atEnd(do func() error) {
+	ends.mu.Lock()
+	defer ends.mu.Unlock()
+	ends.todo = append(ends.todo, do)
+}
+
+// End removes what the process's tests share: call it after the last one, where
+// a process's end is not clean enough.
+func End() error {
+	ends.mu.Lock()
+	defer ends.mu.Unlock()
+	var errs []error
+	for _, do := range slices.Backward(ends.todo) {
+		errs = append(errs, do())
+	}
+	ends.todo = nil
+	return errors.Join(errs...)
+}
 
 // URL returns a connection string for a fresh, empty schema that is dropped
 // with the test.
@@ -86,4 +114,23 @@ func execute(ctx context.Context, server, statements string) error {
 		return fmt.Errorf("prepare the test's schema: %w", err)
 	}
 	return nil
+}
+
+// Hold begins a transaction with the statement, such as one that locks, and
+// keeps it open until release is called or the test ends.
+func Hold(t testing.TB, server, statement string) (release func()) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		t.Fatalf("connect to the test's server: %v", err)
+	}
+	release = sync.OnceFunc(func() { _ = conn.Close(ctx) })
+	t.Cleanup(release)
+	for _, s := range []string{"BEGIN", statement} {
+		if _, err := conn.Exec(ctx, s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	return release
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/countersign/countersign/internal/guard"
+	"github.com/countersign/countersign/internal/phone"
 )
 
 // Config is what a Store is opened with. The zero value of every field but URL
@@ -53,6 +54,8 @@ type Store struct {
 
 	accounts accountIDs
 	versions versionCache
+	// countries are those of recipients.
+	countries phone.Countries
 	// stepRules limit fallback steps; nil limits none.
 	stepRules atomic.Pointer[guard.Rules]
 
@@ -72,6 +75,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
+	settings.primaries.look(ctx, &settings.main.ConnConfig.Config)
 	if err := inspect(ctx, settings.main, c.Wall == nil); err != nil {
 		return nil, err
 	}
@@ -97,6 +101,8 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	bg, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = cancel
 	s.background.Go(func() { s.keepClock(bg) })
+	s.background.Go(func() { settings.primaries.watch(bg, &settings.main.ConnConfig.Config) })
+	s.background.Go(func() { s.foldFigures(bg) })
 	s.checks = newLanes(sameChecks, s.flushChecks)
 	s.sends = newLanes(sameSends, s.flushSends)
 	return s, nil

@@ -44,6 +44,7 @@ type groupable interface{ base() *work }
 // two lanes of a node never wait for each other's rows.
 type lanes[J groupable] struct {
 	queues []chan J
+	paces  []*pace // of the queues
 	seed   maphash.Seed
 	alike  func(a, b J) bool
 	// flush does a group's work and sets each one's err. What it returns is to
@@ -59,8 +60,9 @@ func newLanes[J groupable](alike func(a, b J) bool, flush func([]J) []J) *lanes[
 	l := &lanes[J]{seed: maphash.MakeSeed(), alike: alike, flush: flush}
 	for range lanesPerKind {
 		queue := make(chan J, maxWaiting)
-		l.queues = append(l.queues, queue)
-		l.ended.Go(func() { l.run(queue) })
+		paced := newPace()
+		l.queues, l.paces = append(l.queues, queue), append(l.paces, paced)
+		l.ended.Go(func() { l.run(queue, paced) })
 	}
 	return l
 }
@@ -90,8 +92,14 @@ func (l *lanes[J]) submit(ctx context.Context, job J) error {
 		l.mu.RUnlock()
 		return fmt.Errorf("database is closing: %w", verify.ErrUnavailable)
 	}
+	lane := maphash.String(l.seed, w.key) % uint64(len(l.queues))
+	queue := l.queues[lane]
+	if len(queue) >= l.paces[lane].room(started()) {
+		l.mu.RUnlock()
+		return verify.ErrOverloaded
+	}
 	select {
-	case l.queues[maphash.String(l.seed, w.key)%uint64(len(l.queues))] <- job:
+	case queue <- job:
 		l.mu.RUnlock()
 	default:
 		l.mu.RUnlock()
@@ -114,11 +122,11 @@ func (l *lanes[J]) submit(ctx context.Context, job J) error {
 }
 
 // run is one lane.
-func (l *lanes[J]) run(queue chan J) {
+func (l *lanes[J]) run(queue chan J, paced *pace) {
 	var held []J // for the next group
 	open := true
 	for open || len(held) > 0 {
-		g := gathering[J]{alike: l.alike, keys: map[string]struct{}{}}
+		g := gathering[J]{alike: l.alike, most: paced.group(), keys: map[string]struct{}{}}
 		for _, job := range held {
 			g.add(job)
 		}
@@ -130,7 +138,7 @@ func (l *lanes[J]) run(queue chan J) {
 			g.add(job)
 		}
 	more:
-		for open && len(g.group) < maxGroup && len(g.held) < maxGroup {
+		for open && len(g.group) < g.most && len(g.held) < maxGroup {
 			select {
 			case job, ok := <-queue:
 				if open = ok; ok {
@@ -144,7 +152,9 @@ func (l *lanes[J]) run(queue chan J) {
 		if len(g.group) == 0 {
 			continue
 		}
+		paced.begin(started())
 		again := l.flush(g.group)
+		paced.end(started(), len(g.group))
 		for _, job := range again {
 			job.base().state.Store(waiting) // it was not reached: its caller may leave
 		}
@@ -164,6 +174,7 @@ func (l *lanes[J]) run(queue chan J) {
 // gathering is a group in the making.
 type gathering[J groupable] struct {
 	alike       func(a, b J) bool
+	most        int // of the group
 	group, held []J
 	keys        map[string]struct{}
 }
@@ -173,7 +184,7 @@ func (g *gathering[J]) add(job J) {
 	w := job.base()
 	_, taken := g.keys[w.key]
 	_, too := g.keys[w.also]
-	if taken || too && w.also != "" || len(g.group) > 0 && !g.alike(g.group[0], job) {
+	if len(g.group) >= g.most || taken || too && w.also != "" || len(g.group) > 0 && !g.alike(g.group[0], job) {
 		g.held = append(g.held, job)
 		return
 	}

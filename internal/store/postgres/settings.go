@@ -27,12 +27,15 @@ const (
 )
 
 // settings are those of the store's pools.
-type settings struct{ main, groups *pgxpool.Config }
+type settings struct {
+	main, groups *pgxpool.Config
+	primaries    *primaries
+}
 
 // parse reads the URL and adds what the store needs where the URL does not
 // say otherwise.
 func parse(url string) (settings, error) {
-	var s settings
+	s := settings{primaries: newPrimaries()}
 	for _, c := range []struct {
 		config **pgxpool.Config
 		size   int32
@@ -71,6 +74,7 @@ func parse(url string) (settings, error) {
 		if p.ConnConfig.ValidateConnect == nil {
 			p.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 		}
+		s.primaries.guard(p)
 		p.ConnConfig.DialFunc = dial
 		p.ConnConfig.OnNotice = noteUnreplicated
 		*c.config = p

@@ -1,0 +1,254 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Bounds of looking for the primary among several servers.
+const (
+	lookEvery = time.Second     // how soon a node notices that another server was promoted
+	lookTime  = 3 * time.Second // one look at one server
+)
+
+// errDeposed refuses a server that was the primary once and takes writes as if
+// it still were.
+var errDeposed = errors.New("another server was promoted in this one's place")
+
+// timelineSQL tells which cluster a server belongs to and on which timeline it
+// writes, 0 for a standby. Every promotion begins a timeline with a higher
+// number.
+const timelineSQL = `SELECT system_identifier, CASE WHEN pg_is_in_recovery() THEN 0
+	ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint END FROM pg_control_system()`
+
+// timeline is where a server writes. The zero timeline is that of a standby, or
+// of a server that does not tell.
+type timeline struct {
+	cluster string
+	number  int64
+}
+
+// timelineKey is where a connection keeps its server's timeline.
+const timelineKey = "countersign.timeline"
+
+// primaries knows the newest timeline that any server has shown this node, and
+// keeps the node off servers that write on an older one: after a failover the
+// old primary may come back, or stand still with connections open, and know
+// nothing of its successor (D-06). It is safe for concurrent use.
+type primaries struct {
+	mu     sync.Mutex // guards what follows
+	newest map[string]int64
+	at     string                 // HOST:PORT of the server that showed it, "" if not known
+	open   map[*pgx.Conn]timeline // of pools
+}
+
+func newPrimaries() *primaries {
+	return &primaries{newest: map[string]int64{}, open: map[*pgx.Conn]timeline{}}
+}
+
+// guard makes a pool's connections go to the newest primary only.
+func (p *primaries) guard(c *pgxpool.Config) {
+	validate := c.ConnConfig.ValidateConnect
+	c.ConnConfig.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if err := validate(ctx, conn); err != nil {
+			return err
+		}
+		line := timelineOf(ctx, conn)
+		conn.CustomData()[timelineKey] = line
+		return p.admit(line)
+	}
+	c.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+		p.prefer(&c.Config)
+		return nil
+	}
+	c.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		line, _ := conn.PgConn().CustomData()[timelineKey].(timeline)
+		p.mu.Lock()
+		p.open[conn] = line
+		p.mu.Unlock()
+		return p.admit(line) // another one may have been promoted meanwhile
+	}
+	c.BeforeClose = func(conn *pgx.Conn) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.open, conn)
+	}
+}
+
+// timelineOf asks a server. One that is no PostgreSQL may not know the answer.
+func timelineOf(ctx context.Context, conn *pgconn.PgConn) timeline {
+	results, err := conn.Exec(ctx, timelineSQL).ReadAll()
+	if err != nil || len(results) == 0 || len(results[0].Rows) == 0 {
+		return timeline{}
+	}
+	row := results[0].Rows[0]
+	number, err := strconv.ParseInt(string(row[1]), 10, 64)
+	if err != nil {
+		return timeline{}
+	}
+	return timeline{string(row[0]), number}
+}
+
+// admit refuses an older timeline than the newest.
+func (p *primaries) admit(line timeline) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if line.number > 0 && line.number < p.newest[line.cluster] {
+		return errDeposed
+	}
+	p.noteLocked(line, "")
+	return nil
+}
+
+// note takes notice of a server's timeline.
+func (p *primaries) note(line timeline, at string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.noteLocked(line, at)
+}
+
+// noteLocked cuts every connection to a server that a newer one replaces: what
+// waits there would wait for ever, as its standby is gone.
+func (p *primaries) noteLocked(line timeline, at string) {
+	if line.number == 0 || line.number < p.newest[line.cluster] {
+		return
+	}
+	if at != "" {
+		p.at = at
+	}
+	if line.number == p.newest[line.cluster] {
+		return
+	}
+	p.newest[line.cluster] = line.number
+	for conn, old := range p.open {
+		if old.cluster == line.cluster && old.number < line.number {
+			_ = conn.PgConn().Conn().Close() // whoever waits on it is told that it broke
+		}
+	}
+}
+
+// prefer puts the known primary before the other servers of the URL: one of
+// these may stand still.
+func (p *primaries) prefer(c *pgconn.Config) {
+	p.mu.Lock()
+	at := p.at
+	p.mu.Unlock()
+	for _, f := range c.Fallbacks {
+		if at == "" || address(c.Host, c.Port) == at {
+			return
+		}
+		if address(f.Host, f.Port) == at {
+			first := pgconn.FallbackConfig{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}
+			c.Host, c.Port, c.TLSConfig = f.Host, f.Port, f.TLSConfig
+			*f = first
+		}
+	}
+}
+
+func address(host string, port uint16) string {
+	return net.JoinHostPort(host, strconv.FormatUint(uint64(port), 10))
+}
+
+// servers are the configurations of each server that a URL names.
+func servers(c *pgconn.Config) []*pgconn.Config {
+	all := append([]*pgconn.FallbackConfig{{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}}, c.Fallbacks...)
+	var out []*pgconn.Config
+	by := map[string]*pgconn.Config{}
+	for _, f := range all {
+		at := address(f.Host, f.Port)
+		if s := by[at]; s != nil { // the same with another kind of TLS
+			s.Fallbacks = append(s.Fallbacks, f)
+			continue
+		}
+		s := c.Copy()
+		s.Host, s.Port, s.TLSConfig, s.Fallbacks, s.ValidateConnect = f.Host, f.Port, f.TLSConfig, nil, nil
+		if name := s.RuntimeParams["application_name"]; !strings.HasSuffix(name, " watch") {
+			s.RuntimeParams["application_name"] = name + " watch"
+		}
+		by[at] = s
+		out = append(out, s)
+	}
+	return out
+}
+
+// look asks every server of a URL once, so that a node that starts finds the
+// newest primary though an older one stands before it.
+func (p *primaries) look(ctx context.Context, c *pgconn.Config) {
+	all := servers(c)
+	if len(all) < 2 {
+		return
+	}
+	var asked sync.WaitGroup
+	for _, s := range all {
+		asked.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, lookTime)
+			defer cancel()
+			conn, err := pgconn.ConnectConfig(ctx, s)
+			if err != nil {
+				return // Open says what is wrong if no other answers
+			}
+			p.note(timelineOf(ctx, conn), address(s.Host, s.Port))
+			_ = conn.Close(ctx)
+		})
+	}
+	asked.Wait()
+}
+
+// watch follows every server of a URL until ctx ends, if there are several.
+func (p *primaries) watch(ctx context.Context, c *pgconn.Config) {
+	all := servers(c)
+	if len(all) < 2 {
+		return
+	}
+	var watching sync.WaitGroup
+	for _, s := range all {
+		watching.Go(func() {
+			tick := time.NewTicker(lookEvery)
+			defer tick.Stop()
+			var conn *pgconn.PgConn
+			for {
+				conn, _ = p.glance(ctx, s, conn) // a server that is away is what failovers are for
+				select {
+				case <-ctx.Done():
+					if conn != nil {
+						end, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+						_ = conn.Close(end)
+						cancel()
+					}
+					return
+				case <-tick.C:
+				}
+			}
+		})
+	}
+	watching.Wait()
+}
+
+// glance asks one server over conn, connecting first if that is nil, and
+// returns the connection to go on with.
+func (p *primaries) glance(ctx context.Context, s *pgconn.Config, conn *pgconn.PgConn) (*pgconn.PgConn, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	if conn == nil {
+		made, err := pgconn.ConnectConfig(ctx, s)
+		if err != nil {
+			return nil, fmt.Errorf("look at a server: %w", err)
+		}
+		conn = made
+	}
+	p.note(timelineOf(ctx, conn), address(s.Host, s.Port))
+	if conn.IsClosed() {
+		return nil, nil //nolint:nilnil // connect again at the next look
+	}
+	return conn, nil
+}
