@@ -28,9 +28,15 @@ func (o outcome) rate() float64 { return float64(o.done) / o.took.Seconds() }
 // is meant to start at i/rate, and its latency counts from then, however late
 // a connection was free for it. Without, it is closed loop.
 func load(ctx context.Context, addr string, n int, rate float64, do call) (outcome, error) {
+	return loadOver(ctx, []string{addr}, n, rate, do)
+}
+
+// loadOver is load over several servers, each of which has its share of the
+// connections.
+func loadOver(ctx context.Context, addrs []string, n int, rate float64, do call) (outcome, error) {
 	conns := make([]*conn, connections)
 	for i := range conns {
-		c, err := dial(ctx, addr)
+		c, err := dial(ctx, addrs[i%len(addrs)])
 		if err != nil {
 			return outcome{}, err
 		}

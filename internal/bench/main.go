@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -28,6 +29,8 @@ type settings struct {
 	sends  int
 	live   int
 	work   string
+	nodes  bool
+	given  bool // work was named
 }
 
 func run() error {
@@ -41,10 +44,11 @@ func run() error {
 	flag.IntVar(&s.sends, "n", 20000, "requests of one round")
 	flag.IntVar(&s.live, "live", 1_000_000, "live OTPs for P10 and P11")
 	flag.StringVar(&s.work, "dir", "", "directory on the disk to measure; a temporary one if empty")
+	flag.BoolVar(&s.nodes, "postgres", false, "measure PostgreSQL, with one node and with three, in place of the embedded database")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if s.work == "" {
+	if s.given = s.work != ""; !s.given {
 		dir, err := os.MkdirTemp("", "countersign-bench-")
 		if err != nil {
 			return fmt.Errorf("make a directory: %w", err)
@@ -61,16 +65,17 @@ func run() error {
 		}
 	}
 	b := &bench{settings: s}
-	for _, m := range []struct {
-		goals string
-		do    func(context.Context) error
-	}{
+	measurements := []measurement{
 		{"P12", b.idle},
 		{"P1 P4 P6", b.throughput},
 		{"P8 P9", b.dispatch},
 		{"P10 P11", b.footprint},
 		{"P11b", b.growth},
-	} {
+	}
+	if s.nodes {
+		measurements = []measurement{{"P5 P6 nodes", b.postgres}, {"P9", b.handedOver}}
+	}
+	for _, m := range measurements {
 		if !b.wanted(m.goals) {
 			continue
 		}
@@ -80,6 +85,12 @@ func run() error {
 	}
 	b.print(os.Stdout)
 	return nil
+}
+
+// measurement measures some goals.
+type measurement struct {
+	goals string
+	do    func(context.Context) error
 }
 
 type bench struct {

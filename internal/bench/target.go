@@ -29,6 +29,7 @@ type target struct {
 type options struct {
 	submitDelay time.Duration // how long the sandbox carrier takes to answer
 	env         []string
+	joins       bool // a node of a deployment that is prepared already
 }
 
 // startTarget starts the server on a new data directory below dir. Limits are
@@ -53,6 +54,9 @@ func startTarget(ctx context.Context, binary, dir string, o options) (*target, e
 	}
 	p.admin = admin
 	t := &target{p, filepath.Join(dir, "data")}
+	if o.joins {
+		return t, nil
+	}
 	if err := t.prepare(ctx); err != nil {
 		t.stop()
 		return nil, err

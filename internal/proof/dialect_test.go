@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,7 +96,7 @@ func facades(p *process, attempts int, inBody bool) []facade {
 	p.t.Helper()
 	p.configure(attempts)
 	p.must(200, "POST", fmt.Sprintf("/2fa/v1/application/default?attempts=%d&expire=7200", attempts), "")
-	paired := command(p.t, p.dir, "", "key", "create", "--account", "default", "--login", login).out
+	paired := p.command("key", "create", "--account", "default", "--login", login).out
 	if paired == "" {
 		p.t.Fatal("no key with a login")
 	}
@@ -249,14 +250,20 @@ func (d octopush) told(a answer) (told, error) {
 // stands looks into the database: 198 is said of what is verified and of what
 // is lost alike.
 func (octopush) stands(p *process, id string) (standing, error) {
-	db, err := sql.Open("sqlite", filepath.Join(p.dir, "countersign.db"))
+	driver, name, query := "sqlite", filepath.Join(p.dir, "countersign.db"), `SELECT state, attempts FROM otps WHERE origin = 'octopush' AND CAST(substr(id, 2) AS TEXT) = $1`
+	for _, v := range p.cmd.Env {
+		if url, ok := strings.CutPrefix(v, "COUNTERSIGN_DATABASE_URL="); ok {
+			driver, name, query = "pgx", url, `SELECT state, attempts FROM otps WHERE origin = 'octopush' AND convert_from(substr(id, 2), 'UTF8') = $1`
+		}
+	}
+	db, err := sql.Open(driver, name)
 	if err != nil {
 		return standing{}, err
 	}
 	defer db.Close()
 	var state otp.State
 	var s standing
-	err = db.QueryRowContext(p.t.Context(), `SELECT state, attempts FROM otps WHERE origin = 'octopush' AND CAST(substr(id, 2) AS TEXT) = ?`, id).
+	err = db.QueryRowContext(p.t.Context(), query, id).
 		Scan(&state, &s.Attempts)
 	s.State = state.String()
 	return s, err

@@ -21,8 +21,14 @@ import (
 	"time"
 )
 
+// binaryEnv names a program to prove instead of the one built from this source.
+const binaryEnv = "COUNTERSIGN_PROOF_BINARY"
+
 // binary is the real program, built once for all tests.
 var binary = sync.OnceValues(func() (string, error) {
+	if given := os.Getenv(binaryEnv); given != "" {
+		return given, nil
+	}
 	dir, err := os.MkdirTemp("", "countersign-binary-")
 	if err != nil {
 		return "", err
@@ -37,7 +43,7 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if path, err := binary(); err == nil {
+	if path, err := binary(); err == nil && os.Getenv(binaryEnv) == "" {
 		os.RemoveAll(filepath.Dir(path))
 	}
 	os.Exit(code)
@@ -114,6 +120,7 @@ func serve(t testing.TB, dir string, environ ...string) *process {
 	select {
 	case p.url = <-listening:
 	case err := <-p.ended:
+		p.ended <- err // for kill
 		t.Fatalf("the server ended at its start: %v\n%s", err, p.log)
 	case <-time.After(patience):
 		t.Fatalf("the server does not listen\n%s", p.log)

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/countersign/countersign/internal/pgtest"
+)
+
+// pgbenchSpan is how long each of pgbench's measurements takes.
+const pgbenchSpan = 5 * time.Second
+
+// withPostgres does something with a server of its own, with its files on the
+// measured disk.
+func (b *bench) withPostgres(do func(*pgtest.Cluster) error) (err error) {
+	// Not below the work directory: PostgreSQL runs as another user, who may
+	// not pass there.
+	below := b.settings.disk()
+	c, stop, err := pgtest.Run(below)
+	if err != nil {
+		return fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	return do(c)
+}
+
+// disk is the directory that -dir named, "" for that of temporary files.
+func (s settings) disk() string {
+	if s.given {
+		return s.work
+	}
+	return ""
+}
+
+// deployment is some nodes on one new database.
+type deployment struct {
+	nodes []*target
+	dirs  []string
+}
+
+func (d *deployment) addrs() []string {
+	var all []string
+	for _, n := range d.nodes {
+		all = append(all, n.addr)
+	}
+	return all
+}
+
+func (d *deployment) stop() {
+	for _, n := range d.nodes {
+		n.stop()
+	}
+	for _, dir := range d.dirs {
+		_ = os.RemoveAll(dir)
+	}
+}
+
+// withNodes does something with n nodes on a database of their own.
+func (b *bench) withNodes(ctx context.Context, c *pgtest.Cluster, n int, o options, do func(*deployment) error) error {
+	b.made++
+	name := fmt.Sprintf("bench_%d", b.made)
+	if err := execute(ctx, c.URL(), "CREATE DATABASE "+name); err != nil {
+		return err
+	}
+	at, err := url.Parse(c.URL())
+	if err != nil {
+		return fmt.Errorf("name the database: %w", err)
+	}
+	at.Path = "/" + name
+	root := make([]byte, 32)
+	_, _ = rand.Read(root) // never fails (Go 1.24)
+	o.env = append([]string{"COUNTERSIGN_DATABASE_URL=" + at.String(), "COUNTERSIGN_SECRET_KEY=" + base64.StdEncoding.EncodeToString(root)}, o.env...)
+	d := &deployment{}
+	defer d.stop()
+	for i := range n {
+		dir, err := b.newDir()
+		if err != nil {
+			return err
+		}
+		d.dirs = append(d.dirs, dir)
+		o.joins = i > 0
+		t, err := startTarget(ctx, b.binary, dir, o)
+		if err != nil {
+			return err
+		}
+		d.nodes = append(d.nodes, t)
+	}
+	if n > 1 {
+		time.Sleep(time.Second) // until every node has seen the profile
+	}
+	return do(d)
+}
+
+// rates are what a deployment does in a second.
+type rates struct {
+	send, check outcome
+	ids         []string
+}
+
+// measure measures sends and checks over every node.
+func (b *bench) measure(ctx context.Context, d *deployment) (r rates, err error) {
+	t := d.nodes[0]
+	r.ids = make([]string, b.sends)
+	if _, err = loadOver(ctx, d.addrs(), b.sends/4, 0, t.send("login", 9_000_000, nil)); err != nil {
+		return r, err // warms connections, statements and caches
+	}
+	if r.send, err = loadOver(ctx, d.addrs(), b.sends, 0, t.send("login", 0, r.ids)); err != nil {
+		return r, err
+	}
+	r.check, err = loadOver(ctx, d.addrs(), 2*b.sends, 0, t.check(r.ids))
+	return r, err
+}
+
+// postgres measures P5 and P6, and what three nodes lose against one: each
+// round every ceiling beside every figure.
+func (b *bench) postgres(ctx context.Context) error {
+	return b.withPostgres(func(c *pgtest.Cluster) error {
+		if err := execute(ctx, c.URL(), bareTables); err != nil {
+			return err
+		}
+		var sends, checks, threeSends, threeChecks, p99Send, p99Check []float64
+		var sendP99, checkP99, bareP99 []time.Duration
+		var last struct{ bareSend, bareCheck, send, check, threeSend, threeCheck float64 }
+		for round := range b.rounds {
+			var err error
+			if last.bareSend, err = b.pgbench(ctx, c, bareSend, pgbenchSpan); err != nil {
+				return err
+			}
+			if last.bareCheck, err = b.pgbench(ctx, c, bareCheck, pgbenchSpan); err != nil {
+				return err
+			}
+			var one, three rates
+			err = b.withNodes(ctx, c, 1, options{submitDelay: held}, func(d *deployment) error {
+				if one, err = b.measure(ctx, d); err != nil {
+					return err
+				}
+				return b.withBare(ctx, func(addr string) error {
+					t := d.nodes[0]
+					half := one.send.rate() / 2
+					n := int(half * 5)
+					slow, err := load(ctx, t.addr, n, half, t.send("login", 1_000_000, nil))
+					if err != nil {
+						return err
+					}
+					base, err := load(ctx, addr, n, half, bareCall)
+					if err != nil {
+						return err
+					}
+					fresh := make([]string, n/2)
+					if _, err := load(ctx, t.addr, len(fresh), 0, t.send("login", 3_000_000, fresh)); err != nil {
+						return err
+					}
+					halfCheck := one.check.rate() / 2
+					slowCheck, err := load(ctx, t.addr, 2*len(fresh), halfCheck, t.check(fresh))
+					if err != nil {
+						return err
+					}
+					baseCheck, err := load(ctx, addr, n, halfCheck, bareCall)
+					if err != nil {
+						return err
+					}
+					sendP99 = append(sendP99, slow.latency.quantile(0.99))
+					checkP99 = append(checkP99, slowCheck.latency.quantile(0.99))
+					bareP99 = append(bareP99, base.latency.quantile(0.99))
+					p99Send = append(p99Send, float64(slow.latency.quantile(0.99))/float64(base.latency.quantile(0.99)))
+					p99Check = append(p99Check, float64(slowCheck.latency.quantile(0.99))/float64(baseCheck.latency.quantile(0.99)))
+					return nil
+				})
+			})
+			if err != nil {
+				return err
+			}
+			err = b.withNodes(ctx, c, 3, options{submitDelay: held}, func(d *deployment) error {
+				three, err = b.measure(ctx, d)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			last.send, last.check, last.threeSend, last.threeCheck = one.send.rate(), one.check.rate(), three.send.rate(), three.check.rate()
+			sends, checks = append(sends, last.send/last.bareSend), append(checks, last.check/last.bareCheck)
+			threeSends, threeChecks = append(threeSends, last.threeSend/last.send), append(threeChecks, last.threeCheck/last.check)
+			progress("round %d: pgbench send %.0f/s, check %.0f/s; one node %.0f sends/s, %.0f checks/s; three nodes %.0f sends/s, %.0f checks/s; p99 at half: send %s, check %s, bare %s",
+				round+1, last.bareSend, last.bareCheck, last.send, last.check, last.threeSend, last.threeCheck, sendP99[round], checkP99[round], bareP99[round])
+		}
+		b.ratio("P5", "accepted sends/s over HTTP, one node", last.send, "pgbench -c 64 send", last.bareSend, median(sends), 0.9, 1.3)
+		b.ratio("P5", "checks/s over HTTP, one node", last.check, "pgbench -c 64 check", last.bareCheck, median(checks), 0.8, 0.8)
+		b.ratio("–", "accepted sends/s, three nodes on this machine", last.threeSend, "one node", last.send, median(threeSends), 0.85, 1)
+		b.ratio("–", "checks/s, three nodes on this machine", last.threeCheck, "one node", last.check, median(threeChecks), 0.85, 1)
+		b.worst("P6", "p99 of accept at half of our peak", median(sendP99), "bare net/http p99", median(bareP99), median(p99Send), 2, 1.3)
+		b.worst("P6", "p99 of check at half of our peak", median(checkP99), "bare net/http p99", median(bareP99), median(p99Check), 2, 1.3)
+		return nil
+	})
+}
+
+// handedOver measures P9: from accept to the carrier.
+func (b *bench) handedOver(ctx context.Context) error {
+	return b.withPostgres(func(c *pgtest.Cluster) error {
+		var p50, p99 []time.Duration
+		for round := range b.rounds {
+			err := b.withNodes(ctx, c, 1, options{}, func(d *deployment) error {
+				t := d.nodes[0]
+				full, err := load(ctx, t.addr, b.sends, 0, t.send("login", 0, nil))
+				if err != nil {
+					return err
+				}
+				if err := b.settle(ctx, t); err != nil {
+					return err
+				}
+				before, err := t.metric(ctx, handedMetric+"_bucket")
+				if err != nil {
+					return err
+				}
+				half := full.rate() / 2
+				if _, err = load(ctx, t.addr, int(half*5), half, t.send("login", 1_000_000, nil)); err != nil {
+					return err
+				}
+				if err := b.settle(ctx, t); err != nil {
+					return err
+				}
+				after, err := t.metric(ctx, handedMetric+"_bucket")
+				if err != nil {
+					return err
+				}
+				p50, p99 = append(p50, bucketQuantile(before, after, 0.5)), append(p99, bucketQuantile(before, after, 0.99))
+				progress("round %d: accepts %.0f/s; accept to carrier p50 %s, p99 %s", round+1, full.rate(), p50[round], p99[round])
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		b.within("P9", "accept to carrier p50 at half load", median(p50), 5*time.Millisecond, 2*time.Millisecond)
+		b.within("P9", "accept to carrier p99 at half load", median(p99), 50*time.Millisecond, 20*time.Millisecond)
+		return nil
+	})
+}
