@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/guard"
+	"github.com/countersign/countersign/internal/report"
 )
 
 // RecordSubmits implements delivery.Store.
@@ -58,6 +59,7 @@ func (t *tx) recordSubmit(r *deliveryRow, o delivery.SubmitOutcome) (started boo
 	if !ok {
 		return false, extended, nil
 	}
+	r.notes = report.NoteTries(r.Queued, o.Tries)
 	changes := []delivery.Change{c}
 	if o.Result.Receipt != nil && c.Delivery.State == delivery.Dispatched {
 		if rc, ok := c.Delivery.Received(*o.Result.Receipt, r.settled(t), r.open(t), false); ok {
@@ -159,7 +161,9 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 }
 
 const updateDelivery = `UPDATE deliveries SET state = $1, next_step = $2, tries = $3, reported = $4, due_at = $5, lease_node = NULL,
-	carrier = $6, ref = $7, sealed = $8 WHERE account_id = $9 AND otp = $10 AND seq = $11`
+	carrier = $6, ref = $7, sealed = $8,
+	notes = CASE WHEN length(notes) > 4096 THEN notes ELSE coalesce(notes || $12::bytea, $12, notes) END
+	WHERE account_id = $9 AND otp = $10 AND seq = $11`
 
 // apply writes what rules made of a delivery, one change after the other, and
 // queues the plan's next step where the last asks for it.
@@ -171,7 +175,7 @@ func (t *tx) apply(r *deliveryRow, changes []delivery.Change) (started bool, err
 		sealed = nil // nothing can be sent with it any more (C-05)
 	}
 	t.put(updateDelivery, int16(d.State), d.Next, d.Tries, r.reported, optionalMicros(d.Due),
-		optionalText(d.Carrier), optionalText(d.Ref), sealed, r.otp.accountID, r.otp.seq, d.Seq)
+		optionalText(d.Carrier), optionalText(d.Ref), sealed, r.otp.accountID, r.otp.seq, d.Seq, r.notes)
 	for _, c := range changes {
 		if c.Event != nil {
 			if err := t.recordEvent(r.otp, *c.Event); err != nil {
@@ -214,7 +218,7 @@ func (t *tx) startNext(r *deliveryRow, failed delivery.Delivery) (bool, error) {
 			State: delivery.Queued, Channel: step.Channel, Queued: t.now,
 		}
 		c := over.Fail(delivery.CapReached, true)
-		t.put(updateDelivery, int16(c.Delivery.State), next, 0, false, nil, nil, nil, nil, r.otp.accountID, r.otp.seq, seq)
+		t.put(updateDelivery, int16(c.Delivery.State), next, 0, false, nil, nil, nil, nil, r.otp.accountID, r.otp.seq, seq, nil)
 		if err := t.recordEvent(r.otp, *c.Event); err != nil {
 			return false, err
 		}

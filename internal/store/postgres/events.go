@@ -11,8 +11,8 @@ import (
 // uses events_pkey.
 const selectHistory = `SELECT seq, at FROM events WHERE account_id = $1 AND otp = $2 ORDER BY seq DESC LIMIT 1`
 
-const insertEvent = `INSERT INTO events (account_id, otp, seq, at, kind, delivery, channel, carrier, failure_area, failure_code, failure_text)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+const insertEvent = `INSERT INTO events (account_id, otp, seq, at, kind, delivery, channel, carrier, failure_area, failure_code, failure_text, label)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
 
 // recordEvent writes the next event of an OTP that is locked and, where
 // configurations of the account want it, the callbacks that push it, all in
@@ -28,12 +28,16 @@ func (t *tx) recordEvent(row *otpRow, e otp.Event) error {
 	e.Seq = row.history.seq + 1
 	e.At = otp.NextEventTime(t.now, row.history.at)
 	*row.history = history{e.Seq, e.At}
+	label, err := t.count(row, e)
+	if err != nil {
+		return err
+	}
 	var area, code, text any
 	if e.Failure != nil {
 		area, code, text = e.Failure.Area, e.Failure.Code, e.Failure.Text
 	}
 	t.put(insertEvent, row.accountID, row.seq, e.Seq, micros(e.At), int16(e.Kind), e.Delivery,
-		optionalText(e.Channel), optionalText(e.Carrier), area, code, text)
+		optionalText(e.Channel), optionalText(e.Carrier), area, code, text, optionalText(label))
 	if !e.Kind.OfDelivery() || row.ProfileID == "" {
 		return nil
 	}

@@ -124,13 +124,23 @@ const (
 		FROM decided d WHERE t.account_id = d.account_id AND t.recipient_key = d.recipient_key
 			AND d.limited AND d.verdict = 1 AND (t.consecutive > 0 OR cardinality(t.failures) > 0)
 	),
-	told AS (
-		INSERT INTO events (account_id, otp, seq, at, kind)
-		SELECT d.account_id, d.seq, coalesce(e.seq, 0) + 1, greatest(d.now / 1000 * 1000, e.at + 1000),
-			CASE d.verdict WHEN 1 THEN 5 WHEN 2 THEN 6 WHEN 3 THEN 7 ELSE 8 END
+	tell AS MATERIALIZED (
+		SELECT d.account_id, d.seq AS otp, d.created_at, d.country, coalesce(e.seq, 0) + 1 AS seq, greatest(d.now / 1000 * 1000, e.at + 1000) AS at,
+			CASE d.verdict WHEN 1 THEN 5 WHEN 2 THEN 6 WHEN 3 THEN 7 ELSE 8 END AS kind
 		FROM decided d LEFT JOIN LATERAL (SELECT seq, at FROM events e
 			WHERE e.account_id = d.account_id AND e.otp = d.seq ORDER BY e.seq DESC LIMIT 1) e ON true
 		WHERE d.verdict IN (1, 2, 3) OR d.verdict > 3 AND d.state = 1
+	),
+	told AS (
+		INSERT INTO events (account_id, otp, seq, at, kind) SELECT w.account_id, w.otp, w.seq, w.at, w.kind FROM tell w
+	),
+	counted AS (
+		INSERT INTO figure_facts (account_id, hour, country, channel, carrier, label, kind, bucket, n)
+		SELECT w.account_id, w.created_at / 3600000000, coalesce(w.country, ''), coalesce(e.channel, ''), coalesce(e.carrier, ''),
+			coalesce(e.label, ''), w.kind, width_bucket(w.at - coalesce(e.at, w.created_at), $14::bigint[]), 1
+		FROM tell w LEFT JOIN LATERAL (SELECT e.at, e.channel, e.carrier, e.label FROM events e
+			WHERE e.account_id = w.account_id AND e.otp = w.otp AND e.kind = 1 ORDER BY e.seq DESC LIMIT 1) e ON true
+		WHERE w.kind = 5
 	)
 	SELECT ` + otpColumns + `, o.n, o.verdict, o.now, o.failures, o.consecutive FROM decided o`
 )
@@ -160,7 +170,7 @@ func (s *Store) flushChecks(group []*check) (again []*check) {
 		b.Queue(lockOTPs, accounts, ids, origins)
 		b.Queue(lockTallies, accounts, ids, origins)
 		b.Queue(countAttempts, wall, floor, n, accounts, ids, origins, typed, guesses,
-			rules.ConsecutiveFailures, most, per, keep, span).Query(func(r pgx.Rows) error {
+			rules.ConsecutiveFailures, most, per, keep, span, boundsMicros()).Query(func(r pgx.Rows) error {
 			return eachRow(r, func(row scanner) error {
 				var c checkRow
 				err := c.scan(row)

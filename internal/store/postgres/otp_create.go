@@ -23,6 +23,7 @@ type send struct {
 	id        []byte
 	otp       verify.NewOTP
 	plan      string
+	country   string
 	dedupe    uuid.UUID
 	tries     int // groups it was in
 	rec       verify.Record
@@ -51,7 +52,7 @@ func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, 
 	if err != nil {
 		return verify.Record{}, fmt.Errorf("write delivery: %w", err)
 	}
-	job := &send{accountID: accountID, id: encodeID(n.ID), otp: n, plan: string(plan), dedupe: dedupe}
+	job := &send{accountID: accountID, id: encodeID(n.ID), otp: n, plan: string(plan), country: s.countries.Of(n.Recipient), dedupe: dedupe}
 	if !n.Idempotency.IsZero() {
 		return s.createOnce(ctx, job)
 	}
@@ -77,9 +78,9 @@ const createOTPs = `WITH clock AS MATERIALIZED (SELECT ` + nowSQL + ` AS now),
 	input AS MATERIALIZED (
 		SELECT i.*, nextval('otps_seq_seq') AS seq FROM unnest($3::int[], $4::bigint[], $5::bytea[], $6::text[], $7::int[], $8::smallint[], $9::int[],
 			$10::boolean[], $11::boolean[], $12::boolean[], $13::bigint[], $14::bigint[], $15::bytea[], $16::text[], $17::bytea[],
-			$18::bytea[], $19::bytea[], $20::text[], $21::text[], $22::bytea[], $23::bytea[], $24::int[])
+			$18::bytea[], $19::bytea[], $20::text[], $21::text[], $22::bytea[], $23::bytea[], $24::int[], $29::text[])
 		AS i (n, account_id, id, origin, allowed, form, code_length, bound, resendable, limited, life, key_id, digest, recipient,
-			recipient_key, profile_id, application_id, reference, plan, dedupe, sealed, next_step)
+			recipient_key, profile_id, application_id, reference, plan, dedupe, sealed, next_step, country)
 	),
 	admitted AS (
 		INSERT INTO tallies (account_id, recipient_key, sends, failures, consecutive, updated_at)
@@ -96,10 +97,10 @@ const createOTPs = `WITH clock AS MATERIALIZED (SELECT ` + nowSQL + ` AS now),
 	),
 	fresh AS (
 		INSERT INTO otps (account_id, seq, id, origin, state, allowed, form, code_length, bound, resendable, limited, created_at, expires_at,
-			life, key_id, digest, recipient, recipient_key, profile_id, application_id, reference, plan)
+			life, key_id, digest, recipient, recipient_key, profile_id, application_id, reference, plan, country)
 		SELECT i.account_id, i.seq, i.id, i.origin, 1, i.allowed, i.form, i.code_length, i.bound, i.resendable, i.limited,
 			c.now / 1000 * 1000, c.now / 1000 * 1000 + i.life, i.life, i.key_id, i.digest, i.recipient, i.recipient_key,
-			i.profile_id, i.application_id, nullif(i.reference, ''), i.plan
+			i.profile_id, i.application_id, nullif(i.reference, ''), i.plan, nullif(i.country, '')
 		FROM input i CROSS JOIN clock c
 		WHERE NOT i.limited OR $27 = 0 OR int8send(i.account_id) || i.recipient_key = ANY (ARRAY(SELECT recipient FROM admitted))
 		ORDER BY i.account_id, i.id
@@ -125,7 +126,7 @@ type sendColumns struct {
 	n, allowed, lengths, next                                           []int
 	accounts, lives, keys                                               []int64
 	ids, digests, recipientKeys, profiles, applications, dedupe, sealed [][]byte
-	origins, recipients, references, plans                              []string
+	origins, recipients, references, plans, countries                   []string
 	forms                                                               []int16
 	bound, resendable, limited                                          []bool
 }
@@ -141,6 +142,7 @@ func (c *sendColumns) add(i int, job *send) {
 	c.recipientKeys = append(c.recipientKeys, n.RecipientKey[:])
 	c.profiles, c.applications = append(c.profiles, optionalID(n.ProfileID)), append(c.applications, optionalID(n.ApplicationID))
 	c.references, c.plans = append(c.references, n.Reference), append(c.plans, job.plan)
+	c.countries = append(c.countries, job.country)
 	c.dedupe, c.sealed, c.next = append(c.dedupe, job.dedupe[:]), append(c.sealed, n.Sealed), append(c.next, nextOf(n))
 }
 
@@ -175,7 +177,7 @@ func (s *Store) flushSends(group []*send) (again []*send) {
 		wall, floor := s.clock.args()
 		b.Queue(createOTPs, wall, floor, c.n, c.accounts, c.ids, c.origins, c.allowed, c.forms, c.lengths, c.bound, c.resendable, c.limited,
 			c.lives, c.keys, c.digests, c.recipients, c.recipientKeys, c.profiles, c.applications, c.references, c.plans, c.dedupe, c.sealed, c.next,
-			most, per, keep, span).Query(func(r pgx.Rows) error {
+			most, per, keep, span, c.countries).Query(func(r pgx.Rows) error {
 			return eachRow(r, func(row scanner) error {
 				var w sendRow
 				err := row.Scan(&w.n, &w.now, &w.written, &w.taken, &w.sends)
@@ -226,8 +228,8 @@ func (j *send) record(now time.Time) verify.Record {
 }
 
 const insertOTP = `INSERT INTO otps (account_id, id, origin, state, allowed, form, code_length, bound, resendable, limited,
-	created_at, expires_at, life, key_id, digest, recipient, recipient_key, profile_id, application_id, reference, plan)
-	VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+	created_at, expires_at, life, key_id, digest, recipient, recipient_key, profile_id, application_id, reference, plan, country)
+	VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
 	ON CONFLICT (account_id, id) DO NOTHING RETURNING seq`
 
 const insertDelivery = `INSERT INTO deliveries (account_id, otp, seq, state, step, next_step, queued_at, due_at, dedupe, sender, sealed)
@@ -253,7 +255,7 @@ func (s *Store) createOnce(ctx context.Context, job *send) (verify.Record, error
 			int16(n.Rule.Form), n.Rule.Length, n.Rule.Bound, n.Resendable, n.Limited,
 			micros(rec.Created), micros(rec.Expires), n.Life.Microseconds(), int64(n.Key), n.Digest[:],
 			n.Recipient.Reveal(), n.RecipientKey[:], optionalID(n.ProfileID), optionalID(n.ApplicationID),
-			optionalText(n.Reference), job.plan)
+			optionalText(n.Reference), job.plan, optionalText(job.country))
 		if err != nil {
 			return fmt.Errorf("write otp: %w", err)
 		}

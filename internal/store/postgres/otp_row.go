@@ -22,6 +22,8 @@ type otpRow struct {
 	resendable   bool
 	limited      bool
 	plan         string // JSON of delivery.Plan
+	decoded      *delivery.Plan
+	country      string // "" if it is not known
 
 	history *history // where its events end; nil until it is read
 	last    int      // its newest delivery, where deliveries were read with it
@@ -37,7 +39,7 @@ type history struct {
 const otpColumns = `o.seq, o.account_id, o.id, o.origin, o.state, o.allowed, o.attempts, o.end_seen,
 	o.form, o.code_length, o.bound, o.resendable, o.limited, o.created_at, o.expires_at,
 	coalesce(o.ended_at, 0), o.life, o.key_id, o.digest, o.recipient, o.recipient_key,
-	o.profile_id, o.application_id, coalesce(o.reference, ''), o.plan`
+	o.profile_id, o.application_id, coalesce(o.reference, ''), o.plan, coalesce(o.country, '')`
 
 // scan reads otpColumns and then more. The account's name is the caller's to
 // set.
@@ -53,7 +55,7 @@ func (r *otpRow) scan(from scanner, more ...any) error {
 		&r.seq, &r.accountID, &id, &r.Origin, &state, &r.Allowed, &r.Attempts, &r.EndSeen,
 		&form, &r.Rule.Length, &r.Rule.Bound, &r.resendable, &r.limited, &created, &expires,
 		&ended, &life, &key, &digest, &recipient, &r.recipientKey,
-		&profile, &application, &r.Reference, &r.plan,
+		&profile, &application, &r.Reference, &r.plan, &r.country,
 	}, more...)...)
 	if err != nil {
 		return err //nolint:wrapcheck // the caller says what it was doing
@@ -74,10 +76,14 @@ func (r *otpRow) scan(from scanner, more ...any) error {
 
 // decodePlan reads the plan.
 func (r *otpRow) decodePlan() (delivery.Plan, error) {
+	if r.decoded != nil {
+		return *r.decoded, nil
+	}
 	var p delivery.Plan
 	if err := json.Unmarshal([]byte(r.plan), &p); err != nil {
 		return p, fmt.Errorf("otp %d: stored plan: %w", r.seq, err)
 	}
+	r.decoded = &p
 	return p, nil
 }
 

@@ -36,7 +36,7 @@ func (s *Store) scoped(ctx context.Context, accountID int64) ask {
 		if accountID != 0 {
 			b.Queue(scopeSQL, strconv.FormatInt(accountID, 10))
 		}
-		b.Queue(query, args...).Query(func(rows pgx.Rows) error { return eachRow(rows, each) })
+		b.Queue(query, sought(args)...).Query(func(rows pgx.Rows) error { return eachRow(rows, each) })
 		err = conn.SendBatch(bounded, b).Close()
 		if err != nil {
 			s.forget(err)
@@ -68,7 +68,7 @@ func (s *Store) snapshot(ctx context.Context, accountID int64, f func(ask) error
 		}
 	}()
 	return f(func(each func(scanner) error, query string, args ...any) error {
-		rows, err := conn.Query(bounded, query, args...)
+		rows, err := conn.Query(bounded, query, sought(args)...)
 		if err != nil {
 			return err //nolint:wrapcheck // as above
 		}

@@ -30,6 +30,7 @@ type tx struct {
 	now   time.Time  // read when the transaction began, or after the last lock
 
 	configs map[configsOf][]string // callback configurations looked up in this transaction
+	facts   map[factKey]int64      // what its events count for
 }
 
 // isNetwork reports whether the connection failed.
@@ -122,6 +123,7 @@ func (s *Store) attempt(conn *pgx.Conn, f func(*tx) error) error {
 		}
 		return err
 	}
+	t.putFacts()
 	t.later.Queue("commit")
 	if err := t.flush(); err != nil {
 		if conn.PgConn().TxStatus() != 'I' && !conn.IsClosed() {

@@ -21,7 +21,8 @@ type deliveryRow struct {
 	plan     delivery.Plan
 	step     delivery.Step
 	sealed   []byte
-	reported bool // a final receipt was recorded
+	reported bool   // a final receipt was recorded
+	notes    []byte // of tries, to be added to those that are kept
 }
 
 // scanDelivery reads otpColumns and deliveryColumns.

@@ -12,6 +12,7 @@ import (
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/report"
 )
 
 // uses otps_id_key, then deliveries_pkey.
@@ -63,6 +64,7 @@ func (s *Store) recordSubmit(t *tx, o delivery.SubmitOutcome) (started bool, ext
 	if !ok {
 		return false, extended, nil
 	}
+	r.notes = report.NoteTries(r.Queued, o.Tries)
 	changes := []delivery.Change{c}
 	if o.Result.Receipt != nil && c.Delivery.State == delivery.Dispatched {
 		if rc, ok := c.Delivery.Received(*o.Result.Receipt, r.settled(t.now), open, false); ok {
@@ -152,8 +154,12 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 	return found, started, nil
 }
 
+// addNotes puts notes, given twice, behind those that are kept; NULL adds
+// nothing, nor does what would be too much.
+const addNotes = `CASE WHEN length(notes) > 4096 THEN notes ELSE coalesce(CAST(notes || ? AS BLOB), ?, notes) END`
+
 const updateDelivery = `UPDATE deliveries SET state = ?, next_step = ?, tries = ?, reported = ?, due_at = ?, lease_node = NULL,
-	carrier = ?, ref = ?, sealed = ? WHERE account_id = ? AND otp = ? AND seq = ?`
+	carrier = ?, ref = ?, sealed = ?, notes = ` + addNotes + ` WHERE account_id = ? AND otp = ? AND seq = ?`
 
 // apply writes what rules made of a delivery, one change after the other, and
 // queues the plan's next step where the last asks for it.
@@ -165,7 +171,7 @@ func (s *Store) apply(t *tx, r *deliveryRow, changes []delivery.Change) (started
 		sealed = nil // nothing can be sent with it any more (C-05)
 	}
 	_, err = t.exec(updateDelivery, d.State, d.Next, d.Tries, r.reported, optionalMicros(d.Due),
-		optionalText(d.Carrier), optionalText(d.Ref), sealed, r.otp.accountID, r.otp.seq, d.Seq)
+		optionalText(d.Carrier), optionalText(d.Ref), sealed, r.notes, r.notes, r.otp.accountID, r.otp.seq, d.Seq)
 	if err != nil {
 		return false, fmt.Errorf("write delivery: %w", err)
 	}
@@ -216,7 +222,7 @@ func (s *Store) startNext(t *tx, r *deliveryRow, failed delivery.Delivery) (bool
 		}
 		over := delivery.Delivery{Key: delivery.Key{Account: r.Account, OTPID: r.OTPID, Seq: seq}, StepAt: at, Next: next, State: delivery.Queued, Channel: step.Channel, Queued: t.now}
 		c := over.Fail(delivery.CapReached, true)
-		_, err = t.exec(updateDelivery, c.Delivery.State, next, 0, false, nil, nil, nil, nil, r.otp.accountID, r.otp.seq, seq)
+		_, err = t.exec(updateDelivery, c.Delivery.State, next, 0, false, nil, nil, nil, nil, nil, nil, r.otp.accountID, r.otp.seq, seq)
 		if err != nil {
 			return false, fmt.Errorf("refuse next step: %w", err)
 		}

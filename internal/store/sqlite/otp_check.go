@@ -112,8 +112,14 @@ const insertEvent = `INSERT INTO events (account_id, otp, seq, at, kind, deliver
 func (t *tx) recordEvent(row *otpRow, e otp.Event, now time.Time) error {
 	var lastSeq int
 	var lastAt int64
-	err := t.row(selectLastEvent, row.accountID, row.seq).Scan(&lastSeq, &lastAt)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	var sent otp.Event
+	var err error
+	if e.Kind == otp.EventVerified {
+		lastSeq, lastAt, sent, err = t.lastAndSent(row)
+	} else if err = t.row(selectLastEvent, row.accountID, row.seq).Scan(&lastSeq, &lastAt); errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	if err != nil {
 		return fmt.Errorf("read last event: %w", err)
 	}
 	e.Seq = lastSeq + 1
@@ -126,6 +132,9 @@ func (t *tx) recordEvent(row *otpRow, e otp.Event, now time.Time) error {
 		optionalText(e.Channel), optionalText(e.Carrier), area, code, text)
 	if err != nil {
 		return fmt.Errorf("write event: %w", err)
+	}
+	if err := t.count(row, sent, e); err != nil {
+		return err
 	}
 	if !e.Kind.OfDelivery() || row.ProfileID == "" {
 		return nil

@@ -14,8 +14,8 @@ import (
 )
 
 const insertOTP = `INSERT INTO otps (account_id, id, origin, state, allowed, form, code_length, bound, resendable, limited,
-	created_at, expires_at, life, key_id, digest, recipient, recipient_key, profile_id, application_id, reference, plan)
-	VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+	created_at, expires_at, life, key_id, digest, recipient, recipient_key, profile_id, application_id, reference, plan, country)
+	VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 	ON CONFLICT (account_id, id) DO NOTHING`
 
 const insertDelivery = `INSERT INTO deliveries (account_id, otp, seq, state, step, next_step, queued_at, due_at, dedupe, sender, sealed)
@@ -35,6 +35,7 @@ func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, 
 	if err != nil {
 		return verify.Record{}, fmt.Errorf("write delivery: %w", err)
 	}
+	country := s.countries.Of(n.Recipient)
 	var rec verify.Record
 	err = s.write(ctx, func(t *tx) error {
 		rec = verify.Record{}
@@ -55,7 +56,7 @@ func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, 
 				Rule: n.Rule, Key: n.Key, Digest: n.Digest,
 			},
 		}
-		seq, taken, err := t.insertOTP(accountID, n, rec, plan)
+		seq, taken, err := t.insertOTP(accountID, n, rec, plan, country)
 		if err != nil {
 			return fmt.Errorf("write otp: %w", err)
 		}
@@ -79,7 +80,7 @@ func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, 
 	return rec, nil
 }
 
-func (t *tx) insertOTP(accountID int64, n verify.NewOTP, rec verify.Record, plan []byte) (seq int64, taken bool, err error) {
+func (t *tx) insertOTP(accountID int64, n verify.NewOTP, rec verify.Record, plan []byte, country string) (seq int64, taken bool, err error) {
 	st, err := t.prepared(insertOTP)
 	if err != nil {
 		return 0, false, err
@@ -89,7 +90,7 @@ func (t *tx) insertOTP(accountID int64, n verify.NewOTP, rec verify.Record, plan
 		n.Rule.Form, n.Rule.Length, n.Rule.Bound, n.Resendable, n.Limited,
 		micros(rec.Created), micros(rec.Expires), n.Life.Microseconds(), int64(n.Key), n.Digest[:],
 		n.Recipient.Reveal(), n.RecipientKey[:], encodeOptionalID(n.ProfileID), encodeOptionalID(n.ApplicationID),
-		optionalText(n.Reference), string(plan))
+		optionalText(n.Reference), string(plan), optionalText(country))
 	if err != nil {
 		return 0, false, err //nolint:wrapcheck // the caller says what it was doing
 	}

@@ -23,13 +23,14 @@ type otpRow struct {
 	resendable   bool
 	limited      bool
 	plan         string // JSON of delivery.Plan
+	country      string // "" if it is not known
 }
 
 // otpColumns are what scan reads, in its order.
 const otpColumns = `o.seq, o.account_id, o.id, o.origin, o.state, o.allowed, o.attempts, o.end_seen,
 	o.form, o.code_length, o.bound, o.resendable, o.limited, o.created_at, o.expires_at,
 	coalesce(o.ended_at, 0), o.life, o.key_id, o.digest, o.recipient, o.recipient_key,
-	o.profile_id, o.application_id, coalesce(o.reference, ''), o.plan`
+	o.profile_id, o.application_id, coalesce(o.reference, ''), o.plan, coalesce(o.country, '')`
 
 // scan reads otpColumns and then more. The account's name is the caller's to
 // set.
@@ -44,7 +45,7 @@ func (r *otpRow) scan(from rower, more ...any) error {
 		&r.seq, &r.accountID, &id, &r.Origin, &r.State, &r.Allowed, &r.Attempts, &r.EndSeen,
 		&r.Rule.Form, &r.Rule.Length, &r.Rule.Bound, &r.resendable, &r.limited, &created, &expires,
 		&ended, &life, &key, &digest, &recipient, &r.recipientKey,
-		&profile, &application, &r.Reference, &r.plan,
+		&profile, &application, &r.Reference, &r.plan, &r.country,
 	}, more...)...)
 	if err != nil {
 		return err //nolint:wrapcheck // the caller says what it was doing

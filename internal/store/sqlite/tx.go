@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"github.com/countersign/countersign/internal/report"
 )
 
 // tx is the writer's open transaction as one caller's work sees it.
@@ -13,6 +15,8 @@ type tx struct {
 	statements map[string]*sql.Stmt // by text: each is prepared once
 	now        time.Time            // read after BEGIN IMMEDIATE: nothing of the store can change any more (V-03)
 	writes     int                  // statements this work has executed
+	store      *Store
+	totals     report.Totals // what the transaction's events count for
 }
 
 // run does one caller's work; a panic in it is that caller's error.

@@ -56,7 +56,7 @@ func newWriter(ctx context.Context, s *Store, o Observer) (*writer, error) {
 		return nil, fmt.Errorf("open writer: %w", err)
 	}
 	w := &writer{
-		store: s, conn: conn, observer: o, tx: tx{conn: conn, statements: map[string]*sql.Stmt{}},
+		store: s, conn: conn, observer: o, tx: tx{conn: conn, statements: map[string]*sql.Stmt{}, store: s},
 		urgent: make(chan *work, maxWaiting), normal: make(chan *work, maxWaiting), pauses: make(chan func()), done: make(chan struct{}),
 	}
 	go w.run()
@@ -218,6 +218,7 @@ func (w *writer) transaction(group []*work) (failed bool, err error) {
 		return false, w.unavailable("begin", err)
 	}
 	w.tx.now = w.store.clock.Now()
+	w.tx.totals.Reset()
 	for _, job := range group {
 		w.tx.writes = 0
 		job.err = w.tx.run(job.do)
@@ -229,6 +230,10 @@ func (w *writer) transaction(group []*work) (failed bool, err error) {
 		if job.err != nil && resultCode(job.err) != 0 {
 			job.err = w.unavailable("read for a write", job.err)
 		}
+	}
+	if err := w.tx.writeTotals(); err != nil {
+		w.rollback(ctx)
+		return false, w.unavailable("write figures", err)
 	}
 	if _, err := w.conn.ExecContext(ctx, "COMMIT"); err != nil {
 		w.rollback(ctx)

@@ -1,0 +1,164 @@
+package report
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/otp"
+)
+
+// MaxNotes is how many bytes of notes a store keeps for one delivery or event:
+// beyond it, later ones are left out.
+const MaxNotes = 4 << 10
+
+// Flags of a noted try, beside its class in the lowest three bits.
+const (
+	tryClass   = 0x07
+	tryPassed  = 0x08 // the class is a delivery.Passed
+	tryCarrier = 0x10 // the carrier's name follows; else it is the delivery's
+	tryFailure = 0x20 // area, code and text follow
+	tryPlace   = 0x40 // place in the route and its length follow; else both are 1
+)
+
+// tick is the unit that noted latencies are kept in.
+const tick = 100 * time.Microsecond
+
+// NoteTries packs tries of a delivery that was queued at queued. Packed notes
+// are put one behind the other.
+func NoteTries(queued time.Time, tries []delivery.Try) []byte {
+	var b []byte
+	for _, t := range tries {
+		flags := byte(t.Class) & tryClass
+		if t.Passed != 0 {
+			flags = byte(t.Passed)&tryClass | tryPassed
+		}
+		took := t.Class == delivery.Accepted // then the delivery's carrier stays this one
+		if !took {
+			flags |= tryCarrier
+		}
+		if t.Failure != (otp.Failure{}) {
+			flags |= tryFailure
+		}
+		if t.Place != 1 || t.Of != 1 {
+			flags |= tryPlace
+		}
+		b = append(b, flags)
+		b = binary.AppendUvarint(b, uint64(max(t.At.Sub(queued), 0)/time.Millisecond)) //nolint:gosec // not negative
+		b = binary.AppendUvarint(b, uint64(max(t.Took, 0)/tick))                       //nolint:gosec // as above
+		if !took {
+			b = appendText(b, t.Carrier)
+		}
+		if flags&tryFailure != 0 {
+			b = appendText(appendText(appendText(b, t.Failure.Area), t.Failure.Code), t.Failure.Text)
+		}
+		if flags&tryPlace != 0 {
+			b = append(b, byte(min(max(t.Place, 0), maxText)), byte(min(max(t.Of, 0), maxText))) //nolint:gosec // bounded
+		}
+	}
+	return b
+}
+
+// Tries is the inverse of NoteTries. carrier is the delivery's.
+func Tries(notes []byte, queued time.Time, carrier string) ([]delivery.Try, error) {
+	r := reader{b: notes}
+	var tries []delivery.Try
+	for len(r.b) > 0 {
+		flags := r.byte()
+		t := delivery.Try{Carrier: carrier, Place: 1, Of: 1}
+		if flags&tryPassed != 0 {
+			t.Passed = delivery.Passed(flags & tryClass)
+		} else {
+			t.Class = delivery.Class(flags & tryClass)
+		}
+		t.At = queued.Add(bounded(r.count(), time.Millisecond))
+		t.Took = bounded(r.count(), tick)
+		if flags&tryCarrier != 0 {
+			t.Carrier = r.text()
+		}
+		if flags&tryFailure != 0 {
+			t.Failure = otp.Failure{Area: r.text(), Code: r.text(), Text: r.text()}
+		}
+		if flags&tryPlace != 0 {
+			t.Place, t.Of = int(r.byte()), int(r.byte())
+		}
+		if r.bad {
+			return tries, ErrStored
+		}
+		tries = append(tries, t)
+	}
+	return tries, nil
+}
+
+// bounded is n units, at most about a century.
+func bounded(n int64, unit time.Duration) time.Duration {
+	return time.Duration(min(n, int64(100*365*24*time.Hour/unit))) * unit
+}
+
+// Push is one attempt to post an event to a callback's address.
+type Push struct {
+	ConfigID string
+	At       time.Time // when its outcome was recorded
+	Latency  time.Duration
+	Received bool
+	Status   int    // HTTP status, 0 if there was no answer
+	Problem  string // why there was none, "" if there was one
+}
+
+// Flags of a noted push.
+const (
+	pushReceived = 0x01
+	pushUUID     = 0x02 // the configuration's id is a UUID, packed
+)
+
+// NotePush packs an attempt to push an event. Packed notes are put one behind
+// the other.
+func NotePush(p Push) []byte {
+	var flags byte
+	if p.Received {
+		flags |= pushReceived
+	}
+	id, err := uuid.Parse(p.ConfigID)
+	packed := err == nil && id.String() == p.ConfigID
+	if packed {
+		flags |= pushUUID
+	}
+	b := []byte{flags}
+	if packed {
+		b = append(b, id[:]...)
+	} else {
+		b = appendText(b, p.ConfigID)
+	}
+	b = binary.AppendUvarint(b, uint64(max(p.At.UnixMilli(), 0)))         //nolint:gosec // not negative
+	b = binary.AppendUvarint(b, uint64(max(p.Latency.Milliseconds(), 0))) //nolint:gosec // as above
+	b = binary.AppendUvarint(b, uint64(max(p.Status, 0)))                 //nolint:gosec // as above
+	return appendText(b, p.Problem)
+}
+
+// Pushes is the inverse of NotePush.
+func Pushes(notes []byte) ([]Push, error) {
+	r := reader{b: notes}
+	var pushes []Push
+	for len(r.b) > 0 {
+		flags := r.byte()
+		p := Push{Received: flags&pushReceived != 0}
+		if flags&pushUUID != 0 {
+			if id, err := uuid.FromBytes(r.bytes(len(uuid.UUID{}))); err == nil {
+				p.ConfigID = id.String()
+			}
+		} else {
+			p.ConfigID = r.text()
+		}
+		p.At = time.UnixMilli(min(r.count(), 1<<50)).UTC()
+		p.Latency = bounded(r.count(), time.Millisecond)
+		p.Status = int(min(r.count(), 999))
+		p.Problem = r.text()
+		if r.bad {
+			return pushes, ErrStored
+		}
+		pushes = append(pushes, p)
+	}
+	return pushes, nil
+}

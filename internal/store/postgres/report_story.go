@@ -1,0 +1,111 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/report"
+)
+
+const (
+	// uses otps_id_key.
+	selectStoryOTP = `SELECT ` + summaryColumns + `, o.seq FROM otps o` + newestDelivery + `WHERE o.account_id = $1 AND o.id = $2`
+	// uses deliveries_pkey.
+	selectStoryDeliveries = `SELECT seq, state, step, next_step, tries, reported, queued_at, coalesce(due_at, 0),
+		coalesce(sender, ''), coalesce(carrier, ''), coalesce(ref, ''), notes
+		FROM deliveries WHERE account_id = $1 AND otp = $2 ORDER BY seq`
+	// uses events_pkey.
+	selectStoryEvents = `SELECT seq, at, kind, delivery, coalesce(channel, ''), coalesce(carrier, ''),
+		failure_area, coalesce(failure_code, ''), coalesce(failure_text, ''), pushes
+		FROM events WHERE account_id = $1 AND otp = $2 ORDER BY seq`
+	// uses callbacks_order_idx.
+	selectStoryCallbacks = `SELECT config_id, event_seq, attempts, coalesce(due_at, 0), last_status, last_problem
+		FROM callbacks WHERE account_id = $1 AND otp = $2 ORDER BY event_seq, seq`
+	selectStoryAddresses = `SELECT id, url FROM callback_configs WHERE account_id = $1`
+)
+
+// OTPRecord implements report.Store.
+func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Record, error) {
+	accountID, err := s.accountID(ctx, account)
+	if err != nil {
+		return report.Record{}, err
+	}
+	r := report.Record{Now: s.Now(), Addresses: map[string]string{}}
+	found := false
+	err = s.snapshot(ctx, accountID, func(q ask) error {
+		var seq int64
+		var err error
+		seq, found, err = first(q, func(row scanner) (seq int64, err error) {
+			r.Plan, err = scanSummary(row, &r.Summary, r.Now, &seq)
+			return seq, err
+		}, selectStoryOTP, accountID, encodeID(id))
+		if err != nil || !found {
+			return err
+		}
+		if r.Deliveries, err = collect(q, func(row scanner) (report.Delivery, error) {
+			return scanStoryDelivery(row, &r)
+		}, selectStoryDeliveries, accountID, seq); err != nil {
+			return err
+		}
+		if r.Events, err = collect(q, scanStoryEvent, selectStoryEvents, accountID, seq); err != nil {
+			return err
+		}
+		if r.Callbacks, err = collect(q, scanWaiting, selectStoryCallbacks, accountID, seq); err != nil {
+			return err
+		}
+		return q(func(row scanner) error {
+			var id, url string
+			err := row.Scan(&id, &url)
+			r.Addresses[id] = url
+			return err //nolint:wrapcheck // said below
+		}, selectStoryAddresses, accountID)
+	})
+	switch {
+	case err != nil:
+		return report.Record{}, readError("read an otp's story", err)
+	case !found:
+		return report.Record{}, report.ErrNotFound
+	}
+	return r, nil
+}
+
+func scanStoryDelivery(row scanner, r *report.Record) (d report.Delivery, err error) {
+	var queued, due int64
+	var state int16
+	var notes []byte
+	err = row.Scan(&d.Seq, &state, &d.StepAt, &d.Next, &d.Delivery.Tries, &d.Reported, &queued, &due,
+		&d.Sender, &d.Carrier, &d.Ref, &notes)
+	if err != nil {
+		return d, err //nolint:wrapcheck // the caller says what it was doing
+	}
+	d.State = delivery.State(state) //nolint:gosec // written from such
+	d.Queued, d.Due = fromMicros(queued), fromMicros(due)
+	if step, ok := r.Plan.Step(d.StepAt); ok {
+		d.Channel = step.Channel
+	}
+	if d.Tries, err = report.Tries(notes, d.Queued, d.Carrier); err != nil {
+		return d, fmt.Errorf("delivery %d: %w", d.Seq, err)
+	}
+	return d, nil
+}
+
+func scanStoryEvent(row scanner) (e report.Event, err error) {
+	var into eventScan
+	var pushes []byte
+	if err := row.Scan(append(into.dest(), &pushes)...); err != nil {
+		return e, err //nolint:wrapcheck // the caller says what it was doing
+	}
+	e.Event = into.event()
+	if e.Pushes, err = report.Pushes(pushes); err != nil {
+		return e, fmt.Errorf("event %d: %w", e.Seq, err)
+	}
+	return e, nil
+}
+
+func scanWaiting(row scanner) (w report.Waiting, err error) {
+	var due int64
+	err = row.Scan(&w.ConfigID, &w.EventSeq, &w.Attempts, &due, &w.Status, &w.Problem)
+	w.Due = fromMicros(due)
+	return w, err //nolint:wrapcheck // the caller says what it was doing
+}

@@ -1,0 +1,281 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/report"
+)
+
+var _ report.Store = (*Store)(nil)
+
+// A search looks at OTPs from the newest on, so many at a time, and stops
+// after so many: people are told how far it came and go on from there.
+const (
+	searchChunk  = 1000
+	searchMost   = 10000
+	searchDeeper = 6000 // where events or deliveries are looked at, too
+	sharedPrefix = 1000 // OTPs with one beginning of a reference
+)
+
+// summaryColumns are what scanSummary reads. The newest delivery's are empty
+// where there is none.
+const summaryColumns = `o.id, o.origin, o.state, o.recipient, coalesce(o.country, ''), coalesce(o.reference, ''), o.profile_id, o.application_id,
+	o.created_at, o.expires_at, coalesce(o.ended_at, 0), o.attempts, o.allowed, o.plan,
+	coalesce(d.state, 0), coalesce(d.step, -1), coalesce(d.carrier, '')`
+
+// uses the primary key, then deliveries_pkey.
+const selectSummary = `SELECT ` + summaryColumns + ` FROM otps o
+	LEFT JOIN deliveries d ON d.account_id = o.account_id AND d.otp = o.seq AND d.seq =
+		(SELECT max(seq) FROM deliveries WHERE account_id = o.account_id AND otp = o.seq)
+	WHERE o.account_id = ? AND o.seq = ?`
+
+// finding is a search under way.
+type finding struct {
+	report.Selection
+	s         *Store
+	accountID int64
+	now       time.Time
+}
+
+// FindOTPs implements report.Store.
+func (s *Store) FindOTPs(ctx context.Context, sel report.Selection) (report.Found, error) {
+	accountID, err := s.accountID(ctx, sel.Account)
+	if err != nil {
+		return report.Found{}, err
+	}
+	f := &finding{sel, s, accountID, s.clock.Now()}
+	var found report.Found
+	err = s.snapshot(ctx, func(q ask) error {
+		seqs, err := f.seqs(q, &found)
+		if err != nil {
+			return err
+		}
+		for _, seq := range seqs {
+			o, ok, err := first(q, f.scanSummary, selectSummary, accountID, seq)
+			if err != nil {
+				return err
+			}
+			if ok {
+				found.OTPs = append(found.OTPs, o)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return report.Found{}, s.readError("search otps", err)
+	}
+	return found, nil
+}
+
+func (f *finding) scanSummary(rows *sql.Rows) (o report.Summary, err error) {
+	var row summaryRow
+	if err := rows.Scan(row.dest(&o)...); err != nil {
+		return o, err //nolint:wrapcheck // the caller says what it was doing
+	}
+	return o, row.finish(f.s, &o, f.now)
+}
+
+// seqs returns which OTPs the page has, and says in found how to go on.
+func (f *finding) seqs(q ask, found *report.Found) ([]int64, error) {
+	if f.ID != "" { // uses otps_id_key
+		return collect(q, scanInt, "SELECT seq FROM otps WHERE account_id = ? AND id = ?", f.accountID, encodeID(f.ID))
+	}
+	before := f.Before
+	if before == 0 {
+		before = 1<<63 - 1
+	}
+	if !f.To.IsZero() {
+		at, err := f.position(q, f.To)
+		if err != nil {
+			return nil, err
+		}
+		before = min(before, at)
+	}
+	from, args := f.source()
+	matches, more := f.matches()
+	query := `SELECT o.seq, o.created_at, ` + matches + ` FROM (` + from + `) o`
+	budget, most := searchMost, searchChunk
+	if len(more) == 0 {
+		most = min(f.Limit+1, searchChunk)
+	}
+	if f.Channel != "" || f.Carrier != "" {
+		budget = searchDeeper
+	}
+	var seqs []int64
+	for looked := 0; looked < budget; {
+		chunk, err := collect(q, scanLooked, query, slices.Concat(more, args(before, most))...)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range chunk {
+			if l.created.Before(f.From) {
+				return seqs, nil // all others are older
+			}
+			if l.matches && len(seqs) == f.Limit {
+				found.Next, found.Searched = before, time.Time{}
+				return seqs, nil
+			}
+			if l.matches {
+				seqs = append(seqs, l.seq)
+			}
+			before, found.Searched = l.seq, l.created
+		}
+		if looked += len(chunk); len(chunk) < most {
+			found.Searched = time.Time{}
+			return seqs, nil
+		}
+	}
+	found.Next = before
+	return seqs, nil
+}
+
+// looked is one OTP that a search looked at.
+type looked struct {
+	seq     int64
+	created time.Time
+	matches bool
+}
+
+func scanLooked(rows *sql.Rows) (l looked, err error) {
+	var at int64
+	err = rows.Scan(&l.seq, &at, &l.matches)
+	l.created = fromMicros(at)
+	return l, err //nolint:wrapcheck // the caller says what it was doing
+}
+
+// source is what the search looks at, newest first, with its arguments for
+// what is before a position, at most so many.
+func (f *finding) source() (query string, args func(before int64, most int) []any) {
+	const columns = `SELECT seq, account_id, state, created_at, expires_at, recipient_key FROM otps WHERE account_id = ?`
+	const tail = ` AND seq < ? ORDER BY seq DESC LIMIT ?`
+	key := []any{f.accountID}
+	args = func(before int64, most int) []any { return slices.Concat(key, []any{before, most}) }
+	switch {
+	case f.Reference != "":
+		// What stands before the first blank is found, too. uses
+		// otps_reference_idx, for one whole reference in the order of seq.
+		query = `SELECT * FROM (SELECT * FROM (` + columns + ` AND reference = ?` + tail + `) UNION ALL
+			SELECT * FROM (` + columns + ` AND reference >= ? AND reference < ? LIMIT ?)) WHERE seq < ? ORDER BY seq DESC LIMIT ?`
+		return query, func(before int64, most int) []any {
+			return []any{f.accountID, f.Reference, before, most, f.accountID, f.Reference + " ", f.Reference + "!", sharedPrefix, before, most}
+		}
+	case f.RecipientKey != [16]byte{}: // uses otps_recipient_idx
+		key = append(key, f.RecipientKey[:])
+		return columns + ` AND recipient_key = ?` + tail, args
+	case f.State == otp.TooManyAttempts: // uses otps_blocked_idx
+		return columns + ` AND state = 4` + tail, args
+	}
+	return columns + tail, args // uses otps_account_idx
+}
+
+// matches is a condition on what source has.
+func (f *finding) matches() (condition string, args []any) {
+	var all []string
+	if f.RecipientKey != [16]byte{} && f.Reference != "" {
+		all, args = append(all, `o.recipient_key = ?`), append(args, f.RecipientKey[:])
+	}
+	switch f.State {
+	case otp.Active:
+		all, args = append(all, `o.state = 1 AND o.expires_at > ?`), append(args, micros(f.now))
+	case otp.Expired:
+		all, args = append(all, `(o.state = 3 OR o.state = 1 AND o.expires_at <= ?)`), append(args, micros(f.now))
+	case otp.Verified, otp.TooManyAttempts:
+		all, args = append(all, `o.state = ?`), append(args, f.State)
+	}
+	if f.Channel != "" { // uses events_pkey
+		all = append(all, `EXISTS (SELECT 1 FROM events e WHERE e.account_id = o.account_id AND e.otp = o.seq AND e.channel = ?)`)
+		args = append(args, string(f.Channel))
+	}
+	if f.Carrier != "" { // uses deliveries_pkey
+		all = append(all, `EXISTS (SELECT 1 FROM deliveries d WHERE d.account_id = o.account_id AND d.otp = o.seq AND d.carrier = ?)`)
+		args = append(args, f.Carrier)
+	}
+	if !f.To.IsZero() {
+		all, args = append(all, `o.created_at < ?`), append(args, micros(f.To))
+	}
+	if len(all) == 0 {
+		return "1", nil
+	}
+	return strings.Join(all, " AND "), args
+}
+
+// position returns one behind all OTPs that were accepted before at: seq rises
+// with the time of acceptance.
+func (f *finding) position(q ask, at time.Time) (int64, error) {
+	// uses otps_account_idx.
+	const next = `SELECT seq, created_at FROM otps WHERE account_id = ? AND seq >= ? ORDER BY seq LIMIT 1`
+	last, _, err := first(q, scanInt, "SELECT coalesce(max(seq), 0) FROM otps WHERE account_id = ?", f.accountID)
+	if err != nil {
+		return 0, err
+	}
+	low, high := int64(0), last+1 // all before low are early enough, high is not
+	for low < high {
+		middle := low + (high-low)/2
+		var seq, created int64
+		err := oneRow(q, []any{&seq, &created}, next, f.accountID, middle)
+		switch {
+		case errors.Is(err, sql.ErrNoRows) || err == nil && created >= micros(at):
+			high = middle
+		case err != nil:
+			return 0, err
+		default:
+			low = seq + 1
+		}
+	}
+	return low, nil
+}
+
+// oneRow scans the first row; sql.ErrNoRows if there is none.
+func oneRow(q ask, dest []any, query string, args ...any) error {
+	_, ok, err := first(q, func(rows *sql.Rows) (struct{}, error) {
+		return struct{}{}, rows.Scan(dest...)
+	}, query, args...)
+	if err == nil && !ok {
+		return sql.ErrNoRows
+	}
+	return err
+}
+
+// summaryRow receives summaryColumns.
+type summaryRow struct {
+	id, profile, application []byte
+	recipient, plan          string
+	created, expires, ended  int64
+	step                     int
+}
+
+func (r *summaryRow) dest(o *report.Summary) []any {
+	return []any{
+		&r.id, &o.Origin, &o.State, &r.recipient, &o.Country, &o.Reference, &r.profile, &r.application,
+		&r.created, &r.expires, &r.ended, &o.Attempts, &o.Allowed, &r.plan, &o.Delivery, &r.step, &o.Carrier,
+	}
+}
+
+// finish sets what the columns tell together, as of now.
+func (r *summaryRow) finish(s *Store, o *report.Summary, now time.Time) error {
+	row := &otpRow{plan: r.plan}
+	o.ID, o.ProfileID, o.ApplicationID = decodeID(r.id), decodeOptionalID(r.profile), decodeOptionalID(r.application)
+	o.Created, o.Expires, o.Ended = fromMicros(r.created), fromMicros(r.expires), fromMicros(r.ended)
+	var err error
+	if o.Recipient, err = phone.ParseRecipient(r.recipient); err != nil {
+		return err //nolint:wrapcheck // the caller says what it was doing
+	}
+	plan, err := s.decodePlan(row)
+	if err != nil {
+		return err
+	}
+	if step, ok := plan.Step(r.step); ok {
+		o.Channel = step.Channel
+	}
+	life := otp.OTP{State: o.State, Expires: o.Expires, Ended: o.Ended}
+	life.Expire(now)
+	o.State, o.Ended = life.State, life.Ended
+	return nil
+}

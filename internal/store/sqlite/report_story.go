@@ -1,0 +1,134 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/report"
+)
+
+const (
+	// uses otps_id_key.
+	selectStoryOTP = `SELECT ` + summaryColumns + `, o.seq FROM otps o
+		LEFT JOIN deliveries d ON d.account_id = o.account_id AND d.otp = o.seq AND d.seq =
+			(SELECT max(seq) FROM deliveries WHERE account_id = o.account_id AND otp = o.seq)
+		WHERE o.account_id = ? AND o.id = ?`
+	// uses deliveries_pkey.
+	selectStoryDeliveries = `SELECT seq, state, step, next_step, tries, reported, queued_at, coalesce(due_at, 0),
+		coalesce(sender, ''), coalesce(carrier, ''), coalesce(ref, ''), notes
+		FROM deliveries WHERE account_id = ? AND otp = ? ORDER BY seq`
+	// uses events_pkey.
+	selectStoryEvents = `SELECT seq, at, kind, delivery, coalesce(channel, ''), coalesce(carrier, ''),
+		failure_area, coalesce(failure_code, ''), coalesce(failure_text, ''), pushes
+		FROM events WHERE account_id = ? AND otp = ? ORDER BY seq`
+	// uses callbacks_order_idx.
+	selectStoryCallbacks = `SELECT config_id, event_seq, attempts, coalesce(due_at, 0), last_status, last_problem
+		FROM callbacks WHERE account_id = ? AND otp = ? ORDER BY event_seq, seq`
+	selectStoryAddresses = `SELECT id, url FROM callback_configs WHERE account_id = ?`
+)
+
+// OTPRecord implements report.Store.
+func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Record, error) {
+	accountID, err := s.accountID(ctx, account)
+	if err != nil {
+		return report.Record{}, err
+	}
+	r := report.Record{Now: s.clock.Now()}
+	found := false
+	err = s.snapshot(ctx, func(q ask) error {
+		var seq int64
+		var err error
+		if seq, found, err = s.storyOTP(q, &r, accountID, id); err != nil || !found {
+			return err
+		}
+		if r.Deliveries, err = collect(q, func(rows *sql.Rows) (report.Delivery, error) {
+			return scanStoryDelivery(rows, &r)
+		}, selectStoryDeliveries, accountID, seq); err != nil {
+			return err
+		}
+		if r.Events, err = collect(q, scanStoryEvent, selectStoryEvents, accountID, seq); err != nil {
+			return err
+		}
+		if r.Callbacks, err = collect(q, scanWaiting, selectStoryCallbacks, accountID, seq); err != nil {
+			return err
+		}
+		r.Addresses = map[string]string{}
+		_, err = collect(q, func(rows *sql.Rows) (struct{}, error) {
+			var id, url string
+			err := rows.Scan(&id, &url)
+			r.Addresses[id] = url
+			return struct{}{}, err //nolint:wrapcheck // said below
+		}, selectStoryAddresses, accountID)
+		return err
+	})
+	switch {
+	case err != nil:
+		return report.Record{}, s.readError("read an otp's story", err)
+	case !found:
+		return report.Record{}, report.ErrNotFound
+	}
+	return r, nil
+}
+
+func (s *Store) storyOTP(q ask, r *report.Record, accountID int64, id string) (seq int64, found bool, err error) {
+	var row summaryRow
+	seq, found, err = first(q, func(rows *sql.Rows) (seq int64, err error) {
+		err = rows.Scan(append(row.dest(&r.Summary), &seq)...)
+		return seq, err //nolint:wrapcheck // the caller says what it was doing
+	}, selectStoryOTP, accountID, encodeID(id))
+	if err != nil || !found {
+		return 0, false, err
+	}
+	if err := row.finish(s, &r.Summary, r.Now); err != nil {
+		return 0, false, err
+	}
+	r.Plan, err = s.decodePlan(&otpRow{plan: row.plan})
+	return seq, true, err
+}
+
+func scanStoryDelivery(rows *sql.Rows, r *report.Record) (d report.Delivery, err error) {
+	var queued, due int64
+	var notes []byte
+	err = rows.Scan(&d.Seq, &d.State, &d.StepAt, &d.Next, &d.Delivery.Tries, &d.Reported, &queued, &due,
+		&d.Sender, &d.Carrier, &d.Ref, &notes)
+	if err != nil {
+		return d, err //nolint:wrapcheck // the caller says what it was doing
+	}
+	d.Queued, d.Due = fromMicros(queued), fromMicros(due)
+	if step, ok := r.Plan.Step(d.StepAt); ok {
+		d.Channel = step.Channel
+	}
+	if d.Tries, err = report.Tries(notes, d.Queued, d.Carrier); err != nil {
+		return d, fmt.Errorf("delivery %d: %w", d.Seq, err)
+	}
+	return d, nil
+}
+
+func scanStoryEvent(rows *sql.Rows) (e report.Event, err error) {
+	var at int64
+	var area sql.NullString
+	var f otp.Failure
+	var pushes []byte
+	err = rows.Scan(&e.Seq, &at, &e.Kind, &e.Delivery, &e.Channel, &e.Carrier, &area, &f.Code, &f.Text, &pushes)
+	if err != nil {
+		return e, err //nolint:wrapcheck // the caller says what it was doing
+	}
+	e.At = fromMicros(at)
+	if area.Valid {
+		f.Area = area.String
+		e.Failure = &f
+	}
+	if e.Pushes, err = report.Pushes(pushes); err != nil {
+		return e, fmt.Errorf("event %d: %w", e.Seq, err)
+	}
+	return e, nil
+}
+
+func scanWaiting(rows *sql.Rows) (w report.Waiting, err error) {
+	var due int64
+	err = rows.Scan(&w.ConfigID, &w.EventSeq, &w.Attempts, &due, &w.Status, &w.Problem)
+	w.Due = fromMicros(due)
+	return w, err //nolint:wrapcheck // the caller says what it was doing
+}

@@ -1,0 +1,25 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/countersign/countersign/internal/store/storetest"
+	"github.com/countersign/countersign/internal/upkeep"
+)
+
+func TestReportsKeepTheirPromises(t *testing.T) {
+	t.Parallel()
+	storetest.RunReports(t, func(t testing.TB, wall func() time.Time) storetest.Opened {
+		s := open(t, filepath.Join(t.TempDir(), "countersign.db"), wall)
+		return storetest.Opened{Store: s, Purge: func(t testing.TB, keep time.Duration) int {
+			t.Helper()
+			n, err := s.Purge(t.Context(), upkeep.Retention{OTPs: keep, Callbacks: keep, Tallies: keep})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}}
+	}, nil)
+}
