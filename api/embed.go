@@ -17,6 +17,13 @@ var octopush []byte
 // not change it.
 func Octopush() []byte { return octopush }
 
+//go:embed sandbox.yaml
+var sandbox []byte
+
+// Sandbox returns the OpenAPI document of the sandbox's inbox, YAML. Do not
+// change it.
+func Sandbox() []byte { return sandbox }
+
 //go:embed v1.yaml
 var v1 []byte
 

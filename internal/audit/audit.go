@@ -7,7 +7,6 @@ package audit
 
 import (
 	"context"
-	"crypto/hmac"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +20,19 @@ import (
 const (
 	ActionClearLimit = "limit.clear" // L-02
 	ActionErase      = "erase"       // P-05
+
+	ActionBackup     = "backup"
+	ActionRestore    = "restore"
+	ActionQuarantine = "quarantine.begin" // D-10
+	ActionRelease    = "quarantine.end"   // D-10
+
+	ActionConsoleInvite = "console.invite"  // subject: the role
+	ActionConsoleEnrol  = "console.enrol"   // a user was made; subject: the role
+	ActionConsoleRemove = "console.remove"  // subject: the user's id
+	ActionConsoleSignIn = "console.sign_in"
+	ActionConsoleLock   = "console.lock"
+	ActionUnmask        = "unmask"
+	ActionSandboxOrder  = "sandbox.order"   // subject: what, and the recipient's keyed hash
 )
 
 // Entry is one thing that somebody did. It holds no number, address or code:
@@ -105,21 +117,9 @@ const verifyBatch = 1000
 // Verify reads the whole list and returns how many entries it has, or ErrChain
 // with the number of the first that does not follow from those before.
 func (l *Log) Verify(ctx context.Context) (int64, error) {
-	var last Sealed
-	for {
-		entries, err := l.store.AuditEntries(ctx, last.Seq, verifyBatch)
-		if err != nil {
-			return last.Seq, fmt.Errorf("read audit list: %w", err)
-		}
-		if len(entries) == 0 {
-			return last.Seq, nil
-		}
-		for _, e := range entries {
-			link, ok := l.link(e, last.Link)
-			if !ok || e.Seq != last.Seq+1 || !hmac.Equal(link, e.Link) {
-				return last.Seq, fmt.Errorf("entry %d: %w", last.Seq+1, ErrChain)
-			}
-			last = e
-		}
+	p, err := l.Prove(ctx)
+	if err == nil && !p.Holds() {
+		err = fmt.Errorf("entry %d: %w", p.Broken, ErrChain)
 	}
+	return p.Entries, err
 }

@@ -8,15 +8,14 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/catalog"
-	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/store/storetest"
+	"github.com/countersign/countersign/internal/store/testdb"
 )
 
 // patience is how long a test waits for what must come.
@@ -26,15 +25,15 @@ const patience = 30 * time.Second
 type rig struct {
 	*storetest.Outbox
 	t     *testing.T
-	store *sqlite.Store
+	db    testdb.Database
+	store testdb.Store
 	close func()
 	wall  *storetest.Wall // nil: the clock goes by itself
-	path  string
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, wall: &storetest.Wall{}, path: filepath.Join(t.TempDir(), "countersign.db")}
+	r := &rig{t: t, wall: &storetest.Wall{}, db: testdb.New(t)}
 	r.open()
 	r.Outbox = storetest.NewOutbox(t, r.store)
 	return r
@@ -43,7 +42,7 @@ func newRig(t *testing.T) *rig {
 // newLiveRig is a rig whose clock goes by itself.
 func newLiveRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, path: filepath.Join(t.TempDir(), "countersign.db")}
+	r := &rig{t: t, db: testdb.New(t)}
 	r.open()
 	r.Outbox = storetest.NewOutbox(t, r.store)
 	return r
@@ -51,14 +50,11 @@ func newLiveRig(t *testing.T) *rig {
 
 func (r *rig) open() {
 	r.t.Helper()
-	c := sqlite.Config{Path: r.path, Migrate: true}
+	var wall func() time.Time
 	if r.wall != nil {
-		c.Wall = r.wall.Now
+		wall = r.wall.Now
 	}
-	s, err := sqlite.Open(r.t.Context(), c)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	s := r.db.Open(r.t, wall, nil)
 	r.store = s
 	r.close = sync.OnceFunc(func() {
 		if err := s.Close(); err != nil {

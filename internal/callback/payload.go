@@ -36,12 +36,17 @@ type payloadError struct {
 
 // render returns the body for a post: the same bytes at every attempt.
 func render(p Post, errorPrefix string) ([]byte, error) {
+	return renderAs(p.Event.Kind.String(), p, errorPrefix)
+}
+
+// renderAs is render with another status.
+func renderAs(status string, p Post, errorPrefix string) ([]byte, error) {
 	e := p.Event
 	out := payload{
 		Channel:   e.Channel,
 		OTPID:     p.OTPID,
 		ProfileID: p.ProfileID,
-		Status:    e.Kind.String(),
+		Status:    status,
 		Timestamp: e.At.UTC().Format(timestampForm),
 	}
 	if e.Kind == otp.EventUndeliverable {

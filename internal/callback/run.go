@@ -151,7 +151,7 @@ func (p *Pusher) gather(ctx context.Context, ended <-chan attempt, outcomes []Ou
 func (p *Pusher) judge(ctx context.Context, a attempt) Outcome {
 	now := p.now()
 	o := Outcome{
-		ID: a.post.ID, Received: a.answer.received(),
+		ID: a.post.ID, ConfigID: a.post.ConfigID, Received: a.answer.received(),
 		Status: a.answer.status, Latency: a.answer.latency, Problem: a.answer.problem,
 	}
 	p.load.ended(a.post, o.Received, now)

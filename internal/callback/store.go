@@ -32,6 +32,7 @@ type Post struct {
 // Outcome is what an attempt came to.
 type Outcome struct {
 	ID       string
+	ConfigID string
 	Received bool
 	Status   int           // HTTP status, 0 if there was no answer
 	Latency  time.Duration // from the first connect to the answer's head
@@ -53,6 +54,35 @@ type Letter struct {
 	Dead        bool
 	LastStatus  int
 	LastProblem string
+}
+
+// Letters lists callbacks of one configuration.
+type Letters struct {
+	Account, ConfigID string
+	Dead              bool  // dead letters, else those that wait
+	After             int64 // position to go on from, 0 for the oldest
+	Limit             int   // at least 1
+}
+
+// Waiting counts the callbacks of a configuration.
+type Waiting struct {
+	Open int // to be posted, first attempts and retries
+	Dead int // dead letters
+}
+
+// DeskStore is what people ask of the callbacks of one account.
+type DeskStore interface {
+	// ConfigLetters lists callbacks of a configuration, oldest first. next is the
+	// position to go on from, 0 if there is nothing more.
+	ConfigLetters(ctx context.Context, l Letters) (letters []Letter, next int64, err error)
+	// CountLetters counts the account's callbacks by configuration.
+	CountLetters(ctx context.Context, account string) (map[string]Waiting, error)
+	// ReplayLetter is Store.Replay for a dead letter of that account and
+	// configuration.
+	ReplayLetter(ctx context.Context, account, configID, id string) error
+	// ReplayLetters replays every dead letter of a configuration and returns how
+	// many there were.
+	ReplayLetters(ctx context.Context, account, configID string) (int, error)
 }
 
 // Claim says what to lease.

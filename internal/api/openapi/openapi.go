@@ -15,6 +15,7 @@ import (
 //go:generate go run ./render -title "Version 4" -in ../../../api/v4.yaml -out pages/v4.html
 //go:generate go run ./render -title "Version 1" -in ../../../api/v1.yaml -out pages/v1.html
 //go:generate go run ./render -title "Octopush-compatible OTP" -in ../../../api/octopush.yaml -out pages/octopush.html
+//go:generate go run ./render -title "Sandbox inbox" -in ../../../api/sandbox.yaml -out pages/sandbox.html
 
 //go:embed pages
 var pages embed.FS

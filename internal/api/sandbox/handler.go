@@ -1,5 +1,6 @@
 // Package sandbox serves what the sandbox carriers received, to callers with an
-// API key of the account: GET /sandbox/messages. While there is no sandbox,
+// API key of the account: GET /sandbox/messages, and GET /sandbox/messages/wait,
+// which answers as soon as there is something new. While there is no sandbox,
 // everything here answers 404 (K-05).
 package sandbox
 
@@ -33,6 +34,9 @@ type Authenticator interface {
 // Messages reads the inbox; the carrier's Inbox does.
 type Messages interface {
 	List(ctx context.Context, q inbox.Query) ([]inbox.Message, error)
+	// Watch tells of what is put into the account's inbox in this process, and
+	// closes the channel when the process ends.
+	Watch(account string) (woken <-chan string, stop func())
 }
 
 // Config is what a Handler is made of.
@@ -44,10 +48,13 @@ type Config struct {
 }
 
 // Handler answers for Path. It is safe for concurrent use.
-type Handler struct{ cfg Config }
+type Handler struct {
+	cfg   Config
+	seats chan struct{} // of those who wait
+}
 
 // New returns a handler over c.
-func New(c Config) *Handler { return &Handler{c} }
+func New(c Config) *Handler { return &Handler{c, make(chan struct{}, maxWaiting)} }
 
 // ServeHTTP answers a request. The checks come in the order of the other APIs:
 // key, path, method, parameters.
@@ -66,7 +73,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err //nolint:wrapcheck // account's sentinels decide the answer
 	}
-	if r.URL.Path != Path+"messages" {
+	waits := r.URL.Path == Path+"messages/wait"
+	if r.URL.Path != Path+"messages" && !waits {
 		return refusal{http.StatusNotFound, "No such path"}
 	}
 	if r.Method != http.MethodGet {
@@ -78,7 +86,12 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q.Account = who.Account.Name
-	list, err := h.cfg.Messages.List(r.Context(), q)
+	var list []inbox.Message
+	if waits {
+		list, err = h.wait(w, r, q)
+	} else {
+		list, err = h.cfg.Messages.List(r.Context(), q)
+	}
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
@@ -128,6 +141,9 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		told = refusal{http.StatusUnauthorized, "The apiKey header is missing"}
 	case errors.Is(err, account.ErrUnknownKey), errors.Is(err, account.ErrKeyDisabled), errors.Is(err, account.ErrSuspended):
 		told = refusal{http.StatusForbidden, "The API key is not accepted"}
+	case errors.Is(err, errCrowded):
+		w.Header().Set("Retry-After", retryAfter)
+		told = refusal{http.StatusServiceUnavailable, "Too many callers wait for messages"}
 	case errors.Is(err, verify.ErrUnavailable), errors.Is(err, verify.ErrOverloaded):
 		w.Header().Set("Retry-After", retryAfter)
 		told = refusal{http.StatusServiceUnavailable, "Storage is unavailable"}

@@ -55,6 +55,9 @@ func (b *box) List(_ context.Context, q inbox.Query) ([]inbox.Message, error) {
 	return b.list, b.err
 }
 
+// Watch tells of nothing.
+func (b *box) Watch(string) (<-chan string, func()) { return make(chan string), func() {} }
+
 func serve(t *testing.T, b *box, method, target, key string) *httptest.ResponseRecorder {
 	cfg := sandbox.Config{Keys: keys{}, Log: slog.New(slog.DiscardHandler)}
 	if b != nil {

@@ -2,9 +2,7 @@ package tyntecv1
 
 import (
 	"cmp"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/delivery"
@@ -57,11 +55,8 @@ func (f *facade) step(a catalog.Application, w wording, c message.Channel) deliv
 		text, language = template(a.Texts, w.language, c)
 	}
 	s := delivery.Step{
-		Channel: c, Language: language, Wait: f.Wait(c), Sender: cmp.Or(w.sender, a.Sender),
-		Text: message.Parse(text, []message.Placeholder{
-			{Token: codePlaceholder, Code: true},
-			{Token: secondsPlaceholder, Value: strconv.FormatInt(int64(a.Life/time.Second), 10)},
-		}),
+		Channel: c, Language: language, Wait: f.Wait(c), Sender: cmp.Or(w.sender, a.Sender), Name: a.Name,
+		Text: Text(text, a.Life),
 	}
 	if c == message.Voice {
 		s.Sender = callerID(cmp.Or(w.caller, a.Caller))

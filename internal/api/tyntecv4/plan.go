@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/countersign/countersign/internal/account"
@@ -124,12 +123,7 @@ func (f *facade) usableLinks(ctx context.Context, a account.Account, s catalog.S
 
 // textStep makes the step of a template that this server holds.
 func textStep(t catalog.Template) func() delivery.Step {
-	return func() delivery.Step {
-		return delivery.Step{Text: message.Parse(t.Message, []message.Placeholder{
-			{Token: codePlaceholder, Code: true},
-			{Token: minutesPlaceholder, Value: strconv.Itoa(t.Minutes)},
-		})}
-	}
+	return func() delivery.Step { return delivery.Step{Name: t.Name, Text: Text(t)} }
 }
 
 // approvedLinks are the usable links on WhatsApp. If it cannot be asked, that

@@ -29,6 +29,9 @@ type Config struct {
 	// dispatcher's does.
 	Receive func(ctx context.Context, r delivery.Receipt) (known bool, err error)
 	Log     *slog.Logger
+	// Orders are what somebody wants to happen to the next messages; nil for
+	// none.
+	Orders *Orders
 	// SubmitDelay is how long every submit takes, to see how the server bears
 	// with slow carriers; 0 for no time at all.
 	SubmitDelay time.Duration
@@ -68,12 +71,15 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 	if !pause(ctx, c.cfg.SubmitDelay) {
 		return delivery.Result{Class: delivery.Retry, Failure: delivery.Unreachable} // nothing was taken yet
 	}
-	does := behaviourOf(m.Step.Channel, m.Recipient)
+	does := ordered(c.cfg.Orders.next(ctx, m.Account, m.Recipient), behaviourOf(m.Step.Channel, m.Recipient))
 	switch {
 	case does == refuse:
 		return delivery.Result{Class: delivery.Permanent, Failure: failure("3", "The sandbox rejects messages to this number")}
 	case does == stumble && m.Try <= triesRefused:
 		return delivery.Result{Class: delivery.Retry, After: retryAfter, Failure: failure("4", "The sandbox is busy for this number")}
+	}
+	if does == late {
+		return c.later(m)
 	}
 	if err := c.cfg.Inbox.Put(ctx, m); err != nil {
 		c.cfg.Log.WarnContext(ctx, "message not put into the sandbox inbox", slog.Any("err", err))
@@ -89,9 +95,25 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 		c.timers.start(deliveredAfter, func() { c.report(later) }) //nolint:contextcheck // it outlives the submit
 	case arrive, stumble:
 		r.Receipt = &delivery.Receipt{State: delivery.ReceiptDelivered}
-	case vanish, refuse:
+	case vanish, refuse, late:
 	}
 	return r
+}
+
+// later accepts a message that arrives, and is reported delivered, after
+// LateBy. A restart before that loses it, as a carrier may.
+func (c *Carrier) later(m delivery.Message) delivery.Result {
+	done := delivery.Receipt{Carrier: Name, Ref: m.Dedupe, State: delivery.ReceiptDelivered}
+	c.timers.start(LateBy, func() { //nolint:contextcheck // it outlives the submit
+		ctx, cancel := context.WithTimeout(context.Background(), receiptBound)
+		defer cancel()
+		if err := c.cfg.Inbox.Put(ctx, m); err != nil {
+			c.cfg.Log.WarnContext(ctx, "late message not put into the sandbox inbox", slog.Any("err", err))
+			return
+		}
+		c.report(done)
+	})
+	return delivery.Result{Class: delivery.Accepted, Ref: m.Dedupe}
 }
 
 // report hands a receipt over.
@@ -135,7 +157,24 @@ const (
 	refuse            // refused at submit
 	stumble           // temporary errors first
 	linger            // delivered after a while
+	late              // in the inbox, and delivered, after a while
 )
+
+// ordered is what an order makes of a behaviour.
+func ordered(o Order, chosen behaviour) behaviour {
+	switch o {
+	case ArriveLate:
+		return late
+	case ReportFailed:
+		return bounce
+	case ReportNothing:
+		return vanish
+	case RefuseSubmit:
+		return refuse
+	case NoOrder:
+	}
+	return chosen
+}
 
 // behaviourOf reads the last digits of the recipient.
 func behaviourOf(channel message.Channel, to phone.Recipient) behaviour {

@@ -192,12 +192,12 @@ func TestTheRouterLeadsEveryChannelToTheSandbox(t *testing.T) {
 	r := newRig(t)
 	router := sandbox.NewRouter(r.Carrier)
 	for _, c := range message.Channels() {
-		route := router.Route(c, phone.Recipient{})
+		route := router.Route(c, phone.Recipient{}, "")
 		if len(route) != 1 || !sandbox.Is(route[0]) {
 			t.Errorf("%s: route = %v, want the sandbox", c, route)
 		}
 	}
-	if route := router.Route("FAX", phone.Recipient{}); len(route) != 0 {
+	if route := router.Route("FAX", phone.Recipient{}, ""); len(route) != 0 {
 		t.Errorf("an unknown channel has the route %v", route)
 	}
 }
@@ -238,7 +238,7 @@ func TestLimitsSkipWhatOnlyTheSandboxCarries(t *testing.T) {
 
 type routes map[message.Channel][]delivery.Carrier
 
-func (r routes) Route(c message.Channel, _ phone.Recipient) []delivery.Carrier { return r[c] }
+func (r routes) Route(c message.Channel, _ phone.Recipient, _ string) []delivery.Carrier { return r[c] }
 
 type realCarrier struct{}
 

@@ -12,7 +12,8 @@
 //	0005  accepted, delivered after 3 s
 //	else  accepted and delivered at once
 //
-// Of an e-mail address those before the @ count. Messages hold codes, so they
+// Of an e-mail address those before the @ count. An Order for a recipient goes
+// before its digits, on every channel. Messages hold codes, so they
 // are stored encrypted, for a day and up to a number an account. Whether there
 // is a sandbox at all is decided where carriers are configured (K-05).
 package sandbox

@@ -59,6 +59,7 @@ func (m *memory) Messages(_ context.Context, q sandbox.MessageQuery) ([]sandbox.
 	var found []sandbox.SealedMessage
 	for _, n := range m.messages {
 		if n.Seq > q.After && (q.Account == "" || n.Account == q.Account) && (q.OTPID == "" || n.OTPID == q.OTPID) &&
+			(q.ID == "" || n.ID == q.ID) &&
 			(q.RecipientKey == [16]byte{} || n.RecipientKey == q.RecipientKey) {
 			found = append(found, n)
 		}

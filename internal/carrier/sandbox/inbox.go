@@ -63,6 +63,7 @@ type Message struct {
 	Account string
 	ID      string // random UUID
 	OTPID   string
+	Key     [16]byte // stands for the recipient where the recipient must not show, such as in a URL
 	Channel message.Channel
 	To      phone.Recipient
 	From    string // the sender, "" if the carrier was to choose
@@ -74,7 +75,9 @@ type Message struct {
 type Query struct {
 	Account     string          // "" for every account: for the operator only
 	To          phone.Recipient // zero for every recipient
+	Key         [16]byte        // Message.Key of a recipient, instead of To; zero for none
 	OTPID       string          // "" for every OTP
+	ID          string          // "" for every message
 	After       int64           // only messages with a higher Seq
 	OldestFirst bool            // else newest first
 	Limit       int             // at least 1
@@ -82,9 +85,10 @@ type Query struct {
 
 // Inbox keeps what the sandbox carrier accepted. It is safe for concurrent use.
 type Inbox struct {
-	store MessageStore
-	keys  Keys
-	log   *slog.Logger
+	store   MessageStore
+	keys    Keys
+	log     *slog.Logger
+	watched watchers
 }
 
 // NewInbox returns an inbox in store, sealed with keys.
@@ -105,8 +109,15 @@ func sealContext(account, id string) []string { return []string{"sandbox message
 // recipientKey is the same for every account, so that the operator can look for
 // a recipient over all of them.
 func (b *Inbox) recipientKey(to phone.Recipient) [16]byte {
-	return b.keys.Index("sandbox recipient", to.Key())
+	return recipientKey(b.keys, to)
 }
+
+func recipientKey(keys Keys, to phone.Recipient) [16]byte {
+	return keys.Index("sandbox recipient", to.Key())
+}
+
+// KeyOf returns the Key of messages to a recipient.
+func (b *Inbox) KeyOf(to phone.Recipient) [16]byte { return b.recipientKey(to) }
 
 // Put keeps a message, once for each of its dedupe references. It returns when
 // the message is durable.
@@ -122,13 +133,14 @@ func (b *Inbox) Put(ctx context.Context, m delivery.Message) error {
 	if err != nil {
 		return fmt.Errorf("keep sandbox message: %w", err)
 	}
+	b.watched.tell(m.Account)
 	return nil
 }
 
 // List returns messages in clear. One that cannot be opened, as its root key is
 // no longer listed, is left out.
 func (b *Inbox) List(ctx context.Context, q Query) ([]Message, error) {
-	sq := MessageQuery{Account: q.Account, OTPID: q.OTPID, After: q.After, OldestFirst: q.OldestFirst, Limit: q.Limit}
+	sq := MessageQuery{Account: q.Account, OTPID: q.OTPID, ID: q.ID, RecipientKey: q.Key, After: q.After, OldestFirst: q.OldestFirst, Limit: q.Limit}
 	if !q.To.IsZero() {
 		sq.RecipientKey = b.recipientKey(q.To)
 	}
@@ -162,7 +174,7 @@ func (b *Inbox) open(s SealedMessage) (Message, error) {
 		return Message{}, errMessage
 	}
 	return Message{
-		Seq: s.Seq, Account: s.Account, ID: s.ID, OTPID: s.OTPID, Channel: c.Channel, To: to, From: c.From,
+		Seq: s.Seq, Account: s.Account, ID: s.ID, OTPID: s.OTPID, Key: s.RecipientKey, Channel: c.Channel, To: to, From: c.From,
 		Text: NewText(c.Text), Created: s.Created,
 	}, nil
 }
@@ -177,8 +189,10 @@ func (b *Inbox) Erase(ctx context.Context, account string, to phone.Recipient) (
 	return n, nil
 }
 
-// Run removes old messages from time to time until ctx ends.
+// Run removes old messages from time to time until ctx ends; then it ends what
+// watches the inbox.
 func (b *Inbox) Run(ctx context.Context) error {
+	defer b.watched.end()
 	ticker := time.NewTicker(forgetEvery)
 	defer ticker.Stop()
 	for {

@@ -40,10 +40,10 @@ func TestMessagesReadBackInClearAndAreStoredSealed(t *testing.T) {
 		}
 	}
 	first := sandbox.Message{
-		Seq: 1, Account: "acme", ID: sms.Dedupe, OTPID: "o1", Channel: message.SMS, To: sms.Recipient, From: "ACME", Text: sandbox.NewText("Your code is 4839."),
+		Key: r.inbox.KeyOf(sms.Recipient), Seq: 1, Account: "acme", ID: sms.Dedupe, OTPID: "o1", Channel: message.SMS, To: sms.Recipient, From: "ACME", Text: sandbox.NewText("Your code is 4839."),
 	}
 	second := sandbox.Message{
-		Seq: 2, Account: "other", ID: mail.Dedupe, OTPID: "o2", Channel: message.Email, To: mail.Recipient, Text: sandbox.NewText("Your code is 4839."),
+		Key: r.inbox.KeyOf(mail.Recipient), Seq: 2, Account: "other", ID: mail.Dedupe, OTPID: "o2", Channel: message.Email, To: mail.Recipient, Text: sandbox.NewText("Your code is 4839."),
 	}
 	for _, c := range []struct {
 		q    sandbox.Query
@@ -52,6 +52,10 @@ func TestMessagesReadBackInClearAndAreStoredSealed(t *testing.T) {
 		{sandbox.Query{Account: "acme", Limit: 9}, []sandbox.Message{first}},
 		{sandbox.Query{Account: "acme", To: mail.Recipient, Limit: 9}, nil},
 		{sandbox.Query{Account: "acme", OTPID: "o2", Limit: 9}, nil},
+		{sandbox.Query{Account: "other", Key: second.Key, Limit: 9}, []sandbox.Message{second}},
+		{sandbox.Query{Account: "acme", Key: second.Key, Limit: 9}, nil},
+		{sandbox.Query{Account: "acme", ID: first.ID, Limit: 9}, []sandbox.Message{first}},
+		{sandbox.Query{Account: "other", ID: first.ID, Limit: 9}, nil},
 		{sandbox.Query{Account: "other", To: mail.Recipient, OTPID: "o2", Limit: 9}, []sandbox.Message{second}},
 		{sandbox.Query{Limit: 9}, []sandbox.Message{second, first}},
 		{sandbox.Query{OldestFirst: true, Limit: 1}, []sandbox.Message{first}},

@@ -33,6 +33,7 @@ type SealedMessage struct {
 type MessageQuery struct {
 	Account      string   // "" for every account
 	OTPID        string   // "" for every OTP
+	ID           string   // "" for every message
 	RecipientKey [16]byte // zero for every recipient
 	After        int64    // only messages with a higher Seq
 	OldestFirst  bool     // else newest first

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
@@ -20,6 +21,10 @@ const addSandboxMessage = `INSERT INTO sandbox_messages (account_id, id, otp_id,
 const dropSandboxMessages = `DELETE FROM sandbox_messages WHERE account_id = $1 AND seq <= (
 	SELECT seq FROM sandbox_messages WHERE account_id = $1 ORDER BY seq DESC LIMIT 1 OFFSET $2)`
 
+// One recipient's messages get their numbers in the order in which they are
+// committed: whoever reads on from the last one then misses none.
+const lockSandboxRecipient = "SELECT pg_advisory_xact_lock($1)"
+
 // PutMessage implements sandbox.MessageStore.
 func (s *Store) PutMessage(ctx context.Context, m sandbox.SealedMessage) error {
 	owner, err := s.accountID(ctx, m.Account)
@@ -28,6 +33,7 @@ func (s *Store) PutMessage(ctx context.Context, m sandbox.SealedMessage) error {
 	}
 	return s.write(ctx, func(t *tx) error {
 		t.only(owner)
+		t.put(lockSandboxRecipient, int64(binary.BigEndian.Uint64(m.RecipientKey[:8]))) //nolint:gosec // any number does
 		seq, fresh, err := first(t.query, scanInt, addSandboxMessage, owner, encodeID(m.ID), encodeID(m.OTPID), m.RecipientKey[:], micros(t.now), m.Body)
 		if err != nil {
 			return fmt.Errorf("put sandbox message: %w", err)
@@ -66,6 +72,9 @@ func (s *Store) Messages(ctx context.Context, q sandbox.MessageQuery) ([]sandbox
 	}
 	if q.OTPID != "" {
 		also(" AND m.otp_id = $", encodeID(q.OTPID))
+	}
+	if q.ID != "" {
+		also(" AND m.id = $", encodeID(q.ID))
 	}
 	if q.RecipientKey != [16]byte{} {
 		also(" AND m.recipient_key = $", q.RecipientKey[:])

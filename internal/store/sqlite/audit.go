@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/audit"
-	"github.com/countersign/countersign/internal/otp"
 )
 
 var _ audit.Store = (*Store)(nil)
@@ -36,22 +35,9 @@ func (s *Store) AppendAudit(ctx context.Context, seal func(seq int64, previous [
 }
 
 // AuditEntries implements audit.Store.
-func (s *Store) AuditEntries(ctx context.Context, after int64, limit int) (entries []audit.Sealed, err error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT seq, at, key_id, entry, link FROM audit WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
+func (s *Store) AuditEntries(ctx context.Context, after int64, limit int) ([]audit.Sealed, error) {
+	entries, err := collect(s.pooled(ctx), scanAudit, "SELECT seq, at, key_id, entry, link FROM audit WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
 	if err != nil {
-		return nil, s.readError("read audit entries", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var e audit.Sealed
-		var at, key int64
-		if err := rows.Scan(&e.Seq, &at, &key, &e.Text, &e.Link); err != nil {
-			return nil, s.readError("read audit entries", err)
-		}
-		e.At, e.Key = fromMicros(at), otp.KeyID(key) //nolint:gosec // written from a KeyID
-		entries = append(entries, e)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, s.readError("read audit entries", err)
 	}
 	return entries, nil

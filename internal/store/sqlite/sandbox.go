@@ -78,6 +78,9 @@ func (s *Store) Messages(ctx context.Context, q sandbox.MessageQuery) ([]sandbox
 	if q.OTPID != "" {
 		query, args = query+" AND m.otp_id = ?", append(args, encodeID(q.OTPID))
 	}
+	if q.ID != "" {
+		query, args = query+" AND m.id = ?", append(args, encodeID(q.ID))
+	}
 	if q.RecipientKey != [16]byte{} {
 		query, args = query+" AND m.recipient_key = ?", append(args, q.RecipientKey[:])
 	}

@@ -1,0 +1,104 @@
+package sandbox
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	inbox "github.com/countersign/countersign/internal/carrier/sandbox"
+)
+
+const (
+	defaultWait = 10 * time.Second
+	// maxWait leaves a proxy's usual minute some room.
+	maxWait = 50 * time.Second
+	// lookEvery is how often somebody who waits looks for what other nodes put
+	// into the inbox.
+	lookEvery = 300 * time.Millisecond
+	// maxWaiting bounds the callers who wait at a time. More are refused.
+	maxWaiting = 256
+	// answerTime is for writing the answer after the wait.
+	answerTime = 10 * time.Second
+)
+
+// errCrowded: too many callers wait.
+var errCrowded = errors.New("too many callers wait")
+
+// wait lists the messages that are newer than the one called after, as soon as
+// there is one; none when the time is over or the server is about to end.
+func (h *Handler) wait(w http.ResponseWriter, r *http.Request, q inbox.Query) ([]inbox.Message, error) {
+	after, timeout, err := decodeWait(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	ctx := r.Context()
+	if after != "" {
+		last, err := h.cfg.Messages.List(ctx, inbox.Query{Account: q.Account, ID: after, Limit: 1})
+		if err != nil {
+			return nil, err //nolint:wrapcheck // it says what it was doing
+		}
+		if len(last) == 0 {
+			return nil, refusal{http.StatusBadRequest, "The parameter after names no message of this account"}
+		}
+		q.After = last[0].Seq
+	}
+	select {
+	case h.seats <- struct{}{}:
+		defer func() { <-h.seats }()
+	default:
+		return nil, errCrowded
+	}
+	// The server's own limit is for answers that do not wait.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + answerTime)) //nolint:forbidigo // a deadline of the connection
+	woken, stop := h.cfg.Messages.Watch(q.Account)
+	defer stop()
+	over, look := time.NewTimer(timeout), time.NewTicker(lookEvery)
+	defer over.Stop()
+	defer look.Stop()
+	for {
+		list, err := h.cfg.Messages.List(ctx, q)
+		if err != nil || len(list) > 0 {
+			return list, err //nolint:wrapcheck // it says what it was doing
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil
+		case <-over.C:
+			return nil, nil
+		case _, open := <-woken:
+			if !open {
+				return nil, nil
+			}
+		case <-look.C:
+		}
+	}
+}
+
+// decodeWait reads the parameters after and timeout, a number of seconds or a
+// duration such as 500ms. The error is a refusal and does not quote the input.
+func decodeWait(values url.Values) (after string, timeout time.Duration, err error) {
+	bad := func(detail string) (string, time.Duration, error) {
+		return "", 0, refusal{http.StatusBadRequest, detail}
+	}
+	for _, name := range []string{"after", "timeout"} {
+		if len(values[name]) > 1 {
+			return bad("The parameter " + name + " may be given once")
+		}
+	}
+	if after = values.Get("after"); len(after) > maxOTPID {
+		return bad("The parameter after is too long")
+	}
+	timeout = defaultWait
+	if text := values.Get("timeout"); text != "" {
+		if _, err := strconv.Atoi(text); err == nil {
+			text += "s"
+		}
+		timeout, err = time.ParseDuration(text)
+		if err != nil || timeout < 0 || timeout > maxWait {
+			return bad("The parameter timeout must be a number of seconds from 0 to " + strconv.Itoa(int(maxWait.Seconds())) + ", or a duration such as 500ms")
+		}
+	}
+	return after, timeout, nil
+}

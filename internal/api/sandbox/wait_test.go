@@ -1,0 +1,174 @@
+package sandbox_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/countersign/countersign/internal/api/sandbox"
+	inbox "github.com/countersign/countersign/internal/carrier/sandbox"
+	"github.com/countersign/countersign/internal/message"
+)
+
+// filling is an inbox that fills up while somebody waits.
+type filling struct {
+	mu       sync.Mutex // guards what follows
+	messages []inbox.Message
+	woken    chan string
+	looks    int
+}
+
+func (f *filling) put(m inbox.Message, tell bool) {
+	f.mu.Lock()
+	m.Seq = int64(len(f.messages) + 1)
+	f.messages = append(f.messages, m)
+	f.mu.Unlock()
+	if tell {
+		f.woken <- m.Account
+	}
+}
+
+func (f *filling) List(_ context.Context, q inbox.Query) ([]inbox.Message, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looks++
+	var found []inbox.Message
+	for _, m := range f.messages {
+		if m.Account == q.Account && m.Seq > q.After && (q.ID == "" || m.ID == q.ID) && (q.To.IsZero() || m.To == q.To) {
+			found = append([]inbox.Message{m}, found...)
+		}
+	}
+	return found, nil
+}
+
+func (f *filling) Watch(string) (<-chan string, func()) { return f.woken, func() {} }
+
+// waited is how a wait ended.
+type waited struct {
+	status int
+	ids    string
+	after  time.Duration
+}
+
+func wait(t *testing.T, h http.Handler, query string) waited {
+	t.Helper()
+	begun := time.Now()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/sandbox/messages/wait"+query, nil)
+	r.Header.Set("apiKey", "key-a")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	var list []struct {
+		ID string `json:"id"`
+	}
+	if w.Code == http.StatusOK {
+		if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
+			t.Errorf("%s: %q: %v", query, w.Body, err)
+		}
+	}
+	var ids []string
+	for _, m := range list {
+		ids = append(ids, m.ID)
+	}
+	return waited{w.Code, strings.Join(ids, " "), time.Since(begun)}
+}
+
+func handlerOf(f *filling) http.Handler {
+	return sandbox.New(sandbox.Config{Keys: keys{}, Messages: f, Log: slog.New(slog.DiscardHandler)})
+}
+
+func TestAWaitEndsWithTheMessageOrItsTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &filling{woken: make(chan string, 1)}
+		h := handlerOf(f)
+		mine := func(id string) inbox.Message {
+			return inbox.Message{Account: "acme", ID: id, Channel: message.SMS, To: recipient(t, "+4915112345678")}
+		}
+		later := func(d time.Duration, id string, tell bool) {
+			go func() {
+				time.Sleep(d)
+				f.put(mine(id), tell)
+			}()
+		}
+		if got, want := wait(t, h, "?timeout=2"), (waited{200, "", 2 * time.Second}); got != want {
+			t.Errorf("nothing comes: %+v, want %+v", got, want)
+		}
+		if got, want := wait(t, h, "?timeout=0"), (waited{200, "", 0}); got != want {
+			t.Errorf("no time: %+v, want %+v", got, want)
+		}
+		if got, want := wait(t, h, ""), (waited{200, "", 10 * time.Second}); got != want {
+			t.Errorf("the usual time: %+v, want %+v", got, want)
+		}
+		later(730*time.Millisecond, "m1", true)
+		if got, want := wait(t, h, "?timeout=20"), (waited{200, "m1", 730 * time.Millisecond}); got != want {
+			t.Errorf("one comes in this process: %+v, want %+v", got, want)
+		}
+		if got, want := wait(t, h, "?timeout=20"), (waited{200, "m1", 0}); got != want {
+			t.Errorf("one is there, none was named: %+v, want %+v", got, want)
+		}
+		later(time.Second, "m2", false)
+		if got := wait(t, h, "?after=m1&timeout=20s"); got.ids != "m2" || got.after < time.Second || got.after > 1300*time.Millisecond {
+			t.Errorf("one comes over another node: %+v, want m2 within 300 ms", got)
+		}
+		if got, want := wait(t, h, "?after=m2&timeout=500ms"), (waited{200, "", 500 * time.Millisecond}); got != want {
+			t.Errorf("nothing is newer: %+v, want %+v", got, want)
+		}
+		if got, want := wait(t, h, "?after=m2&to=%2B33612345678&timeout=1"), (waited{200, "", time.Second}); got != want {
+			t.Errorf("nothing for that number: %+v, want %+v", got, want)
+		}
+		f.put(inbox.Message{Account: "other", ID: "foreign", Channel: message.SMS, To: recipient(t, "+4915112345678")}, false)
+		if got, want := wait(t, h, "?after=m2&timeout=1"), (waited{200, "", time.Second}); got != want {
+			t.Errorf("another account's comes: %+v, want %+v", got, want)
+		}
+		if got := wait(t, h, "?after=m1&timeout=9"); got.ids != "m2" {
+			t.Errorf("what came before the wait: %+v, want m2", got)
+		}
+		close(f.woken)
+		if got, want := wait(t, h, "?after=m2&timeout=20"), (waited{200, "", 0}); got != want {
+			t.Errorf("the server ends: %+v, want %+v", got, want)
+		}
+	})
+}
+
+func TestWrongWaitsAreRefusedBeforeTheyWait(t *testing.T) {
+	t.Parallel()
+	h := handlerOf(&filling{woken: make(chan string), messages: []inbox.Message{{Account: "other", ID: "foreign", Seq: 1}}})
+	for _, query := range []string{
+		"?timeout=51", "?timeout=-1", "?timeout=soon", "?timeout=1&timeout=2", "?after=a&after=b", "?after=ghost", "?after=foreign",
+		"?after=" + strings.Repeat("x", 129), "?to=somebody", "?limit=0",
+	} {
+		if got := wait(t, h, query); got.status != http.StatusBadRequest {
+			t.Errorf("%s = %d, want 400", query, got.status)
+		}
+	}
+}
+
+func TestMoreWaitersThanThereIsRoomForAreToldToComeAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := handlerOf(&filling{woken: make(chan string)})
+		var callers sync.WaitGroup
+		for range 256 {
+			callers.Go(func() { wait(t, h, "?timeout=5") })
+		}
+		synctest.Wait()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/sandbox/messages/wait?timeout=5", nil)
+		r.Header.Set("apiKey", "key-a")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+			t.Errorf("the 257th = %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+		}
+		callers.Wait()
+		if got := wait(t, h, "?timeout=1"); got.status != http.StatusOK {
+			t.Errorf("afterwards = %d", got.status)
+		}
+	})
+}

@@ -1,0 +1,43 @@
+package audit
+
+import (
+	"context"
+	"crypto/hmac"
+	"fmt"
+)
+
+// Proof is what a look at the whole list came to.
+type Proof struct {
+	Entries int64  // that hold together, from the first
+	Head    []byte // link of the last of them, nil if there is none
+	// Broken is the number of the first entry that does not follow from those
+	// before: it was changed, inserted or made with an unknown key, or the one
+	// that should be here was removed. 0 if all hold together.
+	Broken int64
+}
+
+// Holds reports whether the whole list holds together.
+func (p Proof) Holds() bool { return p.Broken == 0 }
+
+// Prove reads the whole list. That the newest entries are missing it cannot
+// tell: compare Entries and Head with those of an earlier proof.
+func (l *Log) Prove(ctx context.Context) (Proof, error) {
+	var p Proof
+	for {
+		entries, err := l.store.AuditEntries(ctx, p.Entries, verifyBatch)
+		if err != nil {
+			return p, fmt.Errorf("read audit list: %w", err)
+		}
+		if len(entries) == 0 {
+			return p, nil
+		}
+		for _, e := range entries {
+			link, ok := l.link(e, p.Head)
+			if !ok || e.Seq != p.Entries+1 || !hmac.Equal(link, e.Link) {
+				p.Broken = p.Entries + 1
+				return p, nil
+			}
+			p.Entries, p.Head = e.Seq, e.Link
+		}
+	}
+}

@@ -1,0 +1,384 @@
+package access
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/countersign/countersign/internal/audit"
+)
+
+// The rules of.
+const (
+	triesAllowed = 10
+	lockFor      = 30 * time.Minute
+	idleFor      = 30 * time.Minute
+	absoluteFor  = 12 * time.Hour
+	// touchAfter spares a write at every request: a session may end a minute
+	// before its idle time is over, never after.
+	touchAfter = time.Minute
+	// ProofLasts is how long after giving the password somebody may do what
+	// asks for it again.
+	ProofLasts  = 5 * time.Minute
+	tokenLength = 32 // octets, 256 bits
+)
+
+// How long links work.
+const (
+	// InviteLife is how long an invite that an operator makes works.
+	InviteLife = 24 * time.Hour
+	// FirstLife is how long the link that a start prints works.
+	FirstLife = time.Hour
+)
+
+// What a person is told, beside the sentinels of Store.
+var (
+	// ErrWrong: name, password or one-time code is wrong; which, is not said.
+	ErrWrong = errors.New("name, password or one-time code is wrong")
+	// ErrWrongCode: the one-time code of the authenticator app is wrong.
+	ErrWrongCode = errors.New("one-time code is wrong")
+	// ErrName: no user can have this name.
+	ErrName = errors.New("no user can have this name")
+	// ErrPassword: the password is too weak.
+	ErrPassword = errors.New("the password is too weak")
+)
+
+// Keys seal the secrets of authenticator apps and hash names; the keyring does.
+type Keys interface {
+	Index(parts ...string) [16]byte
+	Seal(plain []byte, context ...string) []byte
+	Open(sealed []byte, context ...string) ([]byte, error)
+}
+
+// Auditor keeps the list of what people did; audit.Log does.
+type Auditor interface {
+	Append(ctx context.Context, e audit.Entry) error
+}
+
+// Config is what a Service is made of. Every field is needed but Random.
+type Config struct {
+	Store Store
+	Keys  Keys
+	Audit Auditor
+	Now   func() time.Time // the store's clock
+	// IsLocal reports whether the deployment is local; see the package. It is
+	// asked at every request.
+	IsLocal func() bool
+	Random  io.Reader // crypto/rand.Reader if nil
+}
+
+// Service lets people in. It is safe for concurrent use.
+type Service struct {
+	cfg       Config
+	passwords *Passwords
+}
+
+// New returns a service over c.
+func New(c Config) *Service {
+	if c.Random == nil {
+		c.Random = rand.Reader
+	}
+	return &Service{c, NewPasswords()}
+}
+
+// newToken draws 256 bits and returns them as text.
+func (s *Service) newToken() (string, error) {
+	var bits [tokenLength]byte
+	if _, err := io.ReadFull(s.cfg.Random, bits[:]); err != nil {
+		return "", fmt.Errorf("draw token: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(bits[:]), nil
+}
+
+// hashToken is how a token is kept and found; tokens have 256 bits, so a plain
+// hash is enough.
+func hashToken(token string) [32]byte { return sha256.Sum256([]byte("console " + token)) }
+
+// IsLocal reports whether a link alone signs in.
+func (s *Service) IsLocal() bool { return s.cfg.IsLocal() }
+
+// HasUsers reports whether anybody can sign in with a password.
+func (s *Service) HasUsers(ctx context.Context) (bool, error) {
+	has, err := s.cfg.Store.HasUsers(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look for console users: %w", err)
+	}
+	return has, nil
+}
+
+// Invite makes a one-time token for a new user of the account. actor is who
+// asks, for the audit list.
+func (s *Service) Invite(ctx context.Context, actor, account string, role Role, life time.Duration) (string, error) {
+	token, err := s.newToken()
+	if err != nil {
+		return "", err
+	}
+	hash := hashToken(token)
+	err = s.cfg.Store.PutInvite(ctx, Invite{Hash: hash, Account: account, Role: role}, life)
+	if err != nil {
+		return "", fmt.Errorf("keep invite: %w", err)
+	}
+	err = s.audit(ctx, audit.ActionConsoleInvite, actor, account, string(role))
+	return token, err
+}
+
+func (s *Service) audit(ctx context.Context, action, actor, account, subject string) error {
+	err := s.cfg.Audit.Append(ctx, audit.Entry{Action: action, Actor: actor, Account: account, Subject: subject})
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return nil
+}
+
+// Remove removes a user of the account and ends its sessions; ErrNotFound.
+func (s *Service) Remove(ctx context.Context, actor, account, id string) error {
+	users, err := s.cfg.Store.Users(ctx, account)
+	if err != nil {
+		return fmt.Errorf("list users: %w", err)
+	}
+	if !slices.ContainsFunc(users, func(u User) bool { return u.ID == id }) {
+		return ErrNotFound
+	}
+	if err := s.audit(ctx, audit.ActionConsoleRemove, actor, account, id); err != nil {
+		return err
+	}
+	if err := s.cfg.Store.RemoveUser(ctx, account, id); err != nil {
+		return fmt.Errorf("remove user: %w", err)
+	}
+	return nil
+}
+
+// Invited returns the invite of a token; ErrNotFound if it was used or is over.
+func (s *Service) Invited(ctx context.Context, token string) (Invite, error) {
+	i, err := s.cfg.Store.Invite(ctx, hashToken(strings.TrimSpace(token)))
+	if err != nil {
+		return Invite{}, fmt.Errorf("look for invite: %w", err)
+	}
+	return i, nil
+}
+
+// Enter signs in with a link alone and returns the session's token. It is
+// ErrNotFound for a token that is over, and where the deployment is not local.
+func (s *Service) Enter(ctx context.Context, token string) (string, error) {
+	if !s.cfg.IsLocal() {
+		return "", ErrNotFound
+	}
+	secret, err := s.newToken()
+	if err != nil {
+		return "", err
+	}
+	opened, err := s.cfg.Store.Enter(ctx, hashToken(strings.TrimSpace(token)), Session{Hash: hashToken(secret)})
+	if err != nil {
+		return "", fmt.Errorf("enter: %w", err)
+	}
+	return secret, s.audit(ctx, audit.ActionConsoleSignIn, actorOf(opened), opened.Account, "")
+}
+
+func actorOf(s Session) string { return "console " + s.Name }
+
+// Actor is how the audit list names whoever has the session.
+func (s Session) Actor() string { return actorOf(s) }
+
+// Enrolment is the secret of an authenticator app that a new user is shown,
+// sealed so that the page can carry it.
+type Enrolment struct {
+	Secret string // base32, for typing it in
+	Sealed string // what to hand back
+}
+
+// NewEnrolment draws a secret for whoever follows the invite.
+func (s *Service) NewEnrolment(token string) Enrolment {
+	secret := newTOTP()
+	sealed := s.cfg.Keys.Seal([]byte(secret), enrolContext(token)...)
+	return Enrolment{secret, base64.RawURLEncoding.EncodeToString(sealed)}
+}
+
+// OpenEnrolment returns the enrolment that NewEnrolment sealed for the invite;
+// ErrNotFound for anything else.
+func (s *Service) OpenEnrolment(token, sealed string) (Enrolment, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil {
+		return Enrolment{}, ErrNotFound
+	}
+	secret, err := s.cfg.Keys.Open(raw, enrolContext(token)...)
+	if err != nil {
+		return Enrolment{}, ErrNotFound
+	}
+	return Enrolment{string(secret), sealed}, nil
+}
+
+func enrolContext(token string) []string {
+	hash := hashToken(strings.TrimSpace(token))
+	return []string{"console enrolment", string(hash[:])}
+}
+
+func totpContext(userID string) []string { return []string{"console totp", userID} }
+
+// Enrol makes the user that an invite is for and returns a session's token.
+// Errors that the person can mend are ErrName, ErrNameTaken, ErrPassword and
+// ErrWrongCode; ErrNotFound is an invite that is over.
+func (s *Service) Enrol(ctx context.Context, token string, e Enrolment, name, password, code string) (string, error) {
+	if !ValidName(name) || name == LocalName {
+		return "", ErrName
+	}
+	if !GoodPassword(password, name) {
+		return "", ErrPassword
+	}
+	step, right := totpStep(e.Secret, code, s.cfg.Now())
+	if !right {
+		return "", ErrWrongCode
+	}
+	invite, err := s.Invited(ctx, token) // before the costly hash
+	if err != nil {
+		return "", err
+	}
+	kept, err := s.passwords.Hash(ctx, password)
+	if err != nil {
+		return "", err
+	}
+	secret, err := s.newToken()
+	if err != nil {
+		return "", err
+	}
+	id := rand.Text()
+	u := User{ID: id, Name: name, Password: kept, TOTP: s.cfg.Keys.Seal([]byte(e.Secret), totpContext(id)...)}
+	if err := s.audit(ctx, audit.ActionConsoleEnrol, "console "+name, invite.Account, string(invite.Role)); err != nil {
+		return "", err
+	}
+	_, err = s.cfg.Store.Enrol(ctx, hashToken(strings.TrimSpace(token)), u, Session{Hash: hashToken(secret)})
+	if err != nil {
+		return "", fmt.Errorf("enrol: %w", err)
+	}
+	if err := s.cfg.Store.UseStep(ctx, id, step); err != nil {
+		return "", fmt.Errorf("enrol: %w", err)
+	}
+	return secret, nil
+}
+
+// SignIn returns the token of a new session. ErrWrong, *LockedError and ErrBusy
+// are for the person. A name that nobody has costs and answers the same.
+func (s *Service) SignIn(ctx context.Context, name, password, code string) (string, error) {
+	u, err := s.prove(ctx, name, password, code)
+	if err != nil {
+		return "", err
+	}
+	secret, err := s.newToken()
+	if err != nil {
+		return "", err
+	}
+	now := s.cfg.Now()
+	session := Session{Hash: hashToken(secret), UserID: u.ID, Name: u.Name, Account: u.Account, Role: u.Role, Created: now, Seen: now, Proved: now}
+	if err := s.cfg.Store.OpenSession(ctx, session); err != nil {
+		return "", fmt.Errorf("open session: %w", err)
+	}
+	return secret, s.audit(ctx, audit.ActionConsoleSignIn, actorOf(session), u.Account, "")
+}
+
+// prove checks name, password and code. The try is counted before anything is
+// compared, so that many at once are counted exactly.
+func (s *Service) prove(ctx context.Context, name, password, code string) (User, error) {
+	name = strings.ToLower(strings.TrimSpace(name))
+	key := s.cfg.Keys.Index("console user", name)
+	locked, err := s.cfg.Store.CountTry(ctx, key, triesAllowed, lockFor)
+	if err != nil {
+		return User{}, fmt.Errorf("count try: %w", err)
+	}
+	u, err := s.cfg.Store.User(ctx, name)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return User{}, fmt.Errorf("read user: %w", err)
+	}
+	known := err == nil
+	matches, err := s.passwords.Matches(ctx, u.Password, password)
+	if err != nil {
+		return User{}, err
+	}
+	if !known || !matches || !s.rightCode(ctx, u, code) {
+		if locked && known {
+			if err := s.audit(ctx, audit.ActionConsoleLock, "console "+u.Name, u.Account, ""); err != nil {
+				return User{}, err
+			}
+		}
+		return User{}, ErrWrong
+	}
+	if err := s.cfg.Store.ForgetTries(ctx, key); err != nil {
+		return User{}, fmt.Errorf("forget tries: %w", err)
+	}
+	return u, nil
+}
+
+func (s *Service) rightCode(ctx context.Context, u User, code string) bool {
+	secret, err := s.cfg.Keys.Open(u.TOTP, totpContext(u.ID)...)
+	if err != nil {
+		return false
+	}
+	step, right := totpStep(string(secret), code, s.cfg.Now())
+	return right && s.cfg.Store.UseStep(ctx, u.ID, step) == nil
+}
+
+// Session returns the session of a token and counts as its use; ErrNotFound if
+// it is over, or was opened by a link alone and the deployment is no longer
+// local.
+func (s *Service) Session(ctx context.Context, token string) (Session, error) {
+	session, err := s.Peek(ctx, token)
+	if err != nil {
+		return Session{}, err
+	}
+	if s.cfg.Now().Sub(session.Seen) >= touchAfter {
+		if err := s.cfg.Store.TouchSession(ctx, session.Hash); err != nil {
+			return Session{}, fmt.Errorf("touch session: %w", err)
+		}
+	}
+	return session, nil
+}
+
+// Peek is Session for what goes on by itself, such as a page that waits for
+// news: it does not count as use.
+func (s *Service) Peek(ctx context.Context, token string) (Session, error) {
+	if token == "" {
+		return Session{}, ErrNotFound
+	}
+	session, err := s.cfg.Store.Session(ctx, hashToken(token), Lifetimes{Idle: idleFor, Absolute: absoluteFor})
+	if err != nil {
+		return Session{}, fmt.Errorf("read session: %w", err)
+	}
+	if session.Local() && !s.cfg.IsLocal() {
+		return Session{}, ErrNotFound
+	}
+	return session, nil
+}
+
+// Proved reports whether the session may do what asks for the password again
+// . A local session has no password to ask for.
+func (s *Service) Proved(session Session) bool {
+	return session.Local() || s.cfg.Now().Sub(session.Proved) < ProofLasts
+}
+
+// Prove takes the password and a code again. Errors are those of SignIn.
+func (s *Service) Prove(ctx context.Context, session Session, password, code string) error {
+	u, err := s.prove(ctx, session.Name, password, code)
+	if err != nil {
+		return err
+	}
+	if u.ID != session.UserID {
+		return ErrWrong
+	}
+	if err := s.cfg.Store.Prove(ctx, session.Hash); err != nil {
+		return fmt.Errorf("remember proof: %w", err)
+	}
+	return nil
+}
+
+// SignOut ends the session at once.
+func (s *Service) SignOut(ctx context.Context, session Session) error {
+	if err := s.cfg.Store.CloseSession(ctx, session.Hash); err != nil {
+		return fmt.Errorf("close session: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+// What the console does with JavaScript: live regions, copying, speaking, and
+// the one-time link. Every page works without it.
+"use strict";
+(() => {
+  const base = document.body.dataset.base;
+
+  // The token of a one-time link stands behind the #, where no server, proxy or
+  // log sees it. It goes into the form, and out of the address.
+  const door = document.getElementById("door");
+  const enter = () => {
+    if (!door || location.hash.length < 2) return;
+    door.elements.token.value = decodeURIComponent(location.hash.slice(1));
+    history.replaceState(null, "", location.pathname);
+    if (door.dataset.auto !== undefined) door.requestSubmit();
+  };
+  enter();
+  addEventListener("hashchange", enter); // another link, opened on this very page
+  for (const form of document.querySelectorAll("form[data-submit]")) form.requestSubmit();
+
+  // Buttons that only scripts can make work are hidden without them.
+  const reveal = root => {
+    for (const b of root.querySelectorAll("[data-copy]")) b.hidden = !navigator.clipboard;
+    for (const b of root.querySelectorAll("[data-speak]")) b.hidden = !window.speechSynthesis;
+    // The newest message of a phone comes into sight; threads begin with theirs.
+    for (const s of root.querySelectorAll(".screen")) {
+      const newest = s.querySelector(".thread")?.querySelector(".bubble:last-of-type");
+      if (newest) s.scrollTop += newest.getBoundingClientRect().bottom - s.getBoundingClientRect().bottom + 12;
+    }
+  };
+  reveal(document);
+  document.addEventListener("htmx:afterSwap", e => reveal(e.target.parentElement || document));
+
+  document.addEventListener("click", async e => {
+    const copy = e.target.closest("[data-copy]");
+    if (copy) {
+      const from = copy.dataset.copyFrom ? document.getElementById(copy.dataset.copyFrom) : null;
+      await navigator.clipboard.writeText(from ? from.textContent : copy.dataset.copy);
+      const said = copy.textContent;
+      copy.textContent = "Copied";
+      setTimeout(() => { copy.textContent = said; }, 1500);
+      return;
+    }
+    const speak = e.target.closest("[data-speak]");
+    if (speak) {
+      const words = new SpeechSynthesisUtterance(speak.dataset.speak);
+      if (speak.dataset.lang) words.lang = speak.dataset.lang;
+      speechSynthesis.cancel();
+      speechSynthesis.speak(words);
+    }
+  });
+  document.addEventListener("keydown", e => {
+    const menu = document.querySelector("details.menu[open]");
+    if (e.key === "Escape" && menu) { menu.open = false; menu.querySelector("summary").focus(); }
+  });
+
+  // Live regions: data-live names the topic, data-live-url where the region's
+  // new HTML is. One stream serves the whole page.
+  const regions = topic => [...document.querySelectorAll("[data-live]")].filter(n => topic === undefined || n.dataset.live === topic);
+  const topics = [...new Set(regions().map(n => n.dataset.live))];
+  if (topics.length === 0) return;
+  const lost = document.getElementById("lost");
+  // A region is asked for once at a time: what changes meanwhile is asked for
+  // after that. What could not be had stays as it is and is asked for again.
+  const busy = new Map(); // the id of a region, whether it changed meanwhile
+  const load = async id => {
+    if (busy.has(id)) { busy.set(id, true); return; }
+    const old = document.getElementById(id);
+    if (!old) return;
+    busy.set(id, false);
+    let failed = false;
+    try {
+      const answer = await fetch(old.dataset.liveUrl, { headers: { "HX-Request": "true" } });
+      failed = answer.status >= 500;
+      if (answer.status === 401) location.reload();
+      if (answer.ok) swap(id, await answer.text());
+    } catch { failed = true; }
+    const again = busy.get(id);
+    busy.delete(id);
+    if (failed) setTimeout(load, 1000, id);
+    else if (again) load(id);
+  };
+  const swap = (id, text) => {
+    const old = document.getElementById(id);
+    const made = new DOMParser().parseFromString(text, "text/html").getElementById(id);
+    if (!old || !made) return;
+    const at = document.activeElement;
+    const focused = old.contains(at) && at.id;
+    for (const d of old.querySelectorAll("details[id][open]")) { const same = made.querySelector("#" + CSS.escape(d.id)); if (same) same.open = true; }
+    old.replaceWith(made);
+    htmx.process(made);
+    reveal(made);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  };
+  const refresh = topic => {
+    for (const n of regions(topic)) if (n.id && n.dataset.liveUrl) load(n.id);
+  };
+  let source = null, wait = null;
+  const address = base + "/live?" + topics.map(t => "topic=" + encodeURIComponent(t)).join("&");
+  const open = () => {
+    if (source) source.close();
+    source = new EventSource(address);
+    const here = source;
+    here.onopen = () => { lost.hidden = true; };
+    here.onerror = () => {
+      lost.hidden = false;
+      if (here.readyState === EventSource.CLOSED) { // refused: the browser gives up, we do not
+        clearTimeout(wait);
+        wait = setTimeout(open, 3000);
+      }
+    };
+    here.addEventListener("open", () => refresh());
+    here.addEventListener("change", e => refresh(e.data));
+    here.addEventListener("ended", () => { here.close(); location.reload(); });
+  };
+  open();
+  // A hidden page needs no connection; back in sight it looks at once.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) { if (source) source.close(); source = null; } else if (!source) open();
+  });
+  // Back online, the old stream may hang for minutes: another one looks at once.
+  addEventListener("offline", () => { lost.hidden = false; });
+  addEventListener("online", open);
+  addEventListener("online", () => { if (!document.hidden) open(); });
+  addEventListener("pagehide", () => { if (source) source.close(); source = null; });
+  addEventListener("pageshow", e => { if (e.persisted && !source) open(); });
+})();

@@ -1,0 +1,46 @@
+// Draws the charts of the page "Numbers" from the figures that it carries.
+(() => {
+  "use strict";
+  const source = document.getElementById("figures");
+  if (!source || !window.uPlot) return;
+  const figures = JSON.parse(source.textContent);
+  const box = document.querySelector(".charts");
+  box.hidden = false;
+  const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const inks = ["--accent", "--info", "--warn", "--bad", "--ink-soft"];
+  const dashes = [[], [8, 4], [2, 3], [10, 3, 2, 3], [4, 2]]; // told apart without colours, too
+  const plots = [];
+  const draw = () => {
+    for (const p of plots.splice(0)) p.destroy();
+    const moment = (form, s) => new Intl.DateTimeFormat(undefined, { ...form, timeZone: figures.zone }).format(new Date(s * 1000));
+    const day = { day: "numeric", month: "short" }, full = { ...day, weekday: "short", year: "numeric" };
+    const hour = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    if (figures.span === "hour") Object.assign(full, hour);
+    const ticks = (_, all) => all.map((s, i) => {
+      if (figures.span !== "hour") return moment(day, s);
+      const date = moment(day, s);
+      return moment(hour, s) + (i === 0 || moment(day, all[i - 1]) !== date ? "\n" + date : "");
+    });
+    const axis = { stroke: colour("--ink-soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
+    for (const chart of figures.charts) {
+      const at = document.getElementById(chart.id);
+      const percent = chart.unit === "%";
+      const text = v => v == null ? "–" : percent ? v.toFixed(1) + " %" : v.toLocaleString();
+      plots.push(new uPlot({
+        width: at.clientWidth, height: 260,
+        tzDate: s => uPlot.tzDate(new Date(s * 1000), figures.zone),
+        cursor: { y: false },
+        scales: { y: { range: (_, low, high) => [0, percent ? 100 : Math.max(high * 1.05, 5)] } },
+        axes: [{ ...axis, values: ticks, space: 64 }, { ...axis, size: 60, values: (_, all) => all.map(v => percent ? v + " %" : v.toLocaleString()) }],
+        series: [{ label: "From", value: (_, s) => s == null ? "–" : moment(full, s) }, ...chart.series.map((s, i) => ({
+          label: s.label, stroke: colour(inks[i % inks.length]), dash: dashes[i % dashes.length], width: 2,
+          spanGaps: false, points: { show: true, size: 4 }, value: (_, v) => text(v),
+        }))],
+      }, [figures.times, ...chart.series.map(s => s.values)], at));
+    }
+  };
+  draw();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  let wait = null;
+  addEventListener("resize", () => { clearTimeout(wait); wait = setTimeout(draw, 150); });
+})();

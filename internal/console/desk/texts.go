@@ -1,0 +1,247 @@
+package desk
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/countersign/countersign/internal/catalog"
+	"github.com/countersign/countersign/internal/console/page"
+	"github.com/countersign/countersign/internal/message"
+)
+
+// textChannels are the channels whose templates this server holds, with what
+// the API calls them in paths.
+func textChannels() []page.Option {
+	return []page.Option{{Value: "SMS", Label: "SMS"}, {Value: "VOICE", Label: "Phone call"}, {Value: "VIBER", Label: "Viber"}}
+}
+
+func textFields() []field {
+	return []field{
+		{"name", "name", "The name"},
+		{"language", "language", "The language"},
+		{"message", "message", "The text"},
+		{"codeExpirationTime", "codeExpirationTime", "The number of minutes"},
+	}
+}
+
+// textRow is a template in the list.
+type textRow struct {
+	catalog.Template
+	Look     preview
+	Language string
+}
+
+func (g *Group) listTexts(w http.ResponseWriter, r *page.Request) error {
+	all, err := g.cfg.Catalog.Templates(r.Context(), r.Account)
+	if err != nil {
+		return fmt.Errorf("list templates: %w", err)
+	}
+	type group struct {
+		Channel, Label string
+		Rows           []textRow
+	}
+	var groups []group
+	for _, c := range textChannels() {
+		one := group{Channel: c.Value, Label: c.Label}
+		for _, t := range all {
+			if string(t.Channel) != c.Value {
+				continue
+			}
+			shown, err := g.previewOf(r.Context(), r.Account, t)
+			if err != nil {
+				return err
+			}
+			one.Rows = append(one.Rows, textRow{t, shown, languageName(t.Language)})
+		}
+		groups = append(groups, one)
+	}
+	return r.Render(w, http.StatusOK, "texts.html", groups)
+}
+
+// textPage is the page of one template, ID "" for one that is to be made.
+type textPage struct {
+	ID, Channel, ChannelName, Language string
+	Channels, Languages                []page.Option
+	Preview                            preview
+	UsedBy                             []catalog.Profile
+}
+
+func (g *Group) newText(w http.ResponseWriter, r *page.Request) error {
+	f := r.Form()
+	f.Set("channel", "SMS")
+	if c := r.URL.Query().Get("channel"); isTextChannel(c) {
+		f.Set("channel", c)
+	}
+	f.Set("language", "en")
+	f.Set("codeExpirationTime", "3")
+	f.Set("message", "Your code is {{otp_code}}. It is valid for {{expiration_time}} minutes.")
+	return g.renderText(w, r, http.StatusOK, "")
+}
+
+func isTextChannel(c string) bool {
+	return slices.ContainsFunc(textChannels(), func(o page.Option) bool { return o.Value == c })
+}
+
+// typed is the template as the form has it.
+func typed(f *page.Form) catalog.Template {
+	minutes, _ := strconv.Atoi(f.Value("codeExpirationTime")) // 0 is shown as such; the API judges it
+	return catalog.Template{
+		Channel: message.Channel(f.Value("channel")), Name: f.Value("name"), Language: f.Value("language"),
+		Message: typedText(f, "message"), Minutes: minutes,
+	}
+}
+
+// typedText is a text as it was typed: browsers send line ends as CR LF.
+func typedText(f *page.Form, name string) string {
+	return strings.ReplaceAll(f.Raw(name), "\r\n", "\n")
+}
+
+func (g *Group) renderText(w http.ResponseWriter, r *page.Request, status int, id string) error {
+	t := typed(r.Form())
+	data := textPage{
+		ID: id, Channel: string(t.Channel), ChannelName: channelName(t.Channel), Language: languageName(t.Language),
+		Channels: textChannels(), Languages: languageOptions(),
+	}
+	var err error
+	if data.Preview, err = g.previewOf(r.Context(), r.Account, t); err != nil {
+		return err
+	}
+	if id != "" {
+		profiles, err := g.cfg.Catalog.Profiles(r.Context(), r.Account)
+		if err != nil {
+			return fmt.Errorf("list profiles: %w", err)
+		}
+		stored, err := g.text(r, id)
+		if err != nil {
+			return err
+		}
+		for _, p := range profiles {
+			if uses(p, stored) {
+				data.UsedBy = append(data.UsedBy, p)
+			}
+		}
+	}
+	return r.Render(w, status, "text.html", data)
+}
+
+// text reads a template of the account.
+func (g *Group) text(r *page.Request, id string) (catalog.Template, error) {
+	t, err := g.cfg.Catalog.Template(r.Context(), r.Account, id)
+	if err != nil {
+		return catalog.Template{}, absent(fmt.Errorf("read template: %w", err))
+	}
+	return t, nil
+}
+
+func (g *Group) showText(w http.ResponseWriter, r *page.Request) error {
+	t, err := g.text(r, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	fill(r.Form(), t)
+	return g.renderText(w, r, http.StatusOK, t.ID)
+}
+
+// fill puts a stored template into the form.
+func fill(f *page.Form, t catalog.Template) {
+	f.Set("channel", string(t.Channel))
+	f.Set("name", t.Name)
+	f.Set("language", t.Language)
+	f.Set("message", t.Message)
+	f.Set("codeExpirationTime", strconv.Itoa(t.Minutes))
+}
+
+// previewText shows what is typed, and changes nothing: a fragment as somebody
+// types, the whole page for a button.
+func (g *Group) previewText(w http.ResponseWriter, r *page.Request) error {
+	f := r.Form()
+	if f.Value("act") == "substitute" {
+		f.Set("message", substituted(typedText(f, "message")))
+	}
+	id := f.Value("id")
+	if id != "" {
+		t, err := g.text(r, id)
+		if err != nil {
+			return err
+		}
+		f.Set("channel", string(t.Channel)) // both are fixed
+		f.Set("language", t.Language)
+	}
+	if !isTextChannel(f.Value("channel")) {
+		f.Set("channel", "SMS")
+	}
+	if !r.Partial() {
+		return g.renderText(w, r, http.StatusOK, id)
+	}
+	shown, err := g.previewOf(r.Context(), r.Account, typed(f))
+	if err != nil {
+		return err
+	}
+	return r.Fragment(w, http.StatusOK, "text.html", "look-at", shown)
+}
+
+// pathOf is where the API has the templates of a channel.
+func pathOf(channel string) string { return "/templates/" + strings.ToLower(channel) }
+
+func (g *Group) createText(w http.ResponseWriter, r *page.Request) error {
+	f := r.Form()
+	channel := f.Value("channel")
+	if !isTextChannel(channel) {
+		f.Refuse("channel", "Choose one of the channels.")
+		f.Set("channel", "SMS")
+		return g.renderText(w, r, http.StatusUnprocessableEntity, "")
+	}
+	body := map[string]any{"name": f.Value("name"), "language": f.Value("language"), "message": typedText(f, "message")}
+	put(body, f, "codeExpirationTime")
+	answer, ok, err := g.ask(r, http.MethodPost, pathOf(channel), body, textFields())
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return g.renderText(w, r, http.StatusUnprocessableEntity, "")
+	}
+	return r.Redirect(w, "/templates/text/"+url.PathEscape(idOf(answer)), page.Good("The template was made. Put it into a profile to send with it."))
+}
+
+func (g *Group) changeText(w http.ResponseWriter, r *page.Request) error {
+	t, err := g.text(r, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	f := r.Form()
+	f.Set("channel", string(t.Channel))
+	f.Set("language", t.Language)
+	body := map[string]any{"name": f.Value("name"), "message": typedText(f, "message")}
+	put(body, f, "codeExpirationTime")
+	_, ok, err := g.ask(r, http.MethodPatch, pathOf(string(t.Channel))+"/"+t.ID, body, textFields())
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return g.renderText(w, r, http.StatusUnprocessableEntity, t.ID)
+	}
+	return r.Redirect(w, "/templates/text/"+url.PathEscape(t.ID), page.Good("The template was changed. Codes that are sent from now on have the new text."))
+}
+
+func (g *Group) deleteText(w http.ResponseWriter, r *page.Request) error {
+	t, err := g.text(r, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if _, ok, err := g.ask(r, http.MethodDelete, pathOf(string(t.Channel))+"/"+t.ID, nil, nil); err != nil || !ok {
+		return orRefused(err)
+	}
+	return r.Redirect(w, "/templates", page.Good("The template was deleted."))
+}
+
+// orRefused is for changes that no form can get wrong.
+func orRefused(err error) error {
+	if err == nil {
+		return errAPI
+	}
+	return err
+}

@@ -1,0 +1,162 @@
+package console_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/countersign/countersign/internal/console/access"
+)
+
+func TestALinkSignsInOnceAndLeadsToThePhones(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	token := s.invite(access.Owner)
+	b := s.browser()
+	b.get(http.StatusOK, "/enter").has(t, `id="door"`, "data-auto")
+	if a := b.post(http.StatusSeeOther, "/enter", "/enter", "token", token); a.location() != "/console/" {
+		t.Errorf("the link leads to %s", a.location())
+	}
+	if a := b.get(http.StatusSeeOther, "/"); a.location() != "/console/phones" {
+		t.Errorf("the first page is %s, want the phones", a.location())
+	}
+	b.get(http.StatusOK, "/phones").has(t, "Virtual phones", "Send a test code")
+	// Somebody who is signed in is asked before a link changes that.
+	b.get(http.StatusOK, "/enter").lacks(t, "data-auto")
+	stranger := s.browser()
+	stranger.post(http.StatusUnprocessableEntity, "/enter", "/enter", "token", token).
+		has(t, `aria-invalid="true"`, "used before or is too old", "countersign console invite")
+	stranger.get(http.StatusSeeOther, "/phones")
+}
+
+func TestWithoutASandboxThereAreNoPhones(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	b := s.entered(access.Owner)
+	s.sandboxed.Store(false)
+	if a := b.get(http.StatusSeeOther, "/"); a.location() != "/console/probe" {
+		t.Errorf("the first page is %s, want the next group's", a.location())
+	}
+	b.get(http.StatusNotFound, "/phones").lacks(t, "Virtual phones</a>")
+}
+
+func TestANewUserChoosesPasswordAndAppAndSignsInWithThem(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	b := s.enrolled(access.Owner)
+	b.get(http.StatusOK, "/phones").has(t, "Welcome.", "<strong>jo</strong>").lacks(t, "local")
+	b.post(http.StatusSeeOther, "/phones", "/sign-out")
+	if a := b.get(http.StatusSeeOther, "/phones?x=1"); a.location() != "/console/sign-in?next=%2Fphones%3Fx%3D1" {
+		t.Errorf("signed out, /phones leads to %s", a.location())
+	}
+	b.get(http.StatusOK, "/sign-in").has(t, "You are signed out.", `autocomplete="current-password"`, `autocomplete="one-time-code"`)
+	a := b.post(http.StatusUnprocessableEntity, "/sign-in", "/sign-in", "name", "jo", "password", "wrong", "code", b.code(), "next", "/phones?x=1")
+	a.has(t, "is wrong. A code works once.", `value="jo"`, `value="/phones?x=1"`).lacks(t, "wrong\"")
+	a = b.post(http.StatusSeeOther, "/sign-in", "/sign-in", "name", "jo", "password", goodPassword, "code", b.code(), "next", "/phones?x=1")
+	if a.location() != "/console/phones?x=1" {
+		t.Errorf("signed in, the browser goes to %s", a.location())
+	}
+	b.get(http.StatusOK, "/phones")
+}
+
+func TestABadEnrolmentComesBackWithWhatWasTyped(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	s.local.Store(false)
+	b := s.browser()
+	token := s.invite(access.Support)
+	first := b.post(http.StatusOK, "/enter", "/enter", "token", token)
+	first.has(t, "You will be support of the account <strong>acme</strong>", `<svg class="qr" role="img"`)
+	sealed := sealedValue.FindStringSubmatch(first.body)[1]
+	b.secret = secretValue.FindStringSubmatch(first.body)[1]
+	for _, c := range []struct {
+		name, password, again, code string
+		field, reason               string
+	}{
+		{"Jo", goodPassword, goodPassword, b.code(), "name", "A name has 1 to 63"},
+		{"jo", "short", "short", b.code(), "password", "12 characters or more, and is"},
+		{"jo", goodPassword, goodPassword + "!", b.code(), "again", "The two passwords differ."},
+		{"jo", goodPassword, goodPassword, "000000", "code", "The code is wrong."},
+	} {
+		a := b.post(
+			http.StatusUnprocessableEntity, "/enter", "/enrol", "token", token, "enrolment", sealed,
+			"name", c.name, "password", c.password, "again", c.again, "code", c.code,
+		)
+		a.has(t, `href="#f-`+c.field+`"`, `id="p-`+c.field+`"`, c.reason, `value="`+c.name+`"`, b.secret)
+		a.lacks(t, goodPassword)
+	}
+	if has, err := s.access.HasUsers(t.Context()); err != nil || has {
+		t.Errorf("HasUsers = %v, %v; want nothing changed", has, err)
+	}
+}
+
+func TestTooManyFailuresSayUntilWhen(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	s.enrolled(access.Owner)
+	b := s.browser()
+	for range 10 {
+		b.post(http.StatusUnprocessableEntity, "/sign-in", "/sign-in", "name", "jo", "password", "x", "code", "000000")
+	}
+	until := s.wall.Now().Add(30 * time.Minute).UTC().Format("15:04")
+	b.post(http.StatusTooManyRequests, "/sign-in", "/sign-in", "name", "jo", "password", "x", "code", "000000").
+		has(t, "Too many failures. Try again after "+until+" UTC.")
+}
+
+func TestSignInLeadsNowhereElse(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	jo := s.enrolled(access.Owner)
+	for _, next := range []string{"//evil.example", "https://evil.example/", `/\evil.example`, "javascript:alert(1)", "phones", "/%0d%0aX: y\r\nZ: a"} {
+		b := s.browser()
+		b.secret = jo.secret
+		a := b.post(http.StatusSeeOther, "/sign-in", "/sign-in", "name", "jo", "password", goodPassword, "code", b.code(), "next", next)
+		if a.location() != "/console/" {
+			t.Errorf("next %q leads to %q", next, a.location())
+		}
+		s.wall.Add(time.Minute)
+	}
+}
+
+func TestALinkFromAnotherSiteFindsTheSession(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	// The browser keeps the cookie to itself (SameSite=Strict) and is asked to come
+	// again by itself.
+	a := s.browser().get(http.StatusOK, "/sign-in?next=%2Fphones", "Sec-Fetch-Site", "cross-site")
+	if a.header.Get("Refresh") != "0" {
+		t.Errorf("Refresh = %q, want 0", a.header.Get("Refresh"))
+	}
+	if a := s.entered(access.Owner).get(http.StatusSeeOther, "/sign-in?next=%2Fphones"); a.location() != "/console/phones" {
+		t.Errorf("then the browser goes to %s", a.location())
+	}
+}
+
+func TestAStolenCookieIsWorthNothingAfterSignOut(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	b := s.entered(access.Owner)
+	at, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	thief := s.browser()
+	thief.client.Jar.SetCookies(at, b.client.Jar.Cookies(at))
+	thief.get(http.StatusOK, "/phones")
+	b.post(http.StatusSeeOther, "/phones", "/sign-out", "then", "switch")
+	thief.client.Jar.SetCookies(at, []*http.Cookie{})
+	if a := thief.get(http.StatusSeeOther, "/phones"); !strings.HasPrefix(a.location(), "/console/sign-in") {
+		t.Errorf("the stolen cookie leads to %s", a.location())
+	}
+}
+
+func TestALocalSessionEndsWhenTheDeploymentIsNoLongerLocal(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	b := s.entered(access.Owner)
+	b.get(http.StatusOK, "/phones")
+	s.local.Store(false)
+	b.get(http.StatusSeeOther, "/phones")
+}

@@ -1,0 +1,149 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/countersign/countersign/internal/console/access"
+)
+
+var _ access.Store = (*Store)(nil)
+
+const (
+	addConsoleInvite  = "INSERT INTO console_invites (hash, account_id, role, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)"
+	readConsoleInvite = `SELECT i.hash, a.name, i.role, i.created_at, i.expires_at FROM console_invites i
+		JOIN accounts a ON a.id = i.account_id WHERE i.hash = $1 AND i.expires_at > $2`
+	takeConsoleInvite  = "DELETE FROM console_invites WHERE hash = $1 AND expires_at > $2 RETURNING account_id, role"
+	sweepConsoleInvite = "DELETE FROM console_invites WHERE expires_at <= $1"
+	// A session never lasts longer than consoleSessionMost, whatever its rules.
+	sweepConsoleSessions = "DELETE FROM console_sessions WHERE created_at <= $1"
+)
+
+// consoleSessionMost is how old a session's row gets before it is removed.
+const consoleSessionMost = 7 * 24 * time.Hour
+
+// PutInvite implements access.Store.
+func (s *Store) PutInvite(ctx context.Context, i access.Invite, life time.Duration) error {
+	owner, err := s.accountID(ctx, i.Account)
+	if errors.Is(err, ErrNoAccount) {
+		return access.ErrNoAccount
+	}
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, func(t *tx) error {
+		if _, err := t.exec(sweepConsoleInvite, micros(t.now)); err != nil {
+			return fmt.Errorf("remove console invites: %w", err)
+		}
+		if _, err := t.exec(sweepConsoleSessions, micros(t.now.Add(-consoleSessionMost))); err != nil {
+			return fmt.Errorf("remove console sessions: %w", err)
+		}
+		_, err := t.exec(addConsoleInvite, i.Hash[:], owner, string(i.Role), micros(t.now), micros(t.now.Add(life)))
+		if err != nil {
+			return fmt.Errorf("add console invite: %w", err)
+		}
+		return nil
+	})
+}
+
+// Invite implements access.Store.
+func (s *Store) Invite(ctx context.Context, hash [32]byte) (access.Invite, error) {
+	i, ok, err := first(s.pooled(ctx), scanConsoleInvite, readConsoleInvite, hash[:], micros(s.Now()))
+	if err != nil {
+		return access.Invite{}, readError("read console invite", err)
+	}
+	if !ok {
+		return access.Invite{}, access.ErrNotFound
+	}
+	return i, nil
+}
+
+func scanConsoleInvite(rows scanner) (access.Invite, error) {
+	var i access.Invite
+	var hash []byte
+	var created, expires int64
+	err := rows.Scan(&hash, &i.Account, &i.Role, &created, &expires)
+	copy(i.Hash[:], hash)
+	i.Created, i.Expires = fromMicros(created), fromMicros(expires)
+	return i, err //nolint:wrapcheck // the caller says what it was doing
+}
+
+// takeInvite uses an invite up and returns what it is for.
+func (t *tx) takeInvite(hash [32]byte) (owner int64, role access.Role, err error) {
+	err = t.row(takeConsoleInvite, hash[:], micros(t.now)).Scan(&owner, &role)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, "", access.ErrNotFound
+	}
+	if err != nil {
+		return 0, "", fmt.Errorf("take console invite: %w", err)
+	}
+	return owner, role, nil
+}
+
+const (
+	addConsoleUser    = `INSERT INTO console_users (id, account_id, name, role, password, totp, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`
+	addConsoleSession = `INSERT INTO console_sessions (hash, account_id, user_id, role, created_at, seen_at, proved_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`
+)
+
+// Enrol implements access.Store.
+func (s *Store) Enrol(ctx context.Context, invite [32]byte, u access.User, session access.Session) (access.User, error) {
+	var made access.User
+	err := s.write(ctx, func(t *tx) error {
+		made = u
+		owner, role, err := t.takeInvite(invite)
+		if err != nil {
+			return err
+		}
+		if made.Account, err = s.accountName(t.query, owner); err != nil {
+			return err
+		}
+		made.Role, made.Created = role, fromMicros(micros(t.now))
+		added, err := t.exec(addConsoleUser, u.ID, owner, u.Name, string(role), u.Password, u.TOTP, micros(t.now))
+		if err != nil {
+			return fmt.Errorf("add console user: %w", err)
+		}
+		if added == 0 {
+			return access.ErrNameTaken
+		}
+		_, err = t.exec(addConsoleSession, session.Hash[:], owner, u.ID, string(role), micros(t.now), micros(t.now), micros(t.now))
+		if err != nil {
+			return fmt.Errorf("add console session: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return access.User{}, err
+	}
+	return made, nil
+}
+
+// Enter implements access.Store.
+func (s *Store) Enter(ctx context.Context, invite [32]byte, session access.Session) (access.Session, error) {
+	var opened access.Session
+	err := s.write(ctx, func(t *tx) error {
+		opened = session
+		owner, role, err := t.takeInvite(invite)
+		if err != nil {
+			return err
+		}
+		if opened.Account, err = s.accountName(t.query, owner); err != nil {
+			return err
+		}
+		now := fromMicros(micros(t.now))
+		opened.Name, opened.Role, opened.UserID, opened.Created, opened.Seen = access.LocalName, role, "", now, now
+		_, err = t.exec(addConsoleSession, session.Hash[:], owner, nil, string(role), micros(t.now), micros(t.now), nil)
+		if err != nil {
+			return fmt.Errorf("add console session: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return access.Session{}, err
+	}
+	return opened, nil
+}

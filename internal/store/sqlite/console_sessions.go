@@ -1,0 +1,109 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/countersign/countersign/internal/console/access"
+)
+
+const (
+	readConsoleSession = `SELECT s.hash, coalesce(s.user_id, ''), coalesce(u.name, ''), a.name, coalesce(u.role, s.role),
+		s.created_at, s.seen_at, coalesce(s.proved_at, 0)
+		FROM console_sessions s JOIN accounts a ON a.id = s.account_id LEFT JOIN console_users u ON u.id = s.user_id
+		WHERE s.hash = ?1 AND s.seen_at > ?2 AND s.created_at > ?3 AND a.suspended_at IS NULL`
+	touchConsoleSession = "UPDATE console_sessions SET seen_at = ?2 WHERE hash = ?1 AND seen_at < ?2"
+	proveConsoleSession = "UPDATE console_sessions SET proved_at = ?2, seen_at = ?2 WHERE hash = ?1"
+	dropConsoleSession  = "DELETE FROM console_sessions WHERE hash = ?"
+)
+
+// OpenSession implements access.Store.
+func (s *Store) OpenSession(ctx context.Context, session access.Session) error {
+	owner, err := s.accountID(ctx, session.Account)
+	if errors.Is(err, ErrNoAccount) {
+		return access.ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, func(t *tx) error {
+		there, err := exists(t.query, consoleUserThere, session.UserID)
+		if err != nil {
+			return fmt.Errorf("look for console user: %w", err)
+		}
+		if !there {
+			return access.ErrNotFound
+		}
+		if _, err := t.exec(sweepConsoleSessions, micros(t.now.Add(-consoleSessionMost))); err != nil {
+			return fmt.Errorf("remove console sessions: %w", err)
+		}
+		_, err = t.exec(addConsoleSession, session.Hash[:], owner, session.UserID, string(session.Role),
+			micros(t.now), micros(t.now), micros(t.now))
+		if err != nil {
+			return fmt.Errorf("add console session: %w", err)
+		}
+		return nil
+	})
+}
+
+// Session implements access.Store.
+func (s *Store) Session(ctx context.Context, hash [32]byte, l access.Lifetimes) (access.Session, error) {
+	now := s.clock.Now()
+	found, ok, err := first(s.pooled(ctx), scanConsoleSession, readConsoleSession, hash[:], micros(now.Add(-l.Idle)), micros(now.Add(-l.Absolute)))
+	if err != nil {
+		return access.Session{}, s.readError("read console session", err)
+	}
+	if !ok {
+		return access.Session{}, access.ErrNotFound
+	}
+	return found, nil
+}
+
+func scanConsoleSession(rows *sql.Rows) (access.Session, error) {
+	var s access.Session
+	var hash []byte
+	var created, seen, proved int64
+	err := rows.Scan(&hash, &s.UserID, &s.Name, &s.Account, &s.Role, &created, &seen, &proved)
+	copy(s.Hash[:], hash)
+	s.Created, s.Seen, s.Proved = fromMicros(created), fromMicros(seen), fromMicros(proved)
+	if s.Local() {
+		s.Name = access.LocalName
+	}
+	return s, err //nolint:wrapcheck // the caller says what it was doing
+}
+
+// TouchSession implements access.Store.
+func (s *Store) TouchSession(ctx context.Context, hash [32]byte) error {
+	return s.write(ctx, func(t *tx) error {
+		if _, err := t.exec(touchConsoleSession, hash[:], micros(t.now)); err != nil {
+			return fmt.Errorf("touch console session: %w", err)
+		}
+		return nil
+	})
+}
+
+// Prove implements access.Store.
+func (s *Store) Prove(ctx context.Context, hash [32]byte) error {
+	return s.write(ctx, func(t *tx) error {
+		n, err := t.exec(proveConsoleSession, hash[:], micros(t.now))
+		if err != nil {
+			return fmt.Errorf("prove console session: %w", err)
+		}
+		if n == 0 {
+			return access.ErrNotFound
+		}
+		return nil
+	})
+}
+
+// CloseSession implements access.Store.
+func (s *Store) CloseSession(ctx context.Context, hash [32]byte) error {
+	return s.write(ctx, func(t *tx) error {
+		if _, err := t.exec(dropConsoleSession, hash[:]); err != nil {
+			return fmt.Errorf("close console session: %w", err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,169 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/countersign/countersign/internal/console/access"
+)
+
+const (
+	consoleUserColumns = "SELECT u.id, u.name, a.name, u.role, u.password, u.totp, u.created_at FROM console_users u JOIN accounts a ON a.id = u.account_id"
+	readConsoleUser    = consoleUserColumns + " WHERE u.name = ?" // uses console_users_name_key
+	listConsoleUsers   = consoleUserColumns + " WHERE u.account_id = ? ORDER BY u.created_at, u.id"
+	anyConsoleUser     = "SELECT 1 FROM console_users LIMIT 1"
+	dropUsersSessions  = "DELETE FROM console_sessions WHERE account_id = ?1 AND user_id = ?2" // uses console_sessions_user_idx
+	dropConsoleUser    = "DELETE FROM console_users WHERE account_id = ?1 AND id = ?2"
+	useConsoleStep     = "UPDATE console_users SET totp_step = ?2 WHERE id = ?1 AND totp_step < ?2"
+	consoleUserThere   = "SELECT 1 FROM console_users WHERE id = ?"
+)
+
+// HasUsers implements access.Store.
+func (s *Store) HasUsers(ctx context.Context) (bool, error) {
+	has, err := exists(s.pooled(ctx), anyConsoleUser)
+	if err != nil {
+		return false, s.readError("look for console users", err)
+	}
+	return has, nil
+}
+
+// User implements access.Store.
+func (s *Store) User(ctx context.Context, name string) (access.User, error) {
+	u, ok, err := first(s.pooled(ctx), scanConsoleUser, readConsoleUser, name)
+	if err != nil {
+		return access.User{}, s.readError("read console user", err)
+	}
+	if !ok {
+		return access.User{}, access.ErrNotFound
+	}
+	return u, nil
+}
+
+// Users implements access.Store.
+func (s *Store) Users(ctx context.Context, account string) ([]access.User, error) {
+	owner, err := s.accountID(ctx, account)
+	if errors.Is(err, ErrNoAccount) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	all, err := collect(s.pooled(ctx), scanConsoleUser, listConsoleUsers, owner)
+	if err != nil {
+		return nil, s.readError("list console users", err)
+	}
+	return all, nil
+}
+
+func scanConsoleUser(rows *sql.Rows) (access.User, error) {
+	var u access.User
+	var created int64
+	err := rows.Scan(&u.ID, &u.Name, &u.Account, &u.Role, &u.Password, &u.TOTP, &created)
+	u.Created = fromMicros(created)
+	return u, err //nolint:wrapcheck // the caller says what it was doing
+}
+
+// RemoveUser implements access.Store.
+func (s *Store) RemoveUser(ctx context.Context, account, id string) error {
+	owner, err := s.accountID(ctx, account)
+	if errors.Is(err, ErrNoAccount) {
+		return access.ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, func(t *tx) error {
+		if _, err := t.exec(dropUsersSessions, owner, id); err != nil {
+			return fmt.Errorf("remove console sessions: %w", err)
+		}
+		n, err := t.exec(dropConsoleUser, owner, id)
+		if err != nil {
+			return fmt.Errorf("remove console user: %w", err)
+		}
+		if n == 0 {
+			return access.ErrNotFound
+		}
+		return nil
+	})
+}
+
+// UseStep implements access.Store.
+func (s *Store) UseStep(ctx context.Context, userID string, step int64) error {
+	return s.write(ctx, func(t *tx) error {
+		n, err := t.exec(useConsoleStep, userID, step)
+		if err != nil {
+			return fmt.Errorf("use one-time code: %w", err)
+		}
+		if n > 0 {
+			return nil
+		}
+		there, err := exists(t.query, consoleUserThere, userID)
+		switch {
+		case err != nil:
+			return fmt.Errorf("look for console user: %w", err)
+		case !there:
+			return access.ErrNotFound
+		}
+		return access.ErrUsedCode
+	})
+}
+
+const (
+	beginConsoleTries = "INSERT INTO console_tries (key, tries, last_at, locked_until) VALUES (?, 0, ?, 0) ON CONFLICT DO NOTHING"
+	readConsoleTries  = "SELECT tries, locked_until FROM console_tries WHERE key = ?"
+	countConsoleTry   = "UPDATE console_tries SET tries = ?2, last_at = ?3, locked_until = ?4 WHERE key = ?1"
+	dropConsoleTries  = "DELETE FROM console_tries WHERE key = ?"
+	// uses console_tries_last_idx; a few at a time, as others wait.
+	sweepConsoleTries = `DELETE FROM console_tries WHERE key IN (
+		SELECT key FROM console_tries WHERE last_at < ?1 ORDER BY last_at LIMIT 100)`
+)
+
+// consoleTriesKept is how long failures count against a name that is not tried
+// any more; longer than any lock.
+const consoleTriesKept = 24 * time.Hour
+
+// CountTry implements access.Store.
+func (s *Store) CountTry(ctx context.Context, key [16]byte, allowed int, lock time.Duration) (locked bool, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		locked = false
+		if _, err := t.exec(sweepConsoleTries, micros(t.now.Add(-consoleTriesKept))); err != nil {
+			return fmt.Errorf("remove console tries: %w", err)
+		}
+		if _, err := t.exec(beginConsoleTries, key[:], micros(t.now)); err != nil {
+			return fmt.Errorf("count console try: %w", err)
+		}
+		var tries int
+		var until int64
+		if err := t.row(readConsoleTries, key[:]).Scan(&tries, &until); err != nil {
+			return fmt.Errorf("read console tries: %w", err)
+		}
+		if until > micros(t.now) {
+			return &access.LockedError{Until: fromMicros(until)}
+		}
+		tries, until = tries+1, 0
+		if tries >= allowed {
+			tries, until, locked = 0, micros(t.now.Add(lock)), true
+		}
+		if _, err := t.exec(countConsoleTry, key[:], tries, micros(t.now), until); err != nil {
+			return fmt.Errorf("count console try: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	return locked, nil
+}
+
+// ForgetTries implements access.Store.
+func (s *Store) ForgetTries(ctx context.Context, key [16]byte) error {
+	return s.write(ctx, func(t *tx) error {
+		if _, err := t.exec(dropConsoleTries, key[:]); err != nil {
+			return fmt.Errorf("forget console tries: %w", err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,83 @@
+// Package upkeep is what a server does to its database from time to time: it
+// ends what is over, removes what was kept long enough, and measures what
+// waits.
+package upkeep
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Queues is what waits in a database.
+type Queues struct {
+	Deliveries    int           // queued, to be handed to a carrier
+	DeliveryAge   time.Duration // how long the oldest of those that are due has been so
+	Callbacks     int           // to be posted, first attempts and retries
+	CallbackAge   time.Duration // how long the oldest of those that are due has been so
+	DeadCallbacks int           // dead letters kept
+}
+
+// Retention says how long what is no longer needed is kept (P-04).
+type Retention struct {
+	OTPs      time.Duration // OTPs with deliveries and events, after their expiry
+	Callbacks time.Duration // dead letters, after they died
+	Tallies   time.Duration // what limits remember, after the last change, unless wrong codes still stop the recipient
+}
+
+// What is kept at most, whatever the operator's retention (P-04).
+const (
+	callbacksKept = 7 * 24 * time.Hour
+	talliesKept   = 48 * time.Hour
+)
+
+// Keep is what follows from how long the operator keeps OTPs.
+func Keep(otps time.Duration) Retention {
+	return Retention{OTPs: otps, Callbacks: min(callbacksKept, otps), Tallies: talliesKept}
+}
+
+// Store is what Sweep needs of a database. Several nodes may sweep one.
+type Store interface {
+	// ExpireOTPs ends OTPs whose time is over and wipes what could still be sent
+	// of them (C-05). It returns how many it ended.
+	ExpireOTPs(ctx context.Context) (int, error)
+	// Purge removes what has been kept long enough and returns how many OTPs it
+	// removed.
+	Purge(ctx context.Context, keep Retention) (int, error)
+}
+
+// How often the sweepers run.
+const (
+	expireEvery = 5 * time.Second // C-05 allows 60 s
+	purgeLeast  = 10 * time.Second
+	purgeMost   = 10 * time.Minute // a purge reads as far as there is nothing to remove
+)
+
+// Sweep ends OTPs whose time is over and removes what was kept long enough,
+// until ctx ends.
+func Sweep(ctx context.Context, s Store, keep Retention, log *slog.Logger) {
+	expire := time.NewTicker(expireEvery)
+	defer expire.Stop()
+	purge := time.NewTicker(min(max(keep.OTPs/20, purgeLeast), purgeMost))
+	defer purge.Stop()
+	if _, err := s.Purge(ctx, keep); err != nil && ctx.Err() == nil { // what went past its time while nothing ran
+		log.WarnContext(ctx, "sweep", slog.Any("err", err))
+	}
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case <-expire.C:
+			_, err = s.ExpireOTPs(ctx)
+		case <-purge.C:
+			var n int
+			if n, err = s.Purge(ctx, keep); n > 0 {
+				log.DebugContext(ctx, "old OTPs removed", slog.Int("otps", n))
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "sweep", slog.Any("err", err))
+		}
+	}
+}
