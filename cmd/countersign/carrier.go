@@ -47,6 +47,7 @@ func (c carrierCheckCmd) Run(e *environment) error {
 			result := checked(e.ctx, f, s.Name)
 			if result != "ok" && result != fleet.ErrNoCheck.Error() {
 				failed++
+				result = s.At + ": " + result
 			}
 			if err := e.say(s.Name, s.Type, result); err != nil {
 				return err

@@ -53,7 +53,7 @@ func TestCarrierCheckTellsWhatIsWrongWithEachAndSendsNoMessage(t *testing.T) {
 	p, write := configured(t, webhookAt("good", good)+webhookAt("bad", bad))
 	r := p.run("", "carrier", "check")
 	lines := strings.Split(strings.TrimSpace(r.out), "\n")
-	if r.code != 1 || len(lines) != 2 || lines[0] != "good\twebhook\tok" || !strings.HasPrefix(lines[1], "bad\twebhook\t") || !strings.Contains(lines[1], "401") {
+	if r.code != 1 || len(lines) != 2 || lines[0] != "good\twebhook\tok" || !strings.HasPrefix(lines[1], "bad\twebhook\t") || !strings.Contains(lines[1], "countersign.toml:7: ") || !strings.Contains(lines[1], "401") {
 		t.Errorf("carrier check printed %q, %q, exit code %d; want one ok, one not, 1", r.out, r.err, r.code)
 	}
 	if body := <-got; !strings.Contains(body, "carrier.check") || strings.Contains(body, "text") {

@@ -118,6 +118,19 @@ func (r *Reader) Int(key string, to *int) {
 	*to = int(n)
 }
 
+// Count reads a whole number of 1 or more: 0, which stands for the default where
+// nothing is said, is refused.
+func (r *Reader) Count(key string, to *int) {
+	n := 1
+	if r.Int(key, &n); n == 0 {
+		r.Wrong(key, "is 0; expected 1 or more")
+		return
+	}
+	if _, has := r.section.values[key]; has {
+		*to = n
+	}
+}
+
 // Float reads a number, whole or not.
 func (r *Reader) Float(key string, to *float64) {
 	if v, ok := r.section.values[key].(int64); ok {
@@ -135,7 +148,7 @@ func (r *Reader) Duration(key string, to *time.Duration) {
 		return
 	}
 	d, err := time.ParseDuration(text)
-	if err != nil {
+	if err != nil || d == 0 { // 0 stands for the default where nothing is said
 		r.Wrong(key, "is %q; expected a duration such as \"10s\"", text)
 		return
 	}

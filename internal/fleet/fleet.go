@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/catalog"
+	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/route"
 )
@@ -92,7 +93,7 @@ func (f *Fleet) prepare(s Settings) ([]*member, *route.Table, error) {
 	for _, w := range wanted {
 		m := f.kept(w)
 		if m == nil {
-			if m, err = newMember(w, f.env(w.Name), f.deps.Tokens(w.Name)); err != nil {
+			if m, err = newMember(w, f.env(w.Carrier), f.deps.Tokens(w.Name)); err != nil {
 				problems = append(problems, err)
 				continue
 			}
@@ -131,10 +132,13 @@ func (f *Fleet) kept(w spec) *member {
 	return f.members[i]
 }
 
-func (f *Fleet) env(name string) env {
+// env is for a carrier that the configuration describes. What it logs names file
+// and line, as they were when it began.
+func (f *Fleet) env(c config.Carrier) env {
 	return env{
-		receive: f.deps.Receive, log: f.deps.Log, now: f.deps.Now, version: f.deps.Version, receiptURL: f.receiptURL(name),
-		observer: f.deps.Observer, notes: f.deps.Notes, changed: f.deps.WhatsAppChanged,
+		receive: f.deps.Receive, log: f.deps.Log.With(slog.String("at", c.At(""))), now: f.deps.Now, version: f.deps.Version,
+		receiptURL: f.receiptURL(c.Name),
+		observer:   f.deps.Observer, notes: f.deps.Notes, changed: f.deps.WhatsAppChanged,
 	}
 }
 

@@ -10,9 +10,9 @@ import (
 func readSMPP(r *config.Reader, name string) smpp.Config {
 	c := smpp.Config{Name: name}
 	r.Text("host", &c.Host)
-	r.Int("port", &c.Port)
+	r.Count("port", &c.Port)
 	r.Text("mode", &c.Mode)
-	r.Int("binds", &c.Binds)
+	r.Count("binds", &c.Binds)
 	r.Text("system_id", &c.SystemID)
 	r.Secret("password", func(s string) { c.Password = smpp.NewPassword(s) })
 	r.Text("system_type", &c.SystemType)
@@ -23,7 +23,7 @@ func readSMPP(r *config.Reader, name string) smpp.Config {
 	r.Text("tls_cert_file", &c.CertFile)
 	r.Text("tls_key_file", &c.KeyFile)
 	r.Bool("allow_plaintext", &c.AllowPlaintext)
-	r.Int("window", &c.Window)
+	r.Count("window", &c.Window)
 	r.Float("rate", &c.Rate)
 	r.Text("service_type", &c.ServiceType)
 	r.Text("sender", &c.Sender)

@@ -49,6 +49,7 @@ func TestAWrongKeyIsNamed(t *testing.T) {
 		"address_range":      {func(c *smpp.Config) { c.AddressRange = strings.Repeat("1", 41) }},
 		"tls_ca_file":        {func(c *smpp.Config) { c.TLS, c.CAFile = true, file }, func(c *smpp.Config) { c.TLS, c.CAFile = true, file+"x" }, func(c *smpp.Config) { c.CAFile = file }},
 		"tls_cert_file":      {func(c *smpp.Config) { c.TLS, c.KeyFile = true, file }, func(c *smpp.Config) { c.TLS, c.KeyFile, c.CertFile = true, file, file }},
+		"tls_server_name":    {func(c *smpp.Config) { c.ServerName = "smpp.example.net" }},
 		"tls_key_file":       {func(c *smpp.Config) { c.TLS, c.CertFile = true, file }},
 		"allow_plaintext":    {func(c *smpp.Config) { c.Host = "192.0.2.1" }, func(c *smpp.Config) { c.Host = "2001:db8::1" }},
 		"window":             {func(c *smpp.Config) { c.Window = 1001 }, func(c *smpp.Config) { c.Window = -1 }},

@@ -180,6 +180,9 @@ func (s *settled) checkPlain() *KeyError {
 			return wrong(f.key, "has no meaning without tls = true")
 		}
 	}
+	if s.ServerName != s.Host { // its default
+		return wrong("tls_server_name", "has no meaning without tls = true")
+	}
 	if addr, err := netip.ParseAddr(s.Host); err == nil && !s.AllowPlaintext && !private(addr) {
 		return wrong("allow_plaintext", "%w", errPlaintext)
 	}
