@@ -43,18 +43,24 @@ type cli struct {
 	Config   string       `help:"TOML file with settings (COUNTERSIGN_CONFIG)." placeholder:"FILE"`
 	Settings kong.Plugins `embed:""`
 
-	Serve     serveCmd     `cmd:"" help:"Run the server until SIGTERM or SIGINT, then drain."`
-	Migrate   migrateCmd   `cmd:"" help:"Bring the database to this version's schema."`
-	Account   accountCmd   `cmd:"" help:"Accounts and their settings."`
-	Key       keyCmd       `cmd:"" help:"API keys."`
-	Send      sendCmd      `cmd:"" help:"Send a one-time password and print its id."`
-	Check     checkCmd     `cmd:"" help:"Check the code on standard input and print the state."`
-	Limit     limitCmd     `cmd:"" help:"What limits remember of a recipient."`
-	Erase     eraseCmd     `cmd:"" help:"Remove everything that was sent to a recipient."`
-	Inbox     inboxCmd     `cmd:"" help:"What the sandbox carriers received."`
-	Callback  callbackCmd  `cmd:"" help:"Event deliveries, dead letters and signing secrets."`
-	Connector connectorCmd `cmd:"" help:"Write the Power Platform connector of a server."`
-	Version   versionCmd   `cmd:"" help:"Print version, commit and Go version."`
+	Serve      serveCmd      `cmd:"" help:"Run the server until SIGTERM or SIGINT, then drain."`
+	Migrate    migrateCmd    `cmd:"" help:"Bring the database to this version's schema."`
+	Account    accountCmd    `cmd:"" help:"Accounts and their settings."`
+	Key        keyCmd        `cmd:"" help:"API keys."`
+	Send       sendCmd       `cmd:"" help:"Send a one-time password and print its id."`
+	Check      checkCmd      `cmd:"" help:"Check the code on standard input and print the state."`
+	Limit      limitCmd      `cmd:"" help:"What limits remember of a recipient."`
+	Erase      eraseCmd      `cmd:"" help:"Remove everything that was sent to a recipient."`
+	Inbox      inboxCmd      `cmd:"" help:"What the sandbox carriers received."`
+	Carrier    carrierCmd    `cmd:"" help:"The carriers of the configuration."`
+	Route      routeCmd      `cmd:"" help:"Who carries what."`
+	Callback   callbackCmd   `cmd:"" help:"Event deliveries, dead letters and signing secrets."`
+	Console    consoleCmd    `cmd:"" help:"Who may use the console."`
+	Connector  connectorCmd  `cmd:"" help:"Write the Power Platform connector of a server."`
+	Backup     backupCmd     `cmd:"" help:"Copy the SQLite database to a file while servers go on."`
+	Restore    restoreCmd    `cmd:"" help:"Make the database, quarantined, from a backup."`
+	Quarantine quarantineCmd `cmd:"" help:"Keep a copy of a database from sending anything: on, release, or say which."`
+	Version    versionCmd    `cmd:"" help:"Print version, commit and Go version."`
 }
 
 // run is the whole program but for the process around it.
@@ -97,6 +103,9 @@ func exitCode(err error) int {
 		return exitWrong
 	}
 	if _, ok := errors.AsType[*config.SettingError](err); ok {
+		return exitWrong
+	}
+	if _, ok := errors.AsType[*config.FileError](err); ok {
 		return exitWrong
 	}
 	if _, ok := errors.AsType[*server.RefusalError](err); ok {

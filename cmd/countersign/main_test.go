@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/countersign/countersign/internal/store/testdb"
 )
 
 // patience bounds every wait for something that must come.
@@ -36,7 +38,11 @@ func TestMain(m *testing.M) {
 	if out, err := build.CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("build: %v\n%s", err, out))
 	}
-	code := m.Run()
+	code := testdb.Both(m,
+		"TestWrongUseAndWrongSettingsExitWithTwoAndSayWhatWasExpected", "TestHelpAndVersionNeedNothing",
+		"TestABackupThatIsMadeUnderLoadIsRestoredWholeAndQuarantined", "TestABackupOpenedWithoutARestoreIsQuarantinedToo",
+		"TestWhatIsNoBackupOfThisDeploymentIsRefusedAndLeavesNothing", "TestPostgreSQLDatabasesAreCopiedWithTheirOwnToolsAndQuarantined", "TestADeploymentMovesIntoPostgreSQLWithItsKeysOTPsAndCodes",
+	).Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
@@ -45,12 +51,22 @@ func TestMain(m *testing.M) {
 type place struct {
 	t       *testing.T
 	dir     string
+	url     string // of the PostgreSQL database, "" for SQLite in dir
 	environ []string
 }
 
+// rootKey is no sample.
+const rootKey = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
+
+// newPlace is a place with a database of the kind that is tested now.
 func newPlace(t *testing.T, environ ...string) *place {
 	t.Helper()
-	return &place{t, filepath.Join(t.TempDir(), "data"), environ}
+	p := &place{t: t, dir: filepath.Join(t.TempDir(), "data"), environ: environ}
+	if testdb.Postgres() {
+		p.url = testdb.New(t).URL()
+		p.environ = append([]string{"COUNTERSIGN_DATABASE_URL=" + p.url, "COUNTERSIGN_SECRET_KEY=" + rootKey}, environ...)
+	}
+	return p
 }
 
 func (p *place) command(ctx context.Context, args ...string) *exec.Cmd {
@@ -205,9 +221,9 @@ func TestTheFirstStartPrintsTheKeyTheSecondDoesNotAndSIGTERMEndsWithZero(t *test
 	t.Parallel()
 	p := newPlace(t)
 	first := p.serve()
-	form := []string{`^listening on http://127\.0\.0\.1:\d+$`, `^account default$`, `^API key otp_live_[A-Za-z0-9_]+$`}
+	form := []string{`^listening on http://127\.0\.0\.1:\d+$`, `^account default$`, `^API key otp_live_[A-Za-z0-9_]+$`, `^console http://127\.0\.0\.1:\d+/console/enter#[A-Za-z0-9_-]{43}$`}
 	if len(first.lines) != len(form) {
-		t.Fatalf("printed %q; want three lines", first.lines)
+		t.Fatalf("printed %q; want four lines", first.lines)
 	}
 	for i, f := range form {
 		if !regexp.MustCompile(f).MatchString(first.lines[i]) {
@@ -304,7 +320,8 @@ func TestWrongUseAndWrongSettingsExitWithTwoAndSayWhatWasExpected(t *testing.T) 
 		{"plain HTTP for everybody", nil, []string{"serve", "--listen", "0.0.0.0:0"}, []string{"listen", "tls_cert", "allow_plain_http"}},
 		{"a sample key", []string{"COUNTERSIGN_SECRET_KEY=" + strings.Repeat("A", 43) + "="}, []string{"account", "list"}, []string{"secret_key", "not a sample"}},
 		{"a short bootstrap key", []string{"COUNTERSIGN_BOOTSTRAP_API_KEY=short"}, []string{"serve"}, []string{"bootstrap_api_key", "16 to 128"}},
-		{"another database", []string{"COUNTERSIGN_DATABASE_URL=postgres://h/db"}, []string{"migrate"}, []string{"database_url", "sqlite:PATH"}},
+		{"another database", []string{"COUNTERSIGN_DATABASE_URL=mysql://h/db"}, []string{"migrate"}, []string{"database_url", "sqlite:PATH", "postgres://"}},
+		{"PostgreSQL without a root key", []string{"COUNTERSIGN_DATABASE_URL=postgres://h/db", "COUNTERSIGN_SECRET_KEY="}, []string{"serve"}, []string{"secret_key", "32 random bytes"}},
 		{"an absent file", nil, []string{"serve", "--config", "absent.toml"}, []string{"absent.toml"}},
 		{"certificates that are none", nil, []string{"serve", "--tls-cert", "absent.pem", "--tls-key", "absent.pem"}, []string{"tls_cert", "PEM"}},
 		{"an account name", nil, []string{"account", "create", "Acme"}, []string{"Acme", "[a-z0-9]"}},

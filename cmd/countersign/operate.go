@@ -98,9 +98,13 @@ func (c eraseCmd) Run(e *environment) error {
 			return fmt.Errorf("erase: %w", err)
 		}
 		inbox := sandbox.NewInbox(d.Store, d.Keys, d.Log) // there may be messages though the sandbox is off now
+		orders := sandbox.NewOrders(d.Store, d.Keys, d.Log)
 		for _, name := range names {
 			if _, err := inbox.Erase(e.ctx, name, to); err != nil {
 				return fmt.Errorf("erase sandbox messages: %w", err)
+			}
+			if err := orders.Put(e.ctx, name, inbox.KeyOf(to), sandbox.NoOrder); err != nil {
+				return fmt.Errorf("erase sandbox orders: %w", err)
 			}
 		}
 		return e.say("erased " + strconv.Itoa(n))
@@ -129,9 +133,9 @@ func (c inboxCmd) Run(e *environment) error {
 		q.To = to
 	}
 	return e.with(func(d *server.Deployment) error {
-		box := d.Sandbox(nil)
+		box := d.Sandbox()
 		if box.Inbox == nil {
-			return useError{"there is no sandbox; expected COUNTERSIGN_SANDBOX other than off"}
+			return useError{"there is no sandbox; expected COUNTERSIGN_SANDBOX other than off, and on beside real carriers"}
 		}
 		messages, err := box.Inbox.List(e.ctx, q)
 		if err != nil {

@@ -97,7 +97,7 @@ func (c sendCmd) channel(to phone.Recipient) (message.Channel, error) {
 
 // cliService is the service of a process that dispatches nothing.
 func cliService(d *server.Deployment) *verify.Service {
-	return d.Verify(d.Store, d.Sandbox(nil).Router(), server.Elsewhere{})
+	return d.Verify(d.Store, d.Planner(), server.Elsewhere{})
 }
 
 type checkCmd struct {

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 
+	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/server"
 )
 
@@ -49,30 +52,19 @@ func (serveCmd) Run(e *environment) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	s := &server.Server{
-		Config: c, Log: log, Version: version, Out: e.out,
+		Config: c, Log: log, Version: version, Out: e.out, Hangups: hangups,
+		Reread: func() (config.Config, error) {
+			c, _, err := e.load()
+			return c, err
+		},
 		Fatal: func(err error) {
 			log.ErrorContext(e.ctx, "the disk failed to sync; ending", slog.Any("err", err))
 			os.Exit(exitFailed)
 		},
 	}
 	return s.Run(e.ctx)
-}
-
-type migrateCmd struct{}
-
-func (migrateCmd) Run(e *environment) error {
-	c, log, err := e.load()
-	if err != nil {
-		return err
-	}
-	c.Migrate = true
-	d, err := server.Open(e.ctx, c, log, server.Options{})
-	if err != nil {
-		return err
-	}
-	if err := d.Close(); err != nil {
-		return err
-	}
-	return e.say("the database has this version's schema")
 }

@@ -17,7 +17,10 @@ import (
 	"github.com/countersign/countersign/internal/api/tyntecv1"
 	"github.com/countersign/countersign/internal/api/tyntecv4"
 	"github.com/countersign/countersign/internal/callback"
+	"github.com/countersign/countersign/internal/console"
+	"github.com/countersign/countersign/internal/console/access"
 	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/fleet"
 	"github.com/countersign/countersign/internal/metrics"
 )
 
@@ -28,7 +31,10 @@ type parts struct {
 	health  *health.Health
 	tls     *tls.Config // nil for plain HTTP
 	runs    []func(context.Context) error
-	lock    *os.File // nil if another server on this database holds it
+	doors   *access.Service // into the console
+
+	workings workings
+	lock     *os.File // nil if another server on this database holds it
 }
 
 func (p *parts) close() {
@@ -36,10 +42,6 @@ func (p *parts) close() {
 		_ = p.lock.Close()
 	}
 }
-
-// soleNode names the server that has the database to itself. It takes up at
-// once what an earlier one left.
-const soleNode = "sole"
 
 // build makes the services and the facades on them.
 func (s *Server) build(ctx context.Context, d *Deployment, m *metrics.Metrics) (*parts, error) {
@@ -50,15 +52,9 @@ func (s *Server) build(ctx context.Context, d *Deployment, m *metrics.Metrics) (
 			return nil, err
 		}
 	}
-	held, sole, err := lock(s.Config.DatabasePath + ".lock")
+	node, sole, err := s.node(ctx, p)
 	if err != nil {
 		return nil, err
-	}
-	p.lock = held
-	node := soleNode
-	if !sole {
-		node = rand.Text()
-		s.Log.WarnContext(ctx, "another server uses this database; working beside it")
 	}
 
 	callbackGuard := callback.NewGuard(callback.GuardConfig{
@@ -66,32 +62,45 @@ func (s *Server) build(ctx context.Context, d *Deployment, m *metrics.Metrics) (
 	})
 	pusher := s.newPusher(d, callbackGuard, node, m.Callbacks())
 	var dispatcher *delivery.Dispatcher
-	box := d.Sandbox(func(ctx context.Context, r delivery.Receipt) (bool, error) { return dispatcher.Receive(ctx, r) })
+	receive := func(ctx context.Context, r delivery.Receipt) (bool, error) { return dispatcher.Receive(ctx, r) }
+	box := d.box(receive)
+	entries := d.Catalog() // one for all facades: each has a cache of its own
+	told := m.Carriers(func() []delivery.CircuitState { return dispatcher.Circuits() })
+	deps := d.fleetDeps(box, receive, s.Version)
+	deps.Observer, deps.WhatsAppChanged = told, entries.ForgetWhatsAppAccount
+	deps.Renewed = func(carrier string) { dispatcher.Renewed(carrier) }
+	deps.Carriers = func(n int) { dispatcher.SetCarriers(n) }
+	carriers, err := fleet.New(d.fleetSettings(s.Config), deps)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // it names file and line
+	}
 	dispatcher = delivery.NewDispatcher(delivery.DispatcherConfig{
-		Store: m.DeliveryStore(d.Store), Router: box.Router(), Open: d.openCode, Node: node, Log: s.Log, Resume: sole,
-		Now: d.Store.Now, Observer: m.Deliveries(), OnEvents: pusher.Wake, Carriers: 1,
+		Store: m.DeliveryStore(d.Store), Router: carriers.Router(), Open: d.openCode, Node: node, Log: s.Log, Resume: sole,
+		Now: d.Store.Now, Observer: m.Deliveries(), OnEvents: pusher.Wake, Carriers: carriers.Size(),
 	})
 	d.Store.LimitSteps(d.Rules())
-	m.Watch(func(ctx context.Context) (metrics.Queues, error) {
-		q, err := d.Store.Queues(ctx)
-		return metrics.Queues(q), err
-	}, s.Log)
-	p.runs = append(p.runs, dispatcher.Run, pusher.Run)
+	m.Watch(d.Store.Queues, s.Log)
+	p.runs = append(
+		p.runs, pusher.Run,
+		func(ctx context.Context) error { return carriers.Serve(ctx, dispatcher.Run) },
+		func(ctx context.Context) error { return s.reloads(ctx, d, carriers) },
+	)
 	p.runs = append(p.runs, box.runs()...)
 
-	service := d.Verify(m.Store(d.Store, time.Now), box.Router(), dispatcher) //nolint:forbidigo // measures how long calls take
+	service := d.Verify(m.Store(d.Store, time.Now), carriers.Router(), dispatcher) //nolint:forbidigo // measures how long calls take
 	keys := account.NewAuthenticator(d.Store, d.Store.Now)
 	calls := account.NewThrottle(time.Now) //nolint:forbidigo // spaces calls of one key, decides nothing about OTPs
-	entries := d.Catalog()                 // one for all facades: each has a cache of its own
-	v4 := tyntecv4.New(tyntecv4.Config{
-		Verify: service, Accounts: keys, Catalog: entries, WhatsApp: box.WhatsApp(), RefuseURL: callbackGuard.CheckURL,
+	v4Config := tyntecv4.Config{
+		Verify: service, Accounts: keys, Catalog: entries, WhatsApp: newWhatsApp(carriers, box), RefuseURL: callbackGuard.CheckURL,
 		Admit: calls.Admit, Wait: d.Wait,
 		Senders: tyntecv4.Senders(s.Config.Senders), Limits: tyntecv4.Limits(s.Config.V4),
 		AllowQueryKey: s.Config.AllowQueryKey, Log: s.Log,
-	})
-	v1 := tyntecv1.New(tyntecv1.Config{
+	}
+	v4 := tyntecv4.New(v4Config)
+	v1Config := tyntecv1.Config{
 		Verify: service, Accounts: keys, Catalog: entries, Now: d.Store.Now, Admit: calls.Admit, Wait: d.Wait, Log: s.Log,
-	})
+	}
+	v1 := tyntecv1.New(v1Config)
 	octo := octopush.New(octopush.Config{
 		OTPs: service, Accounts: keys, Now: d.Store.Now, Random: rand.Reader,
 		Admit: calls.Admit, Wait: d.Wait, Caller: s.Config.Senders.Voice, Log: s.Log,
@@ -102,11 +111,21 @@ func (s *Server) build(ctx context.Context, d *Deployment, m *metrics.Metrics) (
 		openapi.Document{Name: "v4", Title: "Version 4, /2fa/v4", YAML: api.V4()},
 		openapi.Document{Name: "v1", Title: "Version 1, /2fa/v1", YAML: api.V1()},
 		openapi.Document{Name: "octopush", Title: "Octopush OTP, /v1/public/service/otp", YAML: api.Octopush()},
+		openapi.Document{Name: "sandbox", Title: "Sandbox inbox, /sandbox", YAML: api.Sandbox()},
 	)
 	if err != nil {
 		return nil, fmt.Errorf("register the OpenAPI pages: %w", err)
 	}
-	box.register(mux, keys, s.Log)
+	box.register(mux, carriers.Serves, keys, s.Log)
+	mux.Handle(fleet.ReceiptPattern, carriers.Receipts())
+	p.workings = workings{v1: v1Config, pusher: pusher, circuits: dispatcher.Circuits, node: s.nodeOf(node, d.Store.Now())}
+	p.runs = append(p.runs, func(ctx context.Context) error { return d.signs(ctx, p.workings.node) })
+	pages, err := d.console(p, box, carriers, v4Config)
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle(console.Path, pages)
+	mux.Handle(console.Path+"/", pages)
 	routes := facades{owned: []owned{{"/2fa/v4", v4}, {"/2fa/v1", v1}, {"/v1/public/service/otp", octo}}, rest: mux}
 	p.handler = m.Requests(recovered(routes, s.Log), time.Now) //nolint:forbidigo // measures how long requests take
 	return p, nil

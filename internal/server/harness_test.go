@@ -21,6 +21,7 @@ import (
 	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/server"
+	"github.com/countersign/countersign/internal/store/testdb"
 )
 
 // notice is long enough to see that a server is draining.
@@ -29,7 +30,15 @@ const notice = 200 * time.Millisecond
 // patience bounds every wait for something that must come.
 const patience = 20 * time.Second
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(testdb.Both(m,
+		"TestANewDeploymentIsPrivateToItsOwner", "TestADatabaseWithoutItsKeyFileIsRefusedAndGetsNoNewOne", "TestAKeyFileThatCannotBeTrustedIsRefused",
+		"TestADatabaseOfAnotherKeyIsRefused", "TestAFileThatIsNoDatabaseIsRefusedUntouched", "TestADataDirectoryThatAnybodyMayWriteToIsRefused",
+		"TestAPostgreSQLDatabaseThatCannotServeIsRefusedAndNamed", "TestEveryRefusalOfTheStoreSaysWhatWasExpected",
+		"TestNodesOfPostgreSQLThatStartAtOnceOnAnEmptyDatabaseMakeOneAccountAndUseNoFiles",
+		"TestADatabaseWithoutAFreeConnectionIs503WithRetryAfterAtEveryFacade", "TestADatabaseThatGoesAwayMakesTheServerUnreadyUntilItIsBack",
+	))
+}
 
 // buffer is what a server prints; many goroutines write to it.
 type buffer struct {
@@ -63,8 +72,23 @@ type running struct {
 	once   sync.Once
 }
 
-// settings loads the settings of a server in dir on free ports.
+// databases are the PostgreSQL databases of tests by their data directories.
+var databases sync.Map
+
+// settings loads the settings of the server of dir on free ports: its database
+// is in dir or, where the tests run over PostgreSQL, another one each dir.
 func settings(t *testing.T, dir string, environ ...string) config.Config {
+	t.Helper()
+	if testdb.Postgres() {
+		create := sync.OnceValue(func() string { return testdb.New(t).URL() })
+		url, _ := databases.LoadOrStore(dir, create)
+		environ = append([]string{"COUNTERSIGN_DATABASE_URL=" + url.(func() string)(), "COUNTERSIGN_SECRET_KEY=" + rootA}, environ...)
+	}
+	return fileSettings(t, dir, environ...)
+}
+
+// fileSettings is settings with the database in dir.
+func fileSettings(t *testing.T, dir string, environ ...string) config.Config {
 	t.Helper()
 	c, err := config.Load(config.Sources{Environ: append([]string{
 		"COUNTERSIGN_DATA_DIR=" + dir, "COUNTERSIGN_LISTEN=127.0.0.1:0", "COUNTERSIGN_ADMIN_LISTEN=127.0.0.1:0",

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
@@ -23,7 +24,13 @@ const (
 	// headerBytes and the 4 KiB of slack that net/http adds make 16 KiB.
 	headerBytes = 12 << 10
 	maxStreams  = 250 // of an HTTP/2 connection
+	// requestTime is how long a call of a facade waits for the database. What has
+	// reached its row by then goes on, and the answer is that the outcome is not
+	// known (V-07).
+	requestTime = 10 * time.Second
 )
+
+var errRequestTime = errors.New("the request took too long")
 
 // newHTTPServer returns a server with this deployment's bounds.
 func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
@@ -66,7 +73,12 @@ func (f facades) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.EscapedPath()
 	for _, o := range f.owned {
 		if rest, ok := strings.CutPrefix(path, o.prefix); ok && (rest == "" || rest[0] == '/') {
-			o.handler.ServeHTTP(w, r)
+			ctx, cancel := context.WithTimeoutCause(r.Context(), requestTime, errRequestTime)
+			defer cancel()
+			inner := r.WithContext(ctx)
+			// What counts requests and what logs panics read the outer one.
+			defer func() { r.Pattern, r.RequestURI = inner.Pattern, inner.RequestURI }()
+			o.handler.ServeHTTP(w, inner)
 			return
 		}
 	}

@@ -9,30 +9,46 @@ import (
 
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/secret"
+	"github.com/countersign/countersign/internal/store/postgres"
 	"github.com/countersign/countersign/internal/store/sqlite"
 )
 
 // Options are what a deployment is opened with besides its settings. The zero
 // value works.
 type Options struct {
-	Wall     func() time.Time // time.Now if nil
-	Observer sqlite.Observer  // of commits; nil for none
+	Wall     func() time.Time // in place of SQLite's time.Now or PostgreSQL's clock; nil for these
+	Observer Observer         // of commits; nil for none
 	// Fatal is called when the disk failed to sync; the process must end
 	// (D-07). Nil for a panic.
 	Fatal func(error)
+}
+
+// now is the time without a database.
+func (o Options) now() time.Time {
+	if o.Wall != nil {
+		return o.Wall()
+	}
+	return time.Now() //nolint:forbidigo // there is no database to ask
 }
 
 // Deployment is an open database with the keys that belong to it.
 type Deployment struct {
 	Config config.Config
 	Keys   *secret.Keyring
-	Store  *sqlite.Store
+	Store  Store
 	Log    *slog.Logger
 }
 
 // Open opens the deployment that c describes, making it if it does not exist.
 // What the operator must change is a *RefusalError. Close it when done.
 func Open(ctx context.Context, c config.Config, log *slog.Logger, o Options) (*Deployment, error) {
+	if c.Postgres() {
+		return openPostgres(ctx, c, log, o)
+	}
+	return openSQLite(ctx, c, log, o)
+}
+
+func openSQLite(ctx context.Context, c config.Config, log *slog.Logger, o Options) (*Deployment, error) {
 	if err := prepareDataDir(ctx, c.DataDir, log); err != nil {
 		return nil, err
 	}
@@ -46,10 +62,6 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger, o Options) (*D
 		return nil, &RefusalError{"database " + c.DatabasePath + " cannot be opened", "a directory that can be written to", err}
 	}
 	defer opening.Close()
-	keys, err := secret.NewKeyring(root, c.SecretKeys...)
-	if err != nil {
-		return nil, fmt.Errorf("derive keys: %w", err)
-	}
 	store, err := sqlite.Open(ctx, sqlite.Config{
 		Path: c.DatabasePath, Migrate: c.Migrate, Wall: o.Wall, Log: log, Observer: o.Observer, Fatal: o.Fatal,
 	})
@@ -61,15 +73,23 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger, o Options) (*D
 	case err != nil:
 		return nil, &RefusalError{"database " + c.DatabasePath + " cannot be opened", "a Countersign database or none", err}
 	}
-	d := &Deployment{Config: c, Keys: keys, Store: store, Log: log}
+	return deployed(ctx, c, log, root, store, "database "+c.DatabasePath)
+}
+
+// deployed gives a store its keys. name names the database in refusals.
+func deployed(ctx context.Context, c config.Config, log *slog.Logger, root secret.Root, store Store, name string) (*Deployment, error) {
+	keys, err := secret.NewKeyring(root, c.SecretKeys...)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("derive keys: %w", err), store.Close())
+	}
 	if err := store.BindKeys(ctx, keys.Current(), keys.Known()); err != nil {
 		err = errors.Join(err, store.Close())
-		if errors.Is(err, sqlite.ErrOtherKey) {
-			return nil, &RefusalError{"the root key does not fit database " + c.DatabasePath, "the key that the database was made with, now or in secret_key_previous", err}
+		if errors.Is(err, sqlite.ErrOtherKey) || errors.Is(err, postgres.ErrOtherKey) {
+			return nil, &RefusalError{"the root key does not fit " + name, "the key that the database was made with, now or in secret_key_previous", err}
 		}
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	return d, nil
+	return &Deployment{Config: c, Keys: keys, Store: guarded{store}, Log: log}, nil
 }
 
 // Close closes the database.

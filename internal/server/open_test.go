@@ -18,10 +18,10 @@ const (
 	rootB = "EjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJCrze8="
 )
 
-// open opens the deployment in dir and closes it again.
+// open opens the deployment whose database is in dir and closes it again.
 func open(t *testing.T, dir string, environ ...string) error {
 	t.Helper()
-	d, err := server.Open(t.Context(), settings(t, dir, environ...), slog.New(slog.DiscardHandler), server.Options{})
+	d, err := server.Open(t.Context(), fileSettings(t, dir, environ...), slog.New(slog.DiscardHandler), server.Options{})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,6 +18,7 @@ import (
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/metrics"
+	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // The parts of a drain; together they stay under 15 s (D-09).
@@ -48,6 +50,10 @@ type Server struct {
 	// Notice is how long an unready server goes on accepting before it drains,
 	// so that whatever spreads requests sees that it is unready; 1 s if 0.
 	Notice time.Duration
+	// Hangups delivers wishes that carriers and routes be reloaded, and Reread
+	// reads the settings for that; nil for never.
+	Hangups <-chan os.Signal
+	Reread  func() (config.Config, error)
 }
 
 // Run opens the deployment and serves until ctx ends; then it drains and
@@ -74,7 +80,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := s.begin(ctx, d, l); err != nil {
+	if err := s.begin(ctx, d, p, l); err != nil {
 		l.close()
 		return err
 	}
@@ -137,7 +143,7 @@ func shownAddress(configured string, taken net.Addr) string {
 // begin makes the first account where there is none and says what people need
 // to know. The ports are taken before the key is made: a key that is made and
 // not shown would be lost.
-func (s *Server) begin(ctx context.Context, d *Deployment, l listeners) error {
+func (s *Server) begin(ctx context.Context, d *Deployment, p *parts, l listeners) error {
 	key, has, err := d.Bootstrap(ctx)
 	if err != nil {
 		return err
@@ -152,6 +158,15 @@ func (s *Server) begin(ctx context.Context, d *Deployment, l listeners) error {
 	}
 	if text := key.Reveal(); text != "" {
 		lines += "API key " + text + "\n"
+	}
+	if s.Out != nil {
+		link, err := d.firstLink(ctx, p.doors, shownAddress(s.Config.Listen, l.api.Addr()))
+		if err != nil {
+			return err
+		}
+		if link != "" {
+			lines += "console " + link + "\n"
+		}
 	}
 	if s.Out != nil {
 		if _, err := io.WriteString(s.Out, lines); err != nil {
@@ -171,6 +186,9 @@ func (s *Server) begin(ctx context.Context, d *Deployment, l listeners) error {
 		}
 	}
 	s.Log.LogAttrs(ctx, slog.LevelInfo, "serving", attrs...)
+	if since, err := d.Store.Quarantined(ctx); err == nil && !since.IsZero() {
+		s.Log.WarnContext(ctx, "the database is quarantined: nothing is sent and no code accepted until countersign quarantine release", slog.Time("since", since))
+	}
 	if s.Config.CallbackAllowPrivate {
 		s.Log.WarnContext(ctx, "callbacks may go to loopback and private addresses") // W-03
 	}
@@ -190,7 +208,7 @@ func (s *Server) serve(ctx context.Context, d *Deployment, p *parts, l listeners
 	for _, run := range p.runs {
 		g.Go(func() error { return run(work) })
 	}
-	g.Go(func() error { d.sweep(work); return nil })
+	g.Go(func() error { upkeep.Sweep(work, d.Store, upkeep.Keep(d.Config.Retention), s.Log); return nil })
 	api := newHTTPServer(p.handler, s.Log)
 	api.TLSConfig = p.tls
 	g.Go(func() error {

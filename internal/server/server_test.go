@@ -19,7 +19,7 @@ func TestACodeIsSentReadAndCheckedOnceAndSurvivesARestart(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	first := start(t, dir)
-	want := regexp.MustCompile(`^listening on http://127\.0\.0\.1:\d+\naccount default\nAPI key otp_live_[A-Za-z0-9_]+\n$`)
+	want := regexp.MustCompile(`^listening on http://127\.0\.0\.1:\d+\naccount default\nAPI key otp_live_[A-Za-z0-9_]+\nconsole http://127\.0\.0\.1:\d+/console/enter#[A-Za-z0-9_-]{43}\n$`)
 	if !want.MatchString(first.out.String()) {
 		t.Fatalf("the first start printed %q", first.out)
 	}

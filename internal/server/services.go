@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"crypto/rand"
 	"time"
 
@@ -80,19 +79,4 @@ func (Elsewhere) Ended(string, string) {}
 // openCode opens a code for its delivery.
 func (d *Deployment) openCode(account, id string, sealed []byte) (otp.Code, error) {
 	return verify.OpenCode(d.Keys.Open, account, id, sealed) //nolint:wrapcheck // says what it was doing
-}
-
-// noWhatsApp is the WhatsApp of a deployment without any.
-type noWhatsApp struct{}
-
-func (noWhatsApp) WhatsAppTemplates(context.Context, string, string) ([]catalog.WhatsAppTemplate, error) {
-	return nil, catalog.ErrWhatsAppUnreachable
-}
-
-func (noWhatsApp) SubmitWhatsAppTemplate(context.Context, string, string, catalog.WhatsAppTemplate) error {
-	return catalog.ErrWhatsAppUnreachable
-}
-
-func (noWhatsApp) DeleteWhatsAppTemplate(context.Context, string, string, string) error {
-	return catalog.ErrWhatsAppUnreachable
 }

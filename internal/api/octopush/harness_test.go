@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -26,12 +25,12 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/secret"
-	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/store/storetest"
+	"github.com/countersign/countersign/internal/store/testdb"
 	"github.com/countersign/countersign/internal/verify"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(testdb.Both(m)) }
 
 const (
 	generatePath = "/v1/public/service/otp/generate"
@@ -49,7 +48,7 @@ const (
 type harness struct {
 	t          *testing.T
 	wall       *storetest.Wall
-	store      *sqlite.Store
+	store      testdb.Store
 	dispatcher *delivery.Dispatcher
 	carrier    *carrier
 	random     *scripted
@@ -74,12 +73,7 @@ func startWith(t *testing.T, o options) *harness {
 	t.Helper()
 	h := &harness{t: t, wall: &storetest.Wall{}, carrier: &carrier{}, random: &scripted{}, log: &lockedBuffer{}}
 	logger := slog.New(slog.NewTextHandler(h.log, nil))
-	var err error
-	h.store, err = sqlite.Open(t.Context(), sqlite.Config{
-		Path: filepath.Join(t.TempDir(), "countersign.db"), Migrate: true, Wall: h.wall.Now, Log: logger,
-	})
-	h.must(err)
-	t.Cleanup(func() { h.must(h.store.Close()) })
+	h.store = testdb.Open(t, h.wall.Now, logger)
 	root, err := secret.NewRoot(rand.Reader)
 	h.must(err)
 	keys, err := secret.NewKeyring(root)
@@ -300,7 +294,7 @@ func (c *carrier) Submit(_ context.Context, m delivery.Message) delivery.Result 
 	return delivery.Result{Class: delivery.Accepted, Ref: strconv.Itoa(len(c.got)), NoReceipt: true}
 }
 
-func (c *carrier) Route(on message.Channel, _ phone.Recipient) []delivery.Carrier {
+func (c *carrier) Route(on message.Channel, _ phone.Recipient, _ string) []delivery.Carrier {
 	if on == message.SMS || on == message.Voice {
 		return []delivery.Carrier{c}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/guard"
-	"github.com/countersign/countersign/internal/store/sqlite"
+	"github.com/countersign/countersign/internal/store/testdb"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -296,7 +296,7 @@ func (s *sick) CreateOTP(context.Context, verify.NewOTP) (verify.Record, error) 
 func TestFailuresOfTheStoreSayNothing(t *testing.T) {
 	t.Parallel()
 	var store sick
-	h := startWith(t, options{store: func(s *sqlite.Store) (verify.Store, catalog.Store) {
+	h := startWith(t, options{store: func(s testdb.Store) (verify.Store, catalog.Store) {
 		store.Store = s
 		return &store, s
 	}})

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
@@ -23,8 +22,8 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/secret"
-	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/store/storetest"
+	"github.com/countersign/countersign/internal/store/testdb"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -42,7 +41,7 @@ const (
 type harness struct {
 	t          *testing.T
 	wall       *storetest.Wall
-	store      *sqlite.Store
+	store      testdb.Store
 	dispatcher *delivery.Dispatcher
 	sms, voice *carrier
 	server     *httptest.Server
@@ -54,7 +53,7 @@ type harness struct {
 // options are what a story wants otherwise.
 type options struct {
 	rules guard.Rules
-	store func(*sqlite.Store) (verify.Store, catalog.Store)
+	store func(testdb.Store) (verify.Store, catalog.Store)
 }
 
 func start(t *testing.T) *harness {
@@ -69,12 +68,7 @@ func startWith(t *testing.T, o options) *harness {
 		access: &lockedBuffer{}, log: &lockedBuffer{},
 	}
 	logger := slog.New(slog.NewTextHandler(h.log, nil))
-	var err error
-	h.store, err = sqlite.Open(t.Context(), sqlite.Config{
-		Path: filepath.Join(t.TempDir(), "countersign.db"), Migrate: true, Wall: h.wall.Now, Log: logger,
-	})
-	h.must(err)
-	t.Cleanup(func() { h.must(h.store.Close()) })
+	h.store = testdb.Open(t, h.wall.Now, logger)
 	root, err := secret.NewRoot(rand.Reader)
 	h.must(err)
 	keys, err := secret.NewKeyring(root)
@@ -217,7 +211,7 @@ func (h *harness) sent(sms, calls int) {
 // router has one carrier a channel.
 type router map[message.Channel]*carrier
 
-func (r router) Route(c message.Channel, _ phone.Recipient) []delivery.Carrier {
+func (r router) Route(c message.Channel, _ phone.Recipient, _ string) []delivery.Carrier {
 	if r[c] == nil {
 		return nil
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/countersign/countersign/internal/api/tyntecv4"
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/guard"
-	"github.com/countersign/countersign/internal/store/sqlite"
+	"github.com/countersign/countersign/internal/store/testdb"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -214,7 +214,7 @@ func TestABodyThatBreaksOffIsUnreadable(t *testing.T) {
 
 // broken fails where a test wants it to.
 type broken struct {
-	*sqlite.Store
+	testdb.Store
 	err error
 }
 
@@ -241,7 +241,7 @@ func TestFailuresOfTheStoreSayNothing(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			b := &broken{}
-			h := startWith(t, options{store: func(s *sqlite.Store) (verify.Store, catalog.Store) {
+			h := startWith(t, options{store: func(s testdb.Store) (verify.Store, catalog.Store) {
 				b.Store = s
 				return b, &unbroken{b}
 			}})

@@ -16,7 +16,7 @@ import (
 	"github.com/countersign/countersign/internal/api/tyntecv4"
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/guard"
-	"github.com/countersign/countersign/internal/store/sqlite"
+	"github.com/countersign/countersign/internal/store/testdb"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -104,7 +104,7 @@ func TestErrorsOctetByOctet(t *testing.T) {
 	b := &broken{}
 	h := startWith(t, options{
 		rules:  guard.Compat(1),
-		store:  func(s *sqlite.Store) (verify.Store, catalog.Store) { b.Store = s; return s, &unbroken{b} },
+		store:  func(s testdb.Store) (verify.Store, catalog.Store) { b.Store = s; return s, &unbroken{b} },
 		config: func(c *tyntecv4.Config) { c.Log = nil },
 	})
 	h.accepted("")

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -22,7 +21,7 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/secret"
-	"github.com/countersign/countersign/internal/store/sqlite"
+	"github.com/countersign/countersign/internal/store/testdb"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -34,7 +33,7 @@ const number = "+4915112345678"
 type harness struct {
 	t          *testing.T
 	clock      *fakeClock
-	store      *sqlite.Store
+	store      testdb.Store
 	service    *verify.Service
 	catalog    *catalog.Service
 	dispatcher *delivery.Dispatcher
@@ -53,7 +52,7 @@ type harness struct {
 type options struct {
 	rules  guard.Rules
 	config func(*tyntecv4.Config)
-	store  func(*sqlite.Store) (verify.Store, catalog.Store)
+	store  func(testdb.Store) (verify.Store, catalog.Store)
 }
 
 // newServer starts a server with two accounts and nothing in them.
@@ -65,18 +64,7 @@ func newServer(t *testing.T, o options) *harness {
 	}
 	h.whatsApp = &whatsApp{carrier: newCarrier("whatsapp"), now: h.clock.Now}
 	logger := slog.New(slog.NewTextHandler(h.log, nil))
-	var err error
-	h.store, err = sqlite.Open(t.Context(), sqlite.Config{
-		Path: filepath.Join(t.TempDir(), "countersign.db"), Migrate: true, Wall: h.clock.Now, Log: logger,
-	})
-	if err != nil {
-		t.Fatalf("open store: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := h.store.Close(); err != nil {
-			t.Errorf("close store: %v", err)
-		}
-	})
+	h.store = testdb.Open(t, h.clock.Now, logger)
 	otps, entries := verify.Store(h.store), catalog.Store(h.store)
 	if o.store != nil {
 		otps, entries = o.store(h.store)
@@ -260,7 +248,7 @@ func (c *carrier) refuses() {
 // router has one carrier a channel.
 type router map[message.Channel]*carrier
 
-func (r router) Route(c message.Channel, _ phone.Recipient) []delivery.Carrier {
+func (r router) Route(c message.Channel, _ phone.Recipient, _ string) []delivery.Carrier {
 	if r[c] == nil {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/report"
 )
 
 var _ callback.Store = (*Store)(nil)
@@ -22,11 +23,23 @@ const (
 		WHERE id = $2 AND due_at IS NULL` // uses callbacks_id_idx
 )
 
+// notePush notes an attempt beside its event. uses callbacks_id_idx, then
+// events_pkey.
+const notePush = `UPDATE events e SET pushes = CASE WHEN length(e.pushes) > 4096 THEN e.pushes ELSE coalesce(e.pushes || $1::bytea, $1) END
+	FROM callbacks c WHERE c.id = $2 AND e.account_id = c.account_id AND e.otp = c.otp AND e.seq = c.event_seq`
+
+func (t *tx) notePush(o callback.Outcome, id []byte) {
+	t.put(notePush, report.NotePush(report.Push{
+		ConfigID: o.ConfigID, At: t.now, Latency: o.Latency, Received: o.Received, Status: o.Status, Problem: o.Problem,
+	}), id)
+}
+
 // RecordPosts implements callback.Store.
 func (s *Store) RecordPosts(ctx context.Context, outcomes []callback.Outcome) error {
 	return s.write(ctx, func(t *tx) error {
 		for _, o := range outcomes {
 			id := encodeID(o.ID)
+			t.notePush(o, id)
 			switch {
 			case o.Received:
 				t.put(receivedCallback, id)

@@ -10,6 +10,7 @@ import (
 	"github.com/countersign/countersign/internal/pgtest"
 	"github.com/countersign/countersign/internal/store/postgres"
 	"github.com/countersign/countersign/internal/store/storetest"
+	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // open opens the database at url, to be closed with the test.
@@ -41,7 +42,7 @@ func raw(t testing.TB, url string) *pgx.Conn {
 func TestStoreKeepsEveryPromise(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t testing.TB, wall func() time.Time) storetest.Opened {
-		url := pgtest.URL(t)
+		url := pgtest.Ready(t)
 		s := open(t, url, wall)
 		return storetest.Opened{
 			Store: s,
@@ -59,7 +60,7 @@ func TestStoreKeepsEveryPromise(t *testing.T) {
 			},
 			Purge: func(t testing.TB, keep time.Duration) int {
 				t.Helper()
-				n, err := s.Purge(t.Context(), postgres.Retention{OTPs: keep, Callbacks: keep, Tallies: keep})
+				n, err := s.Purge(t.Context(), upkeep.Retention{OTPs: keep, Callbacks: keep, Tallies: keep})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -71,24 +72,24 @@ func TestStoreKeepsEveryPromise(t *testing.T) {
 
 func TestAccountsKeepTheirPromises(t *testing.T) {
 	t.Parallel()
-	storetest.RunAccounts(t, func(t testing.TB) storetest.AccountStore { return open(t, pgtest.URL(t), nil) })
+	storetest.RunAccounts(t, func(t testing.TB) storetest.AccountStore { return open(t, pgtest.Ready(t), nil) })
 }
 
 func TestCatalogKeepsItsPromises(t *testing.T) {
 	t.Parallel()
-	storetest.RunCatalog(t, func(t testing.TB) storetest.CatalogStore { return open(t, pgtest.URL(t), nil) })
+	storetest.RunCatalog(t, func(t testing.TB) storetest.CatalogStore { return open(t, pgtest.Ready(t), nil) })
 }
 
 func TestCallbackQueueKeepsItsPromises(t *testing.T) {
 	t.Parallel()
 	storetest.RunCallbacks(t, func(t testing.TB, wall func() time.Time) storetest.CallbackStore {
-		return open(t, pgtest.URL(t), wall)
+		return open(t, pgtest.Ready(t), wall)
 	})
 }
 
 func TestSandboxConforms(t *testing.T) {
 	t.Parallel()
 	storetest.RunSandbox(t, func(t testing.TB, wall func() time.Time) storetest.SandboxStore {
-		return open(t, pgtest.URL(t), wall)
+		return open(t, pgtest.Ready(t), wall)
 	})
 }

@@ -3,23 +3,16 @@ package postgres
 import (
 	"context"
 	"time"
-)
 
-// Queues is what waits in the database.
-type Queues struct {
-	Deliveries    int           // queued
-	DeliveryAge   time.Duration // how long the oldest of those that are due has been so
-	Callbacks     int           // to be posted
-	CallbackAge   time.Duration // how long the oldest of those that are due has been so
-	DeadCallbacks int
-}
+	"github.com/countersign/countersign/internal/upkeep"
+)
 
 // Queues measures what waits. It reads indexes only, and as many entries as
 // wait: call it at scrapes, not at requests.
-func (s *Store) Queues(ctx context.Context) (Queues, error) {
+func (s *Store) Queues(ctx context.Context) (upkeep.Queues, error) {
 	now := micros(s.Now())
 	var delivery, post int64
-	q, _, err := first(s.pooled(ctx), func(row scanner) (q Queues, err error) {
+	q, _, err := first(s.pooled(ctx), func(row scanner) (q upkeep.Queues, err error) {
 		err = row.Scan(&q.Deliveries, &delivery, &q.Callbacks, &post, &q.DeadCallbacks)
 		return q, err //nolint:wrapcheck // readError says what it was doing
 	}, `SELECT
@@ -29,7 +22,7 @@ func (s *Store) Queues(ctx context.Context) (Queues, error) {
 		(SELECT coalesce(min(due_at), $1) FROM callbacks WHERE due_at IS NOT NULL),
 		(SELECT count(*) FROM callbacks WHERE due_at IS NULL)`, now)
 	if err != nil {
-		return Queues{}, readError("measure the queues", err)
+		return upkeep.Queues{}, readError("measure the queues", err)
 	}
 	q.DeliveryAge = time.Duration(max(0, now-delivery)) * time.Microsecond
 	q.CallbackAge = time.Duration(max(0, now-post)) * time.Microsecond

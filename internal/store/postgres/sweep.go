@@ -3,9 +3,9 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // sweepBatch bounds how many rows one transaction of a sweep touches, so that
@@ -88,13 +88,6 @@ func (t *tx) histories(rows []otpRow) error {
 	return nil
 }
 
-// Retention says how long what is no longer needed is kept (P-04).
-type Retention struct {
-	OTPs      time.Duration // OTPs with deliveries and events, after their expiry
-	Callbacks time.Duration // dead letters, after they died
-	Tallies   time.Duration // what limits remember, after the last change, unless wrong codes still stop the recipient
-}
-
 // otpKey names an OTP inside the database.
 type otpKey struct{ account, seq int64 }
 
@@ -109,7 +102,7 @@ const selectOld = `SELECT account_id, seq FROM otps
 
 // Purge removes what has been kept long enough and returns how many OTPs it
 // removed.
-func (s *Store) Purge(ctx context.Context, keep Retention) (int, error) {
+func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 	now := s.Now()
 	cutoff := micros(now.Add(-keep.OTPs))
 	total, after := 0, otpKey{}
@@ -146,6 +139,9 @@ func (s *Store) Purge(ctx context.Context, keep Retention) (int, error) {
 				return total, err
 			}
 		}
+	}
+	if err := s.purgeFigures(ctx); err != nil {
+		return total, err
 	}
 	return total, s.purgeTallies(ctx, micros(now.Add(-keep.Tallies)))
 }

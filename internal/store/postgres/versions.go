@@ -40,8 +40,11 @@ func (s *Store) version(ctx context.Context, key int64) (int64, error) {
 		return e.value, nil
 	}
 	query, arg := "SELECT catalog_version FROM accounts WHERE id = $1", any(key)
-	if key == accessKey {
+	switch key {
+	case accessKey:
 		query, arg = "SELECT value FROM versions WHERE name = $1", "access"
+	case quarantineKey:
+		query, arg = readQuarantine, quarantineName
 	}
 	value, ok, err := first(s.pooled(ctx), scanInt, query, arg)
 	if err == nil && !ok {

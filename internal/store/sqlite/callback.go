@@ -7,6 +7,7 @@ import (
 
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/report"
 )
 
 var _ callback.Store = (*Store)(nil)
@@ -23,13 +24,27 @@ const (
 		WHERE id = ? AND due_at IS NULL` // uses callbacks_id_key
 )
 
+// notePush notes an attempt beside its event. uses callbacks_id_key, then
+// events_pkey.
+const notePush = `UPDATE events SET pushes = CASE WHEN length(pushes) > 4096 THEN pushes ELSE coalesce(CAST(pushes || ? AS BLOB), ?) END
+	FROM callbacks c WHERE c.id = ? AND events.account_id = c.account_id AND events.otp = c.otp AND events.seq = c.event_seq`
+
+func (t *tx) notePush(o callback.Outcome, id []byte) error {
+	note := report.NotePush(report.Push{
+		ConfigID: o.ConfigID, At: t.now, Latency: o.Latency, Received: o.Received, Status: o.Status, Problem: o.Problem,
+	})
+	_, err := t.exec(notePush, note, note, id)
+	return err
+}
+
 // RecordPosts implements callback.Store.
 func (s *Store) RecordPosts(ctx context.Context, outcomes []callback.Outcome) error {
 	return s.writeUrgent(ctx, func(t *tx) error {
 		for _, o := range outcomes {
 			id := encodeID(o.ID)
-			var err error
+			err := t.notePush(o, id)
 			switch {
+			case err != nil:
 			case o.Received:
 				_, err = t.exec(receivedCallback, id)
 			case o.RetryAt.IsZero():

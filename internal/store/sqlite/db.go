@@ -23,6 +23,7 @@ import (
 
 	"github.com/countersign/countersign/internal/clock"
 	"github.com/countersign/countersign/internal/guard"
+	"github.com/countersign/countersign/internal/phone"
 )
 
 // Bounds of the store.
@@ -74,6 +75,8 @@ type Store struct {
 
 	versions versionCache
 	plans    planCache
+	// countries are those of recipients.
+	countries phone.Countries
 	// stepRules limit fallback steps; nil limits none.
 	stepRules atomic.Pointer[guard.Rules]
 
@@ -225,6 +228,8 @@ const (
 	sqliteFull     = 13
 	sqliteCantOpen = 14
 	sqliteConflict = 19 // any constraint
+
+	sqliteNotADatabase = 26
 
 	sqliteIOErrFsync    = 1034
 	sqliteIOErrDirFsync = 1290

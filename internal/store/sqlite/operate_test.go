@@ -11,6 +11,7 @@ import (
 	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/store/sqlite"
+	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // openFile opens the database at path and closes it when the test ends.
@@ -109,7 +110,7 @@ func TestAnAuditEntryThatCannotBeSealedIsNotKept(t *testing.T) {
 func TestAnEmptyDatabaseHasEmptyQueues(t *testing.T) {
 	t.Parallel()
 	q, err := openFile(t, filepath.Join(t.TempDir(), "c.db")).Queues(t.Context())
-	if err != nil || q != (sqlite.Queues{}) {
+	if err != nil || q != (upkeep.Queues{}) {
 		t.Errorf("Queues = %+v, %v; want nothing", q, err)
 	}
 }

@@ -3,21 +3,14 @@ package sqlite
 import (
 	"context"
 	"time"
-)
 
-// Queues is what waits in the database.
-type Queues struct {
-	Deliveries    int           // queued
-	DeliveryAge   time.Duration // how long the oldest of those that are due has been so
-	Callbacks     int           // to be posted
-	CallbackAge   time.Duration // how long the oldest of those that are due has been so
-	DeadCallbacks int
-}
+	"github.com/countersign/countersign/internal/upkeep"
+)
 
 // Queues measures what waits. It reads indexes only, and as many entries as
 // wait: call it at scrapes, not at requests.
-func (s *Store) Queues(ctx context.Context) (Queues, error) {
-	var q Queues
+func (s *Store) Queues(ctx context.Context) (upkeep.Queues, error) {
+	var q upkeep.Queues
 	now := micros(s.clock.Now())
 	var delivery, post int64
 	err := s.read.QueryRowContext(ctx, `SELECT
@@ -28,7 +21,7 @@ func (s *Store) Queues(ctx context.Context) (Queues, error) {
 		(SELECT count(*) FROM callbacks WHERE due_at IS NULL)`, now).
 		Scan(&q.Deliveries, &delivery, &q.Callbacks, &post, &q.DeadCallbacks)
 	if err != nil {
-		return Queues{}, s.readError("measure the queues", err)
+		return upkeep.Queues{}, s.readError("measure the queues", err)
 	}
 	q.DeliveryAge = time.Duration(max(0, now-delivery)) * time.Microsecond
 	q.CallbackAge = time.Duration(max(0, now-post)) * time.Microsecond

@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/store/storetest"
+	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // open opens the database at path, to be closed with the test.
@@ -53,7 +54,7 @@ func TestStoreKeepsEveryPromise(t *testing.T) {
 			},
 			Purge: func(t testing.TB, keep time.Duration) int {
 				t.Helper()
-				n, err := s.Purge(t.Context(), sqlite.Retention{OTPs: keep, Callbacks: keep, Tallies: keep})
+				n, err := s.Purge(t.Context(), upkeep.Retention{OTPs: keep, Callbacks: keep, Tallies: keep})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // sweepBatch bounds how many rows one transaction of a sweep touches, so that
@@ -58,16 +58,9 @@ func (s *Store) ExpireOTPs(ctx context.Context) (int, error) {
 	}
 }
 
-// Retention says how long what is no longer needed is kept (P-04).
-type Retention struct {
-	OTPs      time.Duration // OTPs with deliveries and events, after their expiry
-	Callbacks time.Duration // dead letters, after they died
-	Tallies   time.Duration // what limits remember, after the last change, unless wrong codes still stop the recipient
-}
-
 // Purge removes what has been kept long enough and returns how many OTPs it
 // removed.
-func (s *Store) Purge(ctx context.Context, keep Retention) (int, error) {
+func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 	now := s.clock.Now()
 	cutoff := micros(now.Add(-keep.OTPs))
 	total, after := 0, int64(0)
@@ -96,6 +89,9 @@ func (s *Store) Purge(ctx context.Context, keep Retention) (int, error) {
 		after = found[len(found)-1].seq
 	}
 	if err := s.purgeTallies(ctx, micros(now.Add(-keep.Tallies))); err != nil {
+		return total, err
+	}
+	if err := s.purgeFigures(ctx); err != nil {
 		return total, err
 	}
 	return total, s.write(ctx, func(t *tx) error {

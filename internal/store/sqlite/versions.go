@@ -41,8 +41,11 @@ func (s *Store) version(ctx context.Context, key int64) (int64, error) {
 		return e.value, nil
 	}
 	query, arg := "SELECT catalog_version FROM accounts WHERE id = ?", any(key)
-	if key == accessKey {
+	switch key {
+	case accessKey:
 		query, arg = "SELECT value FROM versions WHERE name = ?", "access"
+	case quarantineKey:
+		query, arg = readQuarantine, quarantineName
 	}
 	var value int64
 	if err := s.read.QueryRowContext(ctx, query, arg).Scan(&value); err != nil {

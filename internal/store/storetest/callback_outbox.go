@@ -23,6 +23,7 @@ import (
 // CallbackStore is what RunCallbacks checks: the queue, and what fills it.
 type CallbackStore interface {
 	callback.Store
+	callback.DeskStore
 
 	CreateAccount(ctx context.Context, a account.Account) error
 	CreateCallback(ctx context.Context, account string, c catalog.SealedCallback) error

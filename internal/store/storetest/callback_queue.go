@@ -43,6 +43,8 @@ func RunCallbacks(t *testing.T, open func(t testing.TB, wall func() time.Time) C
 		{"a received callback is gone", received},
 		{"a dead letter is listed, kept and replayed", deadLetters},
 		{"letters are listed by account, oldest first", lettersByAccount},
+		{"letters of one configuration are listed page by page, and counted", configLetters},
+		{"dead letters of one configuration are replayed, one or all", replaysOfOne},
 		{"a changed configuration holds for what waits", configChanged},
 		{"a deleted configuration takes its queue along", configDeleted},
 		{"a deleted OTP takes its callbacks along", otpDeleted},

@@ -180,6 +180,7 @@ func sourcesByName(t *testing.T, s CatalogStore) {
 		{"acme", "P", "", catalog.Sources{WhatsAppAccount: "w"}},
 		{"acme", "q", "r", catalog.Sources{Priority: &r, WhatsAppAccount: "w"}},
 		{"other", "p", "r", catalog.Sources{}},
+		{"acme", "p\x00", "r\xff", catalog.Sources{WhatsAppAccount: "w"}}, // texts that not every database can hold
 	} {
 		got, err := s.FindSources(ctx, c.account, c.profile, c.priority)
 		noError(t, err)

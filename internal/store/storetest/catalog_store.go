@@ -14,6 +14,7 @@ import (
 // CatalogStore is what RunCatalog checks.
 type CatalogStore interface {
 	catalog.Store
+	catalog.WhatsAppNotes
 	CreateAccount(ctx context.Context, a account.Account) error
 	SetSettings(ctx context.Context, name string, settings map[string]string) error
 }
@@ -46,6 +47,8 @@ func RunCatalog(t *testing.T, open func(testing.TB) CatalogStore) {
 
 		{"a WhatsApp account is set once", whatsAppOnce},
 		{"of many setting the WhatsApp account one wins", whatsAppRace},
+		{"a note of a WhatsApp template is read as it was put, whatever the name's case", notesKept},
+		{"notes of WhatsApp templates belong to an account and a WhatsApp account", notesForeign},
 
 		{"the default application is made once and listed first", defaultApplication},
 		{"of many asking for the default application all get the same one", defaultApplicationRace},

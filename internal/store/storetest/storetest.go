@@ -19,6 +19,7 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/secret"
+	"github.com/countersign/countersign/internal/upkeep"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -31,6 +32,11 @@ type Store interface {
 	EraseRecipient(ctx context.Context, keys map[string][16]byte) (int, error)
 	ClearLimits(ctx context.Context, account string, recipientKey [16]byte) (bool, error)
 	LimitSteps(rules guard.Rules)
+	Quarantined(ctx context.Context) (time.Time, error)
+	BeginQuarantine(ctx context.Context) error
+	EndQuarantine(ctx context.Context) (open int, err error)
+	upkeep.NodeStore
+	AuditReader
 }
 
 // Opened is a fresh, empty store with what the suite needs to look inside.
@@ -118,6 +124,9 @@ func Run(t *testing.T, open Open) {
 		{"limits on sends count over OTPs and deletions", limitsSends},
 		{"limits on wrong codes outlive OTPs", limitsFailures},
 		{"a resend carries the same code", resends},
+		{"a quarantine begins once and ends the codes of its time", quarantines},
+		{"the audit list is read backwards, page by page", auditBackwards},
+		{"nodes are listed while they give signs", nodesSeen},
 		{"no end state leaves a sealed code", sealedGone},
 		{"a delivery is claimed by one node at a time", claims},
 		{"parallel claims never share a delivery", parallelClaims},

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+
+	"github.com/countersign/countersign/internal/config"
+	"github.com/countersign/countersign/internal/server"
+)
+
+type migrateCmd struct {
+	From string `placeholder:"sqlite:PATH" help:"Copy this database, which no server uses, into PostgreSQL."`
+	To   string `placeholder:"postgres://…" help:"The empty database to copy into; that of the settings by default."`
+}
+
+func (m migrateCmd) Run(e *environment) error {
+	if m.From != "" || m.To != "" {
+		return m.move(e)
+	}
+	c, log, err := e.load()
+	if err != nil {
+		return err
+	}
+	c.Migrate = true
+	d, err := server.Open(e.ctx, c, log, server.Options{})
+	if err != nil {
+		return err
+	}
+	if err := d.Close(); err != nil {
+		return err
+	}
+	return e.say("the database has this version's schema")
+}
+
+// move copies a whole database.
+func (m migrateCmd) move(e *environment) error {
+	path, ok := config.SQLitePath(m.From)
+	if !ok {
+		return useError{fmt.Sprintf("--from %q; expected sqlite:PATH", m.From)}
+	}
+	c, log, err := e.load()
+	if err != nil {
+		return err
+	}
+	if m.To != "" {
+		c.DatabaseURL = config.Hide(m.To)
+	}
+	if !config.IsPostgres(c.DatabaseURL.Reveal()) {
+		return useError{"--to is no PostgreSQL database; expected postgres://USER@HOST/DATABASE"}
+	}
+	report, err := server.MoveIn(e.ctx, c, path, log)
+	if err != nil {
+		return err
+	}
+	for _, t := range report.Tables {
+		if err := e.say(t.Name, strconv.FormatInt(t.Rows, 10), hex.EncodeToString(t.Hash[:8])); err != nil {
+			return err
+		}
+	}
+	if report.Again {
+		return e.say("moved before, all of it: there is nothing to do")
+	}
+	return e.say("moved " + strconv.FormatInt(report.Rows, 10) + " rows; " + m.From + " is quarantined")
+}

@@ -1,0 +1,112 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/countersign/countersign/internal/config"
+	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/secret"
+	"github.com/countersign/countersign/internal/store/sqlite"
+)
+
+// whatPostgresOffers is expected where a command copies SQLite files.
+const whatPostgresOffers = "an SQLite database: PostgreSQL has pg_dump and pg_basebackup, and then countersign quarantine on"
+
+// backer is a store that copies itself into one file.
+type backer interface {
+	Backup(ctx context.Context, path string) error
+}
+
+// Backup writes a copy of the database to a new file at path while servers go
+// on. The key file is not in it.
+func (d *Deployment) Backup(ctx context.Context, path string) error {
+	if d.Config.Postgres() {
+		return &RefusalError{"backup does not copy PostgreSQL databases", whatPostgresOffers, nil}
+	}
+	store := d.Store
+	if g, ok := store.(guarded); ok {
+		store = g.Store
+	}
+	b, ok := store.(backer)
+	if !ok {
+		return fmt.Errorf("backup: %w", errors.ErrUnsupported)
+	}
+	err := b.Backup(ctx, path)
+	if errors.Is(err, fs.ErrExist) {
+		return &RefusalError{"a file is at " + path, "the name of a new file", nil}
+	}
+	if err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	return nil
+}
+
+// Restore makes the database of c, quarantined, from a backup: in a data
+// directory that has none. keyed reports whether the root key was at hand and
+// is the backup's.
+func Restore(ctx context.Context, c config.Config, backup string, o Options, log *slog.Logger) (keyed bool, err error) {
+	if c.Postgres() {
+		return false, &RefusalError{"restore does not make PostgreSQL databases", whatPostgresOffers, nil}
+	}
+	if err := prepareDataDir(ctx, c.DataDir, log); err != nil {
+		return false, err
+	}
+	known, err := knownKeys(c)
+	if err != nil {
+		return false, err
+	}
+	opening, err := await(c.DatabasePath + ".open")
+	if err != nil {
+		return false, &RefusalError{"database " + c.DatabasePath + " cannot be made", "a directory that can be written to", err}
+	}
+	defer opening.Close()
+	for _, leftover := range []string{"", "-wal", "-shm", "-journal"} {
+		if _, err := os.Lstat(c.DatabasePath + leftover); err == nil {
+			return false, &RefusalError{c.DatabasePath + leftover + " exists", "a data directory without a database: restore replaces none", nil}
+		}
+	}
+	err = sqlite.Restore(ctx, backup, c.DatabasePath, known, o.now())
+	for _, r := range []refusalOf{
+		{sqlite.ErrOtherKey, "the key file that belongs to the backup, or COUNTERSIGN_SECRET_KEY"},
+		{sqlite.ErrNewer, "a backup of this version or an older one"},
+		{sqlite.ErrDamaged, "a whole backup; try an earlier one"},
+		{sqlite.ErrOtherProgram, "a file that countersign backup made"},
+		{fs.ErrNotExist, "a file that countersign backup made"},
+		{fs.ErrExist, "a data directory without a database"},
+	} {
+		if errors.Is(err, r.err) {
+			return false, &RefusalError{"backup " + backup, r.expected, err}
+		}
+	}
+	if err != nil {
+		return false, fmt.Errorf("restore: %w", err)
+	}
+	return known != nil, nil
+}
+
+// knownKeys are the ids of the root keys that c and its data directory have,
+// nil if there are none.
+func knownKeys(c config.Config) ([]otp.KeyID, error) {
+	root := c.SecretKey
+	if root.IsZero() {
+		var err error
+		root, err = secret.ReadRootFile(filepath.Join(c.DataDir, keyFile))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, &RefusalError{"the root key cannot be used", "32 random bytes in base64 in a file of mode 0600", err}
+		}
+	}
+	keys, err := secret.NewKeyring(root, c.SecretKeys...)
+	if err != nil {
+		return nil, fmt.Errorf("derive keys: %w", err)
+	}
+	return keys.Known(), nil
+}

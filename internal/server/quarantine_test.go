@@ -1,0 +1,159 @@
+package server_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/countersign/countersign/internal/delivery"
+	text "github.com/countersign/countersign/internal/message"
+	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/server"
+	"github.com/countersign/countersign/internal/verify"
+)
+
+// still is for how long nothing may happen: longer than anything that polls
+// waits.
+const still = 1500 * time.Millisecond
+
+// refusedInQuarantine makes the calls that a quarantine forbids.
+func refusedInQuarantine(t *testing.T, r *running, otp string) {
+	t.Helper()
+	for path, body := range map[string]string{
+		"/2fa/v4/otp":                      `{"to":"+4915112345679","profileName":"login","priorityName":"sms-then-voice"}`,
+		"/2fa/v4/otp/" + otp + "/validate": `{"otpCode":"123456"}`,
+		"/2fa/v1/otp?apiKey=" + r.key + "&number=%2B4915112345679": "",
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("apiKey", r.key)
+		resp, err := r.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+			t.Errorf("POST %s in quarantine = %d, Retry-After %q, %s; want 503", path, resp.StatusCode, resp.Header.Get("Retry-After"), text)
+		}
+	}
+}
+
+// hook counts what is posted to it and refuses it.
+func hook(t *testing.T) (url string, posts *atomic.Int64) {
+	t.Helper()
+	posts = &atomic.Int64{}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		posts.Add(1)
+		w.WriteHeader(http.StatusInternalServerError)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, posts
+}
+
+// queue sends an OTP that waits for a server to deliver it.
+func queue(t *testing.T, d *server.Deployment, to string) (id string) {
+	t.Helper()
+	number, err := phone.Syntax(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record, err := d.Verify(d.Store, d.Planner(), server.Elsewhere{}).Send(t.Context(), verify.SendRequest{
+		Account: "default", Origin: "test", Recipient: number.Recipient(),
+		Policy: otp.Policy{Length: 6, Alphabet: otp.Digits, Attempts: 3, Life: time.Minute},
+		Plan: delivery.Plan{Steps: []delivery.Step{{
+			Channel: text.SMS, Text: text.Parse("code #", []text.Placeholder{{Token: "#", Code: true}}),
+			Sender: "VERIFY", Language: "en", Life: time.Minute, Wait: time.Minute,
+		}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return record.ID
+}
+
+func TestInQuarantineNothingIsSentNoCallbackIsPostedAndNoCodeIsAcceptedUntilTheRelease(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	url, posts := hook(t)
+	private := "COUNTERSIGN_CALLBACK_ALLOW_PRIVATE=true"
+	before := start(t, dir, private)
+	before.configure()
+	before.must(201, "POST", "/2fa/v4/configurations/callbacks", `{"url":"`+url+`"}`)
+	sent := before.send("+4915112345678")
+	code := sixDigits.FindString(before.inbox(sent, 1)[0].Text)
+	eventually(t, "a callback is posted", func() bool { return posts.Load() > 0 }, before.log.String)
+	if err := before.stop(); err != nil {
+		t.Fatal(err)
+	}
+	var queued string
+	beside(t, dir, func(d *server.Deployment) { queued = queue(t, d, "+4915112345670") })
+	beside(t, dir, func(d *server.Deployment) {
+		if err := d.Store.BeginQuarantine(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+	was := posts.Load()
+
+	copied := start(t, dir, private)
+	copied.key = before.key
+	refusedInQuarantine(t, copied, sent)
+	time.Sleep(still)
+	if n := posts.Load() - was; n != 0 {
+		t.Errorf("%d callbacks were posted in quarantine", n)
+	}
+	if text := copied.must(200, "GET", "/sandbox/messages?otpId="+queued, ""); strings.TrimSpace(text) != "[]" {
+		t.Errorf("in quarantine was sent %s", text)
+	}
+	copied.must(200, "GET", "/readyz", "")
+	if got := copied.must(200, "GET", "/2fa/v4/otp/"+sent, ""); !strings.Contains(got, `"attemptCount":0`) {
+		t.Errorf("a check that was refused was counted: %s", got)
+	}
+
+	beside(t, dir, func(d *server.Deployment) {
+		if n, err := d.Store.EndQuarantine(t.Context()); n != 2 || err != nil {
+			t.Errorf("EndQuarantine = %d, %v; want the two that were open", n, err)
+		}
+	})
+	var id string
+	eventually(t, "a send is accepted after the release", func() bool {
+		status, text := copied.call("POST", "/2fa/v4/otp", `{"to":"+4915112345671","profileName":"login","priorityName":"sms-then-voice"}`)
+		if status == 202 {
+			id = idOf(t, text)
+		}
+		return status == 202
+	}, copied.log.String)
+	if status, text := copied.call("POST", "/2fa/v4/otp/"+sent+"/validate", `{"otpCode":"`+code+`"}`); strings.Contains(text, "VERIFIED") {
+		t.Errorf("a code of before the quarantine was accepted: %d %s", status, text)
+	}
+	fresh := sixDigits.FindString(copied.inbox(id, 1)[0].Text)
+	if got := copied.validate(id, fresh); !strings.Contains(got, "VERIFIED") {
+		t.Errorf("a code of after the release: %s", got)
+	}
+	if text := copied.must(200, "GET", "/sandbox/messages?otpId="+queued, ""); strings.TrimSpace(text) != "[]" {
+		t.Errorf("what was queued before the quarantine was sent after it: %s", text)
+	}
+	eventually(t, "callbacks go on", func() bool { return posts.Load() > was }, copied.log.String)
+}
+
+func TestAQuarantineStopsServersThatRunWithinASecond(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := start(t, dir)
+	r.configure()
+	otp := r.send("+4915112345678")
+	beside(t, dir, func(d *server.Deployment) {
+		if err := d.Store.BeginQuarantine(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+	time.Sleep(time.Second)
+	refusedInQuarantine(t, r, otp)
+}

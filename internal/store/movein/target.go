@@ -1,0 +1,216 @@
+package movein
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// target is the PostgreSQL database, in the one transaction that fills it.
+type target struct {
+	conn *pgx.Conn
+	tx   pgx.Tx
+}
+
+func openTarget(ctx context.Context, url string) (*target, error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, fmt.Errorf("open the target: %w", said(err))
+	}
+	t := &target{conn: conn}
+	if t.tx, err = conn.Begin(ctx); err == nil {
+		_, err = t.tx.Exec(ctx, "SET LOCAL lock_timeout = '"+lockTime+"'")
+	}
+	if err != nil {
+		t.close(context.WithoutCancel(ctx))
+		return nil, fmt.Errorf("open the target: %w", said(err))
+	}
+	return t, nil
+}
+
+// close undoes what finish has not committed.
+func (t *target) close(ctx context.Context) {
+	if t.tx != nil {
+		_ = t.tx.Rollback(ctx)
+	}
+	_ = t.conn.Close(ctx)
+}
+
+const columnsOfTarget = `SELECT c.relname, a.attname, t.typname, a.attidentity <> ''
+	FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
+	WHERE c.relkind IN ('r', 'p') AND c.relnamespace = to_regnamespace(quote_ident(current_schema())) AND a.attnum > 0 AND NOT a.attisdropped
+	ORDER BY c.relname, a.attnum`
+
+const referencesOfTarget = `SELECT f.relname, p.relname FROM pg_constraint k JOIN pg_class f ON f.oid = k.conrelid JOIN pg_class p ON p.oid = k.confrelid
+	WHERE k.contype = 'f' AND f.relnamespace = to_regnamespace(quote_ident(current_schema()))`
+
+// schema returns the tables with their columns, by name.
+func (t *target) schema(ctx context.Context) (map[string]table, error) {
+	out := map[string]table{}
+	var name, other string
+	var c column
+	rows, _ := t.tx.Query(ctx, columnsOfTarget) // its error is ForEachRow's
+	_, err := pgx.ForEachRow(rows, []any{&name, &c.name, &c.kind, &c.identity}, func() error {
+		one := out[name]
+		one.name, one.columns = name, append(one.columns, c)
+		out[name] = one
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the target's schema: %w", said(err))
+	}
+	rows, _ = t.tx.Query(ctx, referencesOfTarget) // as above
+	_, err = pgx.ForEachRow(rows, []any{&name, &other}, func() error {
+		one := out[name]
+		one.after = append(one.after, other)
+		out[name] = one
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the target's schema: %w", said(err))
+	}
+	return out, nil
+}
+
+// movedMeta is the meta row that a move leaves.
+const movedMeta = "moved_in"
+
+// state locks the target against everybody else and reports whether its tables
+// are empty, and the mark of an earlier move, 0 for none.
+func (t *target) state(ctx context.Context, tables []table) (moved int64, empty bool, err error) {
+	var names, some []string
+	for _, one := range tables {
+		names = append(names, quoted(one.name))
+		some = append(some, "EXISTS (SELECT FROM "+quoted(one.name)+")")
+	}
+	if _, err := t.tx.Exec(ctx, "LOCK TABLE "+strings.Join(names, ", ")+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+		return 0, false, fmt.Errorf("keep others away from the target: %w", said(err))
+	}
+	var full bool
+	if err := t.tx.QueryRow(ctx, "SELECT "+strings.Join(some, " OR ")).Scan(&full); err != nil {
+		return 0, false, fmt.Errorf("look into the target: %w", said(err))
+	}
+	err = t.tx.QueryRow(ctx, "SELECT value FROM meta WHERE name = $1", movedMeta).Scan(&moved)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return 0, false, fmt.Errorf("look into the target: %w", said(err))
+	}
+	return moved, !full, nil
+}
+
+// copyIn copies a table's rows. Row-level security does not let COPY pass, so
+// it does not hold for the owner until finish.
+func (t *target) copyIn(ctx context.Context, one table, rows pgx.CopyFromSource) error {
+	if _, err := t.tx.Exec(ctx, "ALTER TABLE "+quoted(one.name)+" NO FORCE ROW LEVEL SECURITY"); err != nil {
+		return fmt.Errorf("write: %w", said(err))
+	}
+	if _, err := t.tx.CopyFrom(ctx, pgx.Identifier{one.name}, one.plainNames(), rows); err != nil {
+		return fmt.Errorf("write: %w", said(err))
+	}
+	return nil
+}
+
+// sum reads a table back.
+func (t *target) sum(ctx context.Context, one table) (int64, [sha256.Size]byte, error) {
+	var s sum
+	rows, err := t.tx.Query(ctx, "SELECT "+one.names()+" FROM "+quoted(one.name))
+	if err != nil {
+		return 0, s.hash(), fmt.Errorf("read back: %w", said(err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		values, err := rows.Values()
+		if err != nil {
+			return 0, s.hash(), fmt.Errorf("read back: %w", said(err))
+		}
+		for i, v := range values {
+			values[i] = plain(v)
+		}
+		if err := s.add(values); err != nil {
+			return 0, s.hash(), err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return 0, s.hash(), fmt.Errorf("read back: %w", said(err))
+	}
+	return s.rows, s.hash(), nil
+}
+
+// plain is a value of pgx in the type that read gives it.
+func plain(v any) any {
+	switch v := v.(type) {
+	case int16:
+		return int64(v)
+	case int32:
+		return int64(v)
+	case []any:
+		list := make([]int64, 0, len(v))
+		for _, e := range v {
+			n, ok := e.(int64)
+			if !ok {
+				return e // which no sum takes
+			}
+			list = append(list, n)
+		}
+		return list
+	}
+	return v
+}
+
+// Numbers of the source that are not the target's: schema versions are counted
+// by each engine, and a quarantine is of the copy that it was put on.
+const (
+	oldestReader = "oldest_schema_that_may_run"
+	quarantine   = "quarantine"
+)
+
+// finish brings what is not in rows, makes new rows get new numbers, and
+// commits.
+func (t *target) finish(ctx context.Context, from *source, tables []table, mark int64) error {
+	for name, not := range map[string]string{metaTable: oldestReader, versionsTable: quarantine} {
+		numbers, err := from.numbers(ctx, name, not)
+		if err != nil {
+			return err
+		}
+		if name == metaTable {
+			numbers[movedMeta] = mark
+		}
+		for key, value := range numbers {
+			_, err := t.tx.Exec(ctx, "INSERT INTO "+quoted(name)+" AS t (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = CASE WHEN t.name = 'root_key_id' THEN excluded.value ELSE greatest(t.value, excluded.value) END", key, value)
+			if err != nil {
+				return fmt.Errorf("write %s: %w", name, said(err))
+			}
+		}
+	}
+	for _, one := range tables {
+		if i := slices.IndexFunc(one.columns, func(c column) bool { return c.identity }); i >= 0 {
+			c := quoted(one.columns[i].name)
+			_, err := t.tx.Exec(ctx, "SELECT setval(pg_get_serial_sequence($1, $2), max("+c+")) FROM "+quoted(one.name)+" HAVING max("+c+") IS NOT NULL",
+				quoted(one.name), one.columns[i].name)
+			if err != nil {
+				return fmt.Errorf("number %s: %w", one.name, said(err))
+			}
+		}
+		force := "ALTER TABLE " + quoted(one.name) + " FORCE ROW LEVEL SECURITY"
+		if _, err := t.tx.Exec(ctx, "DO $$ BEGIN IF (SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass('"+strings.ReplaceAll(quoted(one.name), "'", "''")+"')) THEN "+force+"; END IF; END $$"); err != nil {
+			return fmt.Errorf("guard %s: %w", one.name, said(err))
+		}
+	}
+	if err := t.tx.Commit(ctx); err != nil {
+		return fmt.Errorf("commit: %w", said(err))
+	}
+	t.tx = nil
+	// Plans for tables that were empty a moment ago are bad ones.
+	names := make([]string, len(tables))
+	for i, one := range tables {
+		names[i] = quoted(one.name)
+	}
+	if _, err := t.conn.Exec(ctx, "ANALYZE "+strings.Join(names, ", ")); err != nil {
+		return fmt.Errorf("everything was moved; look at its statistics: %w", said(err))
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// quarantineKey stands for the quarantine among the numbers of versions; its
+// number is when it began in microseconds, 0 for none.
+const (
+	quarantineKey  int64 = -1
+	quarantineName       = "quarantine"
+)
+
+const (
+	readQuarantine  = `SELECT coalesce((SELECT value FROM versions WHERE name = $1), 0)`
+	beginQuarantine = `INSERT INTO versions (name, value) VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET value = CASE versions.value WHEN 0 THEN excluded.value ELSE versions.value END`
+	endQuarantine = `UPDATE versions SET value = 0 WHERE name = $1 AND value <> 0`
+	// uses otps_open_idx.
+	endOpenOTPs = `UPDATE otps SET expires_at = $1 WHERE state = 1 AND expires_at > $1`
+)
+
+// Quarantined returns since when the database is quarantined (D-10), zero if it
+// is not. It is cheap: asked before everything that the quarantine forbids.
+func (s *Store) Quarantined(ctx context.Context) (time.Time, error) {
+	us, err := s.version(ctx, quarantineKey)
+	return fromMicros(us), err
+}
+
+// BeginQuarantine quarantines the database, for every process that uses it.
+// One that is quarantined stays so.
+func (s *Store) BeginQuarantine(ctx context.Context) error {
+	err := s.write(ctx, func(t *tx) error {
+		t.put(beginQuarantine, quarantineName, micros(t.now))
+		return nil
+	})
+	s.changed(quarantineKey)
+	if err != nil {
+		return fmt.Errorf("begin the quarantine: %w", err)
+	}
+	return nil
+}
+
+// EndQuarantine releases the database and returns how many OTPs were open. Their
+// time is over in the same transaction: nobody knows whether their codes have
+// been used since the copy was made. Of a database that is not quarantined
+// nothing is changed.
+func (s *Store) EndQuarantine(ctx context.Context) (open int, err error) {
+	var n int64
+	err = s.write(ctx, func(t *tx) error {
+		n = 0
+		was, err := t.exec(endQuarantine, quarantineName)
+		if err != nil || was == 0 {
+			return err
+		}
+		n, err = t.exec(endOpenOTPs, micros(t.now))
+		return err
+	})
+	s.changed(quarantineKey)
+	if err != nil {
+		return 0, fmt.Errorf("end the quarantine: %w", err)
+	}
+	return int(n), nil
+}
