@@ -19,11 +19,13 @@ run: build
 
 # go vet first: what it finds would only confuse the tests. The race detector
 # runs without checkptr, which would spend most of its time inside the SQLite
-# engine, where Go pointers are not what it knows.
+# engine, where Go pointers are not what it knows. The facades' suites run over
+# PostgreSQL without the detector: with it they alone would take minutes.
 test: postgres peers browser
 	go mod verify
 	go vet ./...
 	go test -race -gcflags=all=-d=checkptr=0 -timeout $(TEST_TIMEOUT) ./...
+	go test -timeout $(TEST_TIMEOUT) ./internal/api/tyntecv1 ./internal/api/tyntecv4 ./internal/api/octopush
 
 # Sends the carriers' requests through the specifications that providers publish:
 # make test-specs SPECS=DIR, where DIR holds twilio/twilio_api_v2010.json and
