@@ -79,6 +79,7 @@ vuln:
 
 bench: build
 	go run ./internal/bench -binary $(CURDIR)/bin/countersign $(ARGS)
+	go test -run '^$$' -bench Window50 ./internal/carrier/smpp
 
 # PostgreSQL beside pgbench, with one node and with three. Wants a machine with
 # nothing else to do.

@@ -60,6 +60,7 @@ type cli struct {
 	Backup     backupCmd     `cmd:"" help:"Copy the SQLite database to a file while servers go on."`
 	Restore    restoreCmd    `cmd:"" help:"Make the database, quarantined, from a backup."`
 	Quarantine quarantineCmd `cmd:"" help:"Keep a copy of a database from sending anything: on, release, or say which."`
+	Audit      auditCmd      `cmd:"" help:"The list of what operators and console users did."`
 	Version    versionCmd    `cmd:"" help:"Print version, commit and Go version."`
 }
 

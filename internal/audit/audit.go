@@ -1,8 +1,8 @@
 // Package audit keeps the list of what operators did to people's data and
 // limits. Entries are only ever appended, and each carries an HMAC over the
 // one before it and its own text (P-07), so that an entry that was changed,
-// inserted or removed from the middle is found. What it cannot tell by itself
-// is that the newest entries are missing.
+// inserted or removed from the middle is found. That the newest entries are
+// missing the list cannot tell by itself: checkpoints, kept elsewhere, do.
 package audit
 
 import (

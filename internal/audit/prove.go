@@ -21,8 +21,10 @@ func (p Proof) Holds() bool { return p.Broken == 0 }
 
 // Prove reads the whole list. That the newest entries are missing it cannot
 // tell: compare Entries and Head with those of an earlier proof.
-func (l *Log) Prove(ctx context.Context) (Proof, error) {
-	var p Proof
+func (l *Log) Prove(ctx context.Context) (Proof, error) { return l.prove(ctx, Proof{}) }
+
+// prove goes on from p.
+func (l *Log) prove(ctx context.Context, p Proof) (Proof, error) {
 	for {
 		entries, err := l.store.AuditEntries(ctx, p.Entries, verifyBatch)
 		if err != nil {

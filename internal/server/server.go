@@ -208,6 +208,7 @@ func (s *Server) serve(ctx context.Context, d *Deployment, p *parts, l listeners
 	for _, run := range p.runs {
 		g.Go(func() error { return run(work) })
 	}
+	g.Go(func() error { d.Audit().Checkpoints(work, s.Log); return nil })
 	g.Go(func() error { upkeep.Sweep(work, d.Store, upkeep.Keep(d.Config.Retention), s.Log); return nil })
 	api := newHTTPServer(p.handler, s.Log)
 	api.TLSConfig = p.tls

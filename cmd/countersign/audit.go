@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/countersign/countersign/internal/audit"
+	"github.com/countersign/countersign/internal/server"
+)
+
+type auditCmd struct {
+	Verify auditVerifyCmd `cmd:"" help:"Prove that the audit list holds together; with a checkpoint, that nothing was removed since."`
+}
+
+type auditVerifyCmd struct {
+	Checkpoint string `arg:"" optional:"" help:"What a server logged as checkpoint."`
+}
+
+func (c auditVerifyCmd) Run(e *environment) error {
+	var since *audit.Checkpoint
+	if c.Checkpoint != "" {
+		parsed, err := audit.ParseCheckpoint(c.Checkpoint)
+		if err != nil {
+			return &server.RefusalError{What: "CHECKPOINT cannot be read", Expected: "c1.…, as a server logged it", Err: err}
+		}
+		since = &parsed
+	}
+	return e.with(func(d *server.Deployment) error {
+		log := d.Audit()
+		p, err := log.Prove(e.ctx)
+		if err != nil {
+			return err
+		}
+		if !p.Holds() {
+			return fmt.Errorf("entry %d: %w", p.Broken, audit.ErrChain)
+		}
+		if since != nil {
+			if err := log.Since(e.ctx, *since); err != nil {
+				return err
+			}
+		}
+		signed, err := log.Sign(p)
+		if err != nil {
+			return err
+		}
+		return e.say(fmt.Sprintf("%d entries hold together", p.Entries), signed.String())
+	})
+}

@@ -1,0 +1,106 @@
+package audit_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/countersign/countersign/internal/audit"
+)
+
+func filled(t *testing.T, n int) (*list, *audit.Log) {
+	t.Helper()
+	l := &list{}
+	log := audit.New(l, keyring(t))
+	for range n {
+		if err := log.Append(t.Context(), audit.Entry{Action: audit.ActionErase, Actor: "cli root"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l, log
+}
+
+func TestACheckpointTellsOfARemovedEnd(t *testing.T) {
+	t.Parallel()
+	l, log := filled(t, 5)
+	p, err := log.Prove(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := log.Sign(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := audit.ParseCheckpoint(signed.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Since(t.Context(), c); err != nil {
+		t.Errorf("an untouched list: %v", err)
+	}
+	kept := l.entries
+	l.entries = kept[:4]
+	if err := log.Since(t.Context(), c); !errors.Is(err, audit.ErrShortened) {
+		t.Errorf("without its end: %v; want ErrShortened", err)
+	}
+	if n, err := log.Verify(t.Context()); n != 4 || err != nil {
+		t.Errorf("the chain alone: %d, %v; want it not to notice", n, err)
+	}
+	// Whoever has the database and no key may go on from there.
+	l.entries = append(kept[:4:4], kept[4])
+	l.entries[4].Link = bytes.Repeat([]byte{1}, 32)
+	if err := log.Since(t.Context(), c); !errors.Is(err, audit.ErrShortened) {
+		t.Errorf("with another end: %v; want ErrShortened", err)
+	}
+}
+
+func TestAForgedCheckpointIsRefused(t *testing.T) {
+	t.Parallel()
+	_, log := filled(t, 3)
+	p, err := log.Prove(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := log.Sign(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Entries = 2
+	if err := log.Since(t.Context(), c); !errors.Is(err, audit.ErrCheckpoint) {
+		t.Errorf("another count: %v; want ErrCheckpoint", err)
+	}
+	for _, text := range []string{"", "c1", "c1.3.zz.0.00", "c2" + strings.TrimPrefix(c.String(), "c1"), c.String() + ".x"} {
+		if _, err := audit.ParseCheckpoint(text); !errors.Is(err, audit.ErrCheckpoint) {
+			t.Errorf("%q: %v; want ErrCheckpoint", text, err)
+		}
+	}
+}
+
+func TestANodeLogsACheckpointEveryHourAndNoticesARemovedEnd(t *testing.T) {
+	t.Parallel()
+	l, log := filled(t, 3)
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); log.Checkpoints(ctx, slog.New(slog.NewTextHandler(&out, nil))) }()
+		synctest.Wait()
+		if !strings.Contains(out.String(), "audit checkpoint\" entries=3 checkpoint=c1.3.") {
+			t.Errorf("at the start: %s", out.String())
+		}
+		out.Reset()
+		l.entries = l.entries[:2]
+		time.Sleep(audit.CheckpointEvery)
+		synctest.Wait()
+		if !strings.Contains(out.String(), "level=ERROR") || !strings.Contains(out.String(), "tampered") {
+			t.Errorf("after the end was removed: %s", out.String())
+		}
+		cancel()
+		<-done
+	})
+}
