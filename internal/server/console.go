@@ -96,6 +96,7 @@ func (d *Deployment) firstLink(ctx context.Context, doors *access.Service, liste
 func (d *Deployment) console(p *parts, box *Box, carriers *fleet.Fleet, v4 tyntecv4.Config) (http.Handler, error) {
 	hub := &live.Hub{}
 	p.doors = d.Access(func() bool { return alone(carriers) })
+	v4 = d.audited(v4)
 	c, err := console.New(console.Config{
 		Access: p.doors, Accounts: d.Store, Keys: d.Keys, Audit: d.Audit(), Hub: hub,
 		Groups: append(d.consoleGroups(box, carriers, v4), d.deskGroups(carriers, v4, p.workings)...),

@@ -155,6 +155,12 @@ func TestANewcomerSendsAndTypesACodeOnTheVirtualPhoneByClickingOnly(t *testing.T
 			}
 		}
 	}
+	p.open("/console/audit") // P-07: what the pages set up for a test code too
+	for _, want := range []string{"template.create", "profile.create", "priority.create"} {
+		if !strings.Contains(p.body, want) {
+			t.Errorf("the audit page does not show %s\n%s", want, p.body)
+		}
+	}
 	if strings.Contains(r.log.String(), "+4915112341111") || strings.Contains(r.log.String(), "console/enter#") {
 		t.Errorf("the log holds what it must not:\n%s", r.log)
 	}

@@ -29,14 +29,19 @@ type workings struct {
 	node     upkeep.Node
 }
 
+// audited is v4 with services of its own, so that every change that the
+// console's pages make, and nothing else, is written down (P-07); what others
+// remember is told of changes.
+func (d *Deployment) audited(v4 tyntecv4.Config) tyntecv4.Config {
+	log, remembered := d.Audit(), v4.Catalog
+	v4.Catalog = catalog.New(catalog.Config{Store: ledger.NewCatalog(d.Store, log), Keys: d.Keys, Random: rand.Reader, Now: d.Store.Now})
+	v4.WhatsApp = ledger.NewWhatsApp(v4.WhatsApp, log, remembered.ForgetWhatsApp)
+	return v4
+}
+
 // deskGroups are the pages of the operator's desk and the audit list.
 func (d *Deployment) deskGroups(carriers *fleet.Fleet, v4 tyntecv4.Config, w workings) []page.Group {
 	log := d.Audit()
-	// Their own services, so that every change of the desk, and nothing else, is
-	// written down; what others remember is told of changes.
-	remembered := v4.Catalog
-	v4.Catalog = catalog.New(catalog.Config{Store: ledger.NewCatalog(d.Store, log), Keys: d.Keys, Random: rand.Reader, Now: d.Store.Now})
-	v4.WhatsApp = ledger.NewWhatsApp(v4.WhatsApp, log, remembered.ForgetWhatsApp)
 	w.v1.Catalog = v4.Catalog
 	c := desk.Config{
 		V4: newInside(d.Store, v4), V1: newInsideV1(d.Store, w.v1), Catalog: v4.Catalog, Letters: d.Store, Test: w.pusher.Test,

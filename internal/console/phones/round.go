@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign/countersign/internal/console/ledger"
 	"github.com/countersign/countersign/internal/console/page"
 	"github.com/countersign/countersign/internal/phone"
 )
@@ -79,7 +80,7 @@ func (g *Group) send(w http.ResponseWriter, r *page.Request) error {
 	sent := g.call(r.Context(), r.Account, request)
 	var made []Exchange
 	if sent.Status == http.StatusBadRequest { // most likely nothing is set up yet
-		made = g.setUp(r.Context(), r.Account, chosen)
+		made = g.setUp(ledger.WithActor(r.Context(), r.Session.Actor()), r.Account, chosen)
 		sent = g.call(r.Context(), r.Account, request)
 	}
 	id := memberOf([]byte(sent.Answer), "id")
