@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,9 +82,35 @@ func TestAForgedCheckpointIsRefused(t *testing.T) {
 	}
 }
 
+// guarded is a list that several goroutines may use.
+type guarded struct {
+	mu sync.Mutex // guards list
+	*list
+}
+
+func (g *guarded) AuditEntries(ctx context.Context, after int64, limit int) ([]audit.Sealed, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.list.AuditEntries(ctx, after, limit)
+}
+
+// shorten removes the newest entry.
+func (g *guarded) shorten() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.entries = g.entries[:len(g.entries)-1]
+}
+
 func TestANodeLogsACheckpointEveryHourAndNoticesARemovedEnd(t *testing.T) {
 	t.Parallel()
-	l, log := filled(t, 3)
+	keys := keyring(t)
+	l := &guarded{list: &list{}}
+	log := audit.New(l, keys)
+	for range 3 {
+		if err := log.Append(t.Context(), audit.Entry{Action: audit.ActionErase, Actor: "cli root"}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		ctx, cancel := context.WithCancel(t.Context())
@@ -94,7 +121,7 @@ func TestANodeLogsACheckpointEveryHourAndNoticesARemovedEnd(t *testing.T) {
 			t.Errorf("at the start: %s", out.String())
 		}
 		out.Reset()
-		l.entries = l.entries[:2]
+		l.shorten()
 		time.Sleep(audit.CheckpointEvery)
 		synctest.Wait()
 		if !strings.Contains(out.String(), "level=ERROR") || !strings.Contains(out.String(), "tampered") {

@@ -30,7 +30,7 @@ import (
 	"github.com/countersign/countersign/internal/verify"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(testdb.BothUnraced(m)) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(testdb.Both(m)) }
 
 const (
 	generatePath = "/v1/public/service/otp/generate"

@@ -7,4 +7,4 @@ import (
 	"github.com/countersign/countersign/internal/store/testdb"
 )
 
-func TestMain(m *testing.M) { os.Exit(testdb.BothUnraced(m).Run()) }
+func TestMain(m *testing.M) { os.Exit(testdb.Both(m).Run()) }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/pgtest"
@@ -36,6 +38,22 @@ func setStandby(t *testing.T, c *pgtest.Cluster, name string) {
 
 const waitingForStandby = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'countersign'"
 
+// endedAtItsCommit makes a call and ends its request when one more commit than
+// before waits for the standby.
+func endedAtItsCommit(t *testing.T, watch *pgx.Conn, call func(context.Context) error) error {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	answer := make(chan error, 1)
+	before := count(t.Context(), t, watch, waitingForStandby)
+	go func() { answer <- call(ctx) }()
+	for count(t.Context(), t, watch, waitingForStandby) == before {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	return <-answer
+}
+
 func TestACommitOutlivesItsRequest(t *testing.T) {
 	t.Parallel()
 	s, id, cluster := standbyless(t)
@@ -49,15 +67,11 @@ func TestACommitOutlivesItsRequest(t *testing.T) {
 			return s.CreateAccount(ctx, account.Account{Name: "late"})
 		}},
 	} {
-		ctx, cancel := context.WithCancel(t.Context())
-		answer := make(chan error, 1)
-		before := count(t.Context(), t, watch, waitingForStandby)
-		go func() { answer <- c.call(ctx) }()
-		for count(t.Context(), t, watch, waitingForStandby) == before {
-			time.Sleep(time.Millisecond)
+		err := endedAtItsCommit(t, watch, c.call)
+		for errors.Is(err, verify.ErrUnavailable) { // what waited was the store's own upkeep: the call was not begun
+			err = endedAtItsCommit(t, watch, c.call)
 		}
-		cancel()
-		if err := <-answer; !errors.Is(err, verify.ErrOutcomeUnknown) {
+		if !errors.Is(err, verify.ErrOutcomeUnknown) {
 			t.Errorf("%s whose request ended at its commit = %v, want ErrOutcomeUnknown (V-07)", c.name, err)
 		}
 	}

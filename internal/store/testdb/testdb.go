@@ -66,16 +66,6 @@ type Runner interface{ Run() int }
 // need none: they are left out of the second run.
 func Both(m Runner, once ...string) Runner { return both{m, once} }
 
-// BothUnraced is Both, but over SQLite alone under the race detector: for large
-// suites of what is above the stores, which make test runs once more without
-// it.
-func BothUnraced(m Runner, once ...string) Runner {
-	if raced {
-		return m
-	}
-	return both{m, once}
-}
-
 type both struct {
 	m    Runner
 	once []string
