@@ -1,8 +1,8 @@
 package fleet
 
 import (
-	"github.com/countersign/countersign/internal/carrier/httpsubmit"
 	"github.com/countersign/countersign/internal/carrier/kannel"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/twilio"
 	"github.com/countersign/countersign/internal/carrier/webhook"
 	"github.com/countersign/countersign/internal/config"
@@ -11,10 +11,10 @@ import (
 func readTwilio(r *config.Reader, name string) twilio.Config {
 	c := twilio.Config{Name: name}
 	r.Text("account_sid", &c.AccountSID)
-	r.Secret("auth_token", func(s string) { c.AuthToken = twilio.NewSecret(s) })
-	r.Secret("previous_auth_token", func(s string) { c.PreviousAuthToken = twilio.NewSecret(s) })
+	r.Secret("auth_token", func(s string) { c.AuthToken = setting.NewSecret(s) })
+	r.Secret("previous_auth_token", func(s string) { c.PreviousAuthToken = setting.NewSecret(s) })
 	r.Text("api_key", &c.APIKey)
-	r.Secret("api_secret", func(s string) { c.APISecret = twilio.NewSecret(s) })
+	r.Secret("api_secret", func(s string) { c.APISecret = setting.NewSecret(s) })
 	r.Text("base_url", &c.BaseURL)
 	r.Text("callback_overrides", &c.CallbackOverrides)
 	r.Text("from", &c.From)
@@ -44,20 +44,20 @@ func openTwilio(c twilio.Config, e env) (*twilio.Carrier, error) {
 func readWebhook(r *config.Reader, name string) webhook.Config {
 	c := webhook.Config{Name: name}
 	r.Text("url", &c.URL)
-	r.Secret("secret", func(s string) { c.Secret = httpsubmit.NewSecret(s) })
-	r.Secret("previous_secret", func(s string) { c.PreviousSecret = httpsubmit.NewSecret(s) })
+	r.Secret("secret", func(s string) { c.Secret = setting.NewSecret(s) })
+	r.Secret("previous_secret", func(s string) { c.PreviousSecret = setting.NewSecret(s) })
 	r.Channels("channels", &c.Channels)
 	r.Bool("include_code", &c.IncludeCode)
 	r.TextMap("metadata", &c.Metadata)
 	r.SecretMap("headers", func(all map[string]string) {
-		c.Headers = make(map[string]httpsubmit.Secret, len(all))
+		c.Headers = make(map[string]setting.Secret, len(all))
 		for name, value := range all {
-			c.Headers[name] = httpsubmit.NewSecret(value)
+			c.Headers[name] = setting.NewSecret(value)
 		}
 	})
 	r.Text("username", &c.Username)
-	r.Secret("password", func(s string) { c.Password = httpsubmit.NewSecret(s) })
-	r.Secret("bearer", func(s string) { c.Bearer = httpsubmit.NewSecret(s) })
+	r.Secret("password", func(s string) { c.Password = setting.NewSecret(s) })
+	r.Secret("bearer", func(s string) { c.Bearer = setting.NewSecret(s) })
 	r.Text("tls_ca_file", &c.CAFile)
 	r.Text("tls_cert_file", &c.CertFile)
 	r.Text("tls_key_file", &c.KeyFile)
@@ -75,7 +75,7 @@ func readKannel(r *config.Reader, name string) kannel.Config {
 	c := kannel.Config{Name: name}
 	r.Text("url", &c.URL)
 	r.Text("username", &c.Username)
-	r.Secret("password", func(s string) { c.Password = httpsubmit.NewSecret(s) })
+	r.Secret("password", func(s string) { c.Password = setting.NewSecret(s) })
 	r.Text("method", &c.Method)
 	r.Text("sender", &c.Sender)
 	r.Text("smsc", &c.SMSC)

@@ -3,11 +3,7 @@ package fleet
 import (
 	"errors"
 
-	"github.com/countersign/countersign/internal/carrier/fitness"
-	"github.com/countersign/countersign/internal/carrier/httpsubmit"
-	"github.com/countersign/countersign/internal/carrier/meta"
-	"github.com/countersign/countersign/internal/carrier/smpp"
-	"github.com/countersign/countersign/internal/carrier/twilio"
+	"github.com/countersign/countersign/internal/carrier/setting"
 )
 
 // kinds are the types of carriers that [[carrier]] knows, by the word for each.
@@ -24,19 +20,7 @@ func kinds() map[string]kind {
 // key finds the key that an error of a carrier's package is about, and what is
 // wrong with it; nil if it is about none.
 func key(err error) (string, error) {
-	if e, ok := errors.AsType[*smpp.KeyError](err); ok {
-		return e.Key, e.Err
-	}
-	if e, ok := errors.AsType[*twilio.KeyError](err); ok {
-		return e.Key, e.Err
-	}
-	if e, ok := errors.AsType[*meta.KeyError](err); ok {
-		return e.Key, e.Err
-	}
-	if e, ok := errors.AsType[*fitness.KeyError](err); ok {
-		return e.Key, e.Err
-	}
-	if e, ok := errors.AsType[*httpsubmit.KeyError](err); ok {
+	if e, ok := errors.AsType[*setting.KeyError](err); ok {
 		return e.Key, e.Err
 	}
 	return "", nil

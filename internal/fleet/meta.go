@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"github.com/countersign/countersign/internal/carrier/meta"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/config"
 )
 
@@ -9,9 +10,9 @@ func readMeta(r *config.Reader, name string) meta.Config {
 	c := meta.Config{Name: name}
 	r.Text("base_url", &c.BaseURL)
 	r.Text("version", &c.Version)
-	r.Secret("token", func(s string) { c.Token = meta.NewSecret(s) })
-	r.Secret("app_secret", func(s string) { c.AppSecret = meta.NewSecret(s) })
-	r.Secret("verify_token", func(s string) { c.VerifyToken = meta.NewSecret(s) })
+	r.Secret("token", func(s string) { c.Token = setting.NewSecret(s) })
+	r.Secret("app_secret", func(s string) { c.AppSecret = setting.NewSecret(s) })
+	r.Secret("verify_token", func(s string) { c.VerifyToken = setting.NewSecret(s) })
 	for _, s := range r.Sections("accounts", "account") {
 		inner := s.Read()
 		var a meta.Account
@@ -21,8 +22,8 @@ func readMeta(r *config.Reader, name string) meta.Config {
 		inner.TextMap("numbers", &a.Numbers)
 		inner.Text("sender", &a.Sender)
 		inner.Bool("zero_tap_terms_accepted", &a.ZeroTapTermsAccepted)
-		inner.Secret("token", func(s string) { a.Token = meta.NewSecret(s) })
-		inner.Secret("app_secret", func(s string) { a.AppSecret = meta.NewSecret(s) })
+		inner.Secret("token", func(s string) { a.Token = setting.NewSecret(s) })
+		inner.Secret("app_secret", func(s string) { a.AppSecret = setting.NewSecret(s) })
 		r.Add(inner.End())
 		c.Accounts = append(c.Accounts, a)
 	}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/countersign/countersign/internal/carrier/fitness"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
@@ -183,7 +184,7 @@ func TestWrongRulesNameTheirKey(t *testing.T) {
 	} {
 		err := c.rules.Validate()
 		key := ""
-		if e, ok := errors.AsType[*fitness.KeyError](err); ok {
+		if e, ok := errors.AsType[*setting.KeyError](err); ok {
 			key = e.Key
 		}
 		if key != c.key || (err == nil) != (c.key == "") {

@@ -3,19 +3,9 @@ package fitness
 import (
 	"fmt"
 	"regexp"
+
+	"github.com/countersign/countersign/internal/carrier/setting"
 )
-
-// KeyError says which key of the configuration is wrong.
-type KeyError struct {
-	Key string // as the configuration names it, such as "max_segments"
-	Err error  // what is wrong
-}
-
-// Error returns "key: what is wrong".
-func (e *KeyError) Error() string { return e.Key + ": " + e.Err.Error() }
-
-// Unwrap returns what is wrong.
-func (e *KeyError) Unwrap() error { return e.Err }
 
 // maxSegments is what a concatenated message can have (3GPP TS 23.040).
 const maxSegments = 255
@@ -30,7 +20,7 @@ const maxDomain = 253
 // Validate returns a KeyError for the first key that is wrong, or nil.
 func (r Rules) Validate() error {
 	wrong := func(key, format string, args ...any) error {
-		return &KeyError{Key: key, Err: fmt.Errorf(format, args...)}
+		return &setting.KeyError{Key: key, Err: fmt.Errorf(format, args...)}
 	}
 	switch {
 	case r.UnfitSender != "" && r.UnfitSender != Replace && r.UnfitSender != Refuse:

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 )
 
@@ -262,13 +263,13 @@ func TestAnAddressThatIsNotAllowedIsTheOperators(t *testing.T) {
 
 func TestASecretIsPrintedHidden(t *testing.T) {
 	t.Parallel()
-	s := httpsubmit.NewSecret(canary)
-	b, err := json.Marshal(map[string]httpsubmit.Secret{"s": s})
+	s := setting.NewSecret(canary)
+	b, err := json.Marshal(map[string]setting.Secret{"s": s})
 	if all := fmt.Sprintf("%v %+v %#v %s %q %x %s", s, s, struct{ s any }{s}, s, s, s, b); err != nil || strings.Contains(all, canary) ||
 		strings.Contains(all, fmt.Sprintf("%x", canary)) || s.Reveal() != canary {
 		t.Errorf("printed %s; want it hidden and revealed", all)
 	}
-	if !httpsubmit.NewSecret("").IsZero() || (httpsubmit.Secret{}).Reveal() != "" || s.IsZero() {
+	if !setting.NewSecret("").IsZero() || (setting.Secret{}).Reveal() != "" || s.IsZero() {
 		t.Error("the empty secret is none, and only it")
 	}
 }

@@ -5,19 +5,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"os"
+
+	"github.com/countersign/countersign/internal/carrier/setting"
 )
-
-// KeyError says which key of a carrier's configuration is wrong.
-type KeyError struct {
-	Key string // as the configuration names it, such as "url"
-	Err error  // what is wrong; it never holds a secret
-}
-
-// Error returns "key: what is wrong".
-func (e *KeyError) Error() string { return e.Key + ": " + e.Err.Error() }
-
-// Unwrap returns what is wrong.
-func (e *KeyError) Unwrap() error { return e.Err }
 
 var (
 	errCertificate = errors.New("holds no certificate in PEM")
@@ -35,23 +25,23 @@ func LoadTLS(caFile, certFile, keyFile string) (*tls.Config, error) {
 	if caFile != "" {
 		pem, err := os.ReadFile(caFile) //nolint:gosec // the operator names it
 		if err != nil {
-			return nil, &KeyError{"tls_ca_file", err}
+			return nil, &setting.KeyError{Key: "tls_ca_file", Err: err}
 		}
 		if c.RootCAs = x509.NewCertPool(); !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, &KeyError{"tls_ca_file", errCertificate}
+			return nil, &setting.KeyError{Key: "tls_ca_file", Err: errCertificate}
 		}
 	}
 	switch {
 	case certFile == "" && keyFile == "":
 		return c, nil
 	case certFile == "":
-		return nil, &KeyError{"tls_cert_file", errAlone}
+		return nil, &setting.KeyError{Key: "tls_cert_file", Err: errAlone}
 	case keyFile == "":
-		return nil, &KeyError{"tls_key_file", errAlone}
+		return nil, &setting.KeyError{Key: "tls_key_file", Err: errAlone}
 	}
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
-		return nil, &KeyError{"tls_cert_file", err}
+		return nil, &setting.KeyError{Key: "tls_cert_file", Err: err}
 	}
 	c.Certificates = []tls.Certificate{pair}
 	return c, nil

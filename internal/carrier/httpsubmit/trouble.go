@@ -2,13 +2,12 @@ package httpsubmit
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net"
 	"os"
 
 	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/netfault"
 	"github.com/countersign/countersign/internal/otp"
 )
 
@@ -35,7 +34,7 @@ func trouble(ctx context.Context, err error) (code, text string) {
 		return "ended", "The server ended while the carrier was asked"
 	case errors.Is(err, ErrAddress):
 		return "address", "The carrier's address is not allowed"
-	case isTLS(err):
+	case netfault.IsTLS(err):
 		return "tls", "The carrier's certificate is not trusted, or it spoke no TLS"
 	case isTimeout(ctx, err):
 		return "timeout", "The carrier did not answer in time"
@@ -53,21 +52,4 @@ func isTimeout(ctx context.Context, err error) bool {
 	}
 	e, ok := errors.AsType[net.Error](err)
 	return ok && e.Timeout()
-}
-
-func isTLS(err error) bool {
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[tls.AlertError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return true
-	}
-	_, ok := errors.AsType[x509.UnknownAuthorityError](err)
-	return ok
 }

@@ -4,7 +4,7 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/setting"
 )
 
 // Config says how to reach a gateway. The keys in brackets are the names that
@@ -18,7 +18,7 @@ type Config struct {
 	URL string
 	// Username and Password are those of a sendsms-user [username, password].
 	Username string
-	Password httpsubmit.Secret
+	Password setting.Secret
 	// Method is "post", which is the default and puts everything into X-Kannel
 	// headers and the body, or "get", which puts it into the URL, for gateways
 	// that know no other [method].

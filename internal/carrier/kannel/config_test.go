@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/countersign/countersign/internal/carrier/httpsubmit"
 	"github.com/countersign/countersign/internal/carrier/kannel"
+	"github.com/countersign/countersign/internal/carrier/setting"
 )
 
 func TestAWrongConfigurationNamesItsKey(t *testing.T) {
@@ -20,8 +20,8 @@ func TestAWrongConfigurationNamesItsKey(t *testing.T) {
 		"no name":            {func(c *kannel.Config) { c.Name = "" }, "name"},
 		"no username":        {func(c *kannel.Config) { c.Username = "" }, "username"},
 		"username's line":    {func(c *kannel.Config) { c.Username = "a\nb" }, "username"},
-		"no password":        {func(c *kannel.Config) { c.Password = httpsubmit.Secret{} }, "password"},
-		"long password":      {func(c *kannel.Config) { c.Password = httpsubmit.NewSecret(strings.Repeat("hunter2", 10)) }, "password"},
+		"no password":        {func(c *kannel.Config) { c.Password = setting.Secret{} }, "password"},
+		"long password":      {func(c *kannel.Config) { c.Password = setting.NewSecret(strings.Repeat("hunter2", 10)) }, "password"},
 		"sender's line":      {func(c *kannel.Config) { c.Sender = "a\nb" }, "sender"},
 		"smsc":               {func(c *kannel.Config) { c.SMSC = "ä" }, "smsc"},
 		"account":            {func(c *kannel.Config) { c.Account = strings.Repeat("x", 65) }, "account"},
@@ -45,7 +45,7 @@ func TestAWrongConfigurationNamesItsKey(t *testing.T) {
 		c.change(&cfg)
 		err := cfg.Validate()
 		key := ""
-		if wrong, ok := errors.AsType[*kannel.KeyError](err); ok {
+		if wrong, ok := errors.AsType[*setting.KeyError](err); ok {
 			key = wrong.Key
 		}
 		if key != c.key || (err == nil) != (c.key == "") {
@@ -64,7 +64,7 @@ func TestConfigurationsAreEqualOnceDefaultsAreFilledIn(t *testing.T) {
 	if !a.Equal(b) {
 		t.Error("Equal = false; want true")
 	}
-	b.Password = httpsubmit.NewSecret("other")
+	b.Password = setting.NewSecret("other")
 	if a.Equal(b) {
 		t.Error("Equal = true though the password differs")
 	}

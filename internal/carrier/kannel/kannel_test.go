@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/countersign/countersign/internal/carrier/httpsubmit"
 	"github.com/countersign/countersign/internal/carrier/kannel"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 )
 
@@ -146,7 +146,7 @@ func TestDebiansKannelIsSpokenTo(t *testing.T) {
 	if err := k.Check(t.Context()); err != nil {
 		t.Errorf("Check = %v; want nil", err)
 	}
-	stranger := carrier(func(c *kannel.Config) { c.Password = httpsubmit.NewSecret("wrong") })
+	stranger := carrier(func(c *kannel.Config) { c.Password = setting.NewSecret("wrong") })
 	if err := stranger.Check(t.Context()); err == nil || err.Error() != "the gateway refuses username and password" {
 		t.Errorf("Check = %v; want that the password is refused", err)
 	}

@@ -14,8 +14,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/countersign/countersign/internal/carrier/httpsubmit"
 	"github.com/countersign/countersign/internal/carrier/kannel"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
@@ -33,7 +33,7 @@ const (
 )
 
 func config(url string) kannel.Config {
-	return kannel.Config{Name: "kannel", URL: url, Username: "otp", Password: httpsubmit.NewSecret("hunter2")}
+	return kannel.Config{Name: "kannel", URL: url, Username: "otp", Password: setting.NewSecret("hunter2")}
 }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

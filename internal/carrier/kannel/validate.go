@@ -11,10 +11,8 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/setting"
 )
-
-// KeyError says which key of the configuration is wrong.
-type KeyError = httpsubmit.KeyError
 
 // Validate returns a KeyError for the first key that is wrong, or nil. It reads
 // the files that the TLS keys name and does nothing else.
@@ -24,7 +22,7 @@ func (c Config) Validate() error {
 }
 
 func wrong(key, format string, args ...any) error {
-	return &KeyError{Key: key, Err: fmt.Errorf(format, args...)}
+	return &setting.KeyError{Key: key, Err: fmt.Errorf(format, args...)}
 }
 
 // settled is a valid Config in the form that is worked with.

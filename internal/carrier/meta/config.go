@@ -2,7 +2,8 @@ package meta
 
 import (
 	"reflect"
-	"unique"
+
+	"github.com/countersign/countersign/internal/carrier/setting"
 )
 
 // Config says which WhatsApp business accounts there are and how to speak for
@@ -17,12 +18,12 @@ type Config struct {
 	// Version of the Graph API is "v23.0" by default [version].
 	Version string
 	// Token is the system user's access token [token].
-	Token Secret
+	Token setting.Secret
 	// AppSecret is what the app signs its webhooks with [app_secret].
-	AppSecret Secret
+	AppSecret setting.Secret
 	// VerifyToken is the word that the app's dashboard was given for the
 	// webhook; without it the handshake is refused [verify_token].
-	VerifyToken Secret
+	VerifyToken setting.Secret
 	// Accounts are the WhatsApp business accounts, 1 to 100 [accounts].
 	Accounts []Account
 	// NoCallbackData leaves the dedupe reference out of messages [no_callback_data].
@@ -53,39 +54,12 @@ type Account struct {
 	ZeroTapTermsAccepted bool
 	// Token and AppSecret replace the carrier's, for an account of another
 	// portfolio or app [accounts.token, accounts.app_secret].
-	Token, AppSecret Secret
+	Token, AppSecret setting.Secret
 }
 
 // Equal reports whether nothing of the two differs once defaults are filled in,
 // so that a reload may keep the carrier.
 func (c Config) Equal(o Config) bool { return reflect.DeepEqual(c.withDefaults(), o.withDefaults()) }
-
-// Secret is printed hidden. The zero Secret is none.
-type Secret struct{ text unique.Handle[string] }
-
-// NewSecret wraps text; "" is none.
-func NewSecret(text string) Secret {
-	if text == "" {
-		return Secret{}
-	}
-	return Secret{unique.Make(text)}
-}
-
-func (s Secret) reveal() string {
-	if s == (Secret{}) {
-		return ""
-	}
-	return s.text.Value()
-}
-
-// String hides the secret.
-func (s Secret) String() string { return "[secret]" }
-
-// GoString hides the secret.
-func (s Secret) GoString() string { return s.String() }
-
-// MarshalText hides the secret.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Defaults.
 const (
@@ -103,10 +77,10 @@ func (c Config) withDefaults() Config {
 	}
 	accounts := make([]Account, len(c.Accounts))
 	for i, a := range c.Accounts {
-		if a.Token == (Secret{}) {
+		if a.Token == (setting.Secret{}) {
 			a.Token = c.Token
 		}
-		if a.AppSecret == (Secret{}) {
+		if a.AppSecret == (setting.Secret{}) {
 			a.AppSecret = c.AppSecret
 		}
 		if a.Sender == "" && len(a.Numbers) == 1 {

@@ -9,11 +9,12 @@ import (
 	"testing"
 
 	"github.com/countersign/countersign/internal/carrier/meta"
+	"github.com/countersign/countersign/internal/carrier/setting"
 )
 
 func valid() meta.Config {
 	return meta.Config{
-		Name: "whatsapp", Token: meta.NewSecret("t0k3n"), AppSecret: meta.NewSecret("s3cr3t"),
+		Name: "whatsapp", Token: setting.NewSecret("t0k3n"), AppSecret: setting.NewSecret("s3cr3t"),
 		Accounts: []meta.Account{{ID: waba, Numbers: map[string]string{business: phoneID}}},
 	}
 }
@@ -27,8 +28,10 @@ func TestAWrongKeyIsNamed(t *testing.T) {
 	}{
 		{"", func(*meta.Config) {}},
 		{"", func(c *meta.Config) { c.BaseURL = "http://127.0.0.1:8080/" }},
-		{"", func(c *meta.Config) { c.Token, c.Accounts[0].Token = meta.Secret{}, meta.NewSecret("own") }},
-		{"", func(c *meta.Config) { c.AppSecret, c.Accounts[0].AppSecret = meta.Secret{}, meta.NewSecret("own") }},
+		{"", func(c *meta.Config) { c.Token, c.Accounts[0].Token = setting.Secret{}, setting.NewSecret("own") }},
+		{"", func(c *meta.Config) {
+			c.AppSecret, c.Accounts[0].AppSecret = setting.Secret{}, setting.NewSecret("own")
+		}},
 		{"", func(c *meta.Config) { c.Errors = map[string]string{"0": "RETRY", "131026": "CONFIG"} }},
 		{"name", func(c *meta.Config) { c.Name = "" }},
 		{"name", func(c *meta.Config) { c.Name = strings.Repeat("n", 65) }},
@@ -36,9 +39,9 @@ func TestAWrongKeyIsNamed(t *testing.T) {
 		{"base_url", func(c *meta.Config) { c.BaseURL = "http://graph.facebook.com" }},
 		{"base_url", func(c *meta.Config) { c.BaseURL = "https://graph.facebook.com?x=1" }},
 		{"version", func(c *meta.Config) { c.Version = "23" }},
-		{"token", func(c *meta.Config) { c.Token = meta.Secret{} }},
-		{"token", func(c *meta.Config) { c.Token = meta.NewSecret("two\nlines") }},
-		{"app_secret", func(c *meta.Config) { c.AppSecret = meta.NewSecret("") }},
+		{"token", func(c *meta.Config) { c.Token = setting.Secret{} }},
+		{"token", func(c *meta.Config) { c.Token = setting.NewSecret("two\nlines") }},
+		{"app_secret", func(c *meta.Config) { c.AppSecret = setting.NewSecret("") }},
 		{"accounts", func(c *meta.Config) { c.Accounts = nil }},
 		{"accounts.id", func(c *meta.Config) { c.Accounts[0].ID = "" }},
 		{"accounts.id", func(c *meta.Config) { c.Accounts[0].ID = "me" }},
@@ -61,7 +64,7 @@ func TestAWrongKeyIsNamed(t *testing.T) {
 		cfg := valid()
 		c.change(&cfg)
 		err := cfg.Validate()
-		e, ok := errors.AsType[*meta.KeyError](err)
+		e, ok := errors.AsType[*setting.KeyError](err)
 		switch {
 		case c.key == "" && err != nil:
 			t.Errorf("Validate = %v; want nil", err)
@@ -83,7 +86,7 @@ func TestAReloadTellsWhatChanged(t *testing.T) {
 		t.Error("a configuration with its defaults written out differs")
 	}
 	for name, change := range map[string]func(*meta.Config){
-		"token":   func(c *meta.Config) { c.Token = meta.NewSecret("another") },
+		"token":   func(c *meta.Config) { c.Token = setting.NewSecret("another") },
 		"numbers": func(c *meta.Config) { c.Accounts[0].Numbers[business] = "1" },
 		"errors":  func(c *meta.Config) { c.Errors = map[string]string{"1": "CONFIG"} },
 	} {

@@ -48,7 +48,7 @@ func (c *Carrier) request(ctx context.Context, a *Account, method, path string, 
 	if err != nil {
 		return nil, errors.New("make request: the URL is not valid") // its error holds the URL
 	}
-	req.Header.Set("Authorization", "Bearer "+a.Token.reveal())
+	req.Header.Set("Authorization", "Bearer "+a.Token.Reveal())
 	req.Header.Set("User-Agent", c.agent)
 	req.Header.Set("Accept", "application/json")
 	if body != nil {

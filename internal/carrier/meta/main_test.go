@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/countersign/countersign/internal/carrier/meta"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
@@ -34,7 +35,7 @@ func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // config is for one account at g.
 func config(g *graph) meta.Config {
 	return meta.Config{
-		Name: "whatsapp", BaseURL: g.URL, Token: meta.NewSecret(accessKey), AppSecret: meta.NewSecret(appSecret), VerifyToken: meta.NewSecret(verify),
+		Name: "whatsapp", BaseURL: g.URL, Token: setting.NewSecret(accessKey), AppSecret: setting.NewSecret(appSecret), VerifyToken: setting.NewSecret(verify),
 		Accounts: []meta.Account{{ID: waba, Refs: []string{ref}, Numbers: map[string]string{business: phoneID}}},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/countersign/countersign/internal/carrier/meta"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 )
 
@@ -19,7 +20,7 @@ func TestWhatAMessageBroughtAlongIsToldFromWhatTheCarrierLacks(t *testing.T) {
 	}
 	tokens := func(c *meta.Config) {
 		accounts(c)
-		c.Accounts[0].Token, c.Token = c.Token, meta.NewSecret("of the other")
+		c.Accounts[0].Token, c.Token = c.Token, setting.NewSecret("of the other")
 	}
 	alone := func(*meta.Config) {}
 	for _, s := range []struct {

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 )
 
@@ -71,9 +72,9 @@ func (c *Carrier) handshake(w http.ResponseWriter, r *http.Request) {
 }
 
 // same compares in constant time; nothing is the same as no secret.
-func same(given string, want Secret) bool {
-	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(want.reveal()))
-	return hmac.Equal(a[:], b[:]) && want != (Secret{})
+func same(given string, want setting.Secret) bool {
+	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(want.Reveal()))
+	return hmac.Equal(a[:], b[:]) && want != (setting.Secret{})
 }
 
 // webhook takes a POST and returns the status of its answer.
@@ -118,7 +119,7 @@ func (c *Carrier) signers(given string, raw []byte) map[string]bool {
 	signed := map[string]bool{}
 	for i := range c.cfg.Accounts {
 		a := &c.cfg.Accounts[i]
-		mac := hmac.New(sha256.New, []byte(a.AppSecret.reveal()))
+		mac := hmac.New(sha256.New, []byte(a.AppSecret.Reveal()))
 		mac.Write(raw) // it never fails
 		if hmac.Equal(mac.Sum(nil), got) && found && err == nil {
 			signed[a.ID] = true

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/countersign/countersign/internal/carrier/meta"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
 )
@@ -229,7 +230,7 @@ func TestTheHandshakeEchoesTheChallengeToWhoKnowsTheWord(t *testing.T) {
 	if got := d.noticed(meta.ForgedReceipt); got != 4 {
 		t.Errorf("%d refusals were noticed; want 4", got)
 	}
-	_, closed := ear(t, func(c *meta.Config, _ *meta.Deps) { c.VerifyToken = meta.Secret{} })
+	_, closed := ear(t, func(c *meta.Config, _ *meta.Deps) { c.VerifyToken = setting.Secret{} })
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, closed+"?hub.mode=subscribe&hub.verify_token=&hub.challenge=1", http.NoBody)
 	noError(t, err)
 	if status, _, _ := do(t, req); status != http.StatusForbidden {
@@ -247,7 +248,7 @@ func TestAnAppSpeaksOnlyForItsOwnAccounts(t *testing.T) {
 	const other, otherPhone = "555000111", "777000111"
 	d, url := ear(t, func(c *meta.Config, _ *meta.Deps) {
 		c.Accounts = append(c.Accounts, meta.Account{
-			ID: other, Numbers: map[string]string{"4940123456": otherPhone}, AppSecret: meta.NewSecret("the other app"),
+			ID: other, Numbers: map[string]string{"4940123456": otherPhone}, AppSecret: setting.NewSecret("the other app"),
 		})
 	})
 	ours := statusOf("wamid.1", "delivered")

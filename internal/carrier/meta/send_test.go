@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/carrier/meta"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
@@ -178,7 +179,7 @@ func TestACheckProvesTokenNumbersAndSubscriptionAndSendsNothing(t *testing.T) {
 	}{
 		"all is well": {func(*meta.Config) {}, func(*graph) {}, ""},
 		"a wrong token": {
-			func(c *meta.Config) { c.Token = meta.NewSecret("stale") },
+			func(c *meta.Config) { c.Token = setting.NewSecret("stale") },
 			func(*graph) {}, "account 102290129340398: HTTP status 401, error 190/463: The access token has expired or was revoked",
 		},
 		"an unknown account": {

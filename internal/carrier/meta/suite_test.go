@@ -11,6 +11,7 @@ import (
 
 	"github.com/countersign/countersign/internal/carrier/carriertest"
 	"github.com/countersign/countersign/internal/carrier/meta"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 )
 
@@ -51,7 +52,7 @@ func rigOf(t testing.TB, g *graph, d carriertest.Deps) carriertest.Rig {
 	t.Helper()
 	begin := func(secret string) (*meta.Carrier, func(), string) {
 		cfg := config(g)
-		cfg.AppSecret = meta.NewSecret(secret)
+		cfg.AppSecret = setting.NewSecret(secret)
 		c, err := meta.New(cfg, meta.Deps{Receive: d.Receive, Log: d.Log, Now: time.Now})
 		noError(t, err)
 		stop := run(c)

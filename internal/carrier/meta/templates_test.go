@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/countersign/countersign/internal/carrier/meta"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/catalog"
 )
 
@@ -267,7 +268,7 @@ func TestOnlyWhoMayUseAnAccountIsAnswered(t *testing.T) {
 	t.Parallel()
 	h := newHolder(t, func(c *meta.Config, _ *meta.Deps) { c.Accounts[0].APIAccounts = []string{"acme"} })
 	other := open(t, meta.Config{
-		Name: "second", BaseURL: h.URL, Token: meta.NewSecret(accessKey), AppSecret: meta.NewSecret(appSecret),
+		Name: "second", BaseURL: h.URL, Token: setting.NewSecret(accessKey), AppSecret: setting.NewSecret(appSecret),
 		Accounts: []meta.Account{{ID: "555", Numbers: map[string]string{"4940123456": "777"}}},
 	}, newDesk().deps())
 	for _, c := range []struct {

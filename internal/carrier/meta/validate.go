@@ -10,20 +10,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 )
-
-// KeyError says which key of the configuration is wrong.
-type KeyError struct {
-	Key string // as the configuration names it, such as "app_secret"
-	Err error  // what is wrong; it never holds a secret
-}
-
-// Error returns "key: what is wrong".
-func (e *KeyError) Error() string { return e.Key + ": " + e.Err.Error() }
-
-// Unwrap returns what is wrong.
-func (e *KeyError) Unwrap() error { return e.Err }
 
 const (
 	maxName     = 64
@@ -55,7 +44,7 @@ type settled struct {
 
 func (c Config) settle() (settled, error) {
 	s := settled{Config: c.withDefaults(), byRef: map[string]*Account{}, byID: map[string]*Account{}, errors: map[int]delivery.Class{}}
-	for _, check := range []func(*settled) *KeyError{
+	for _, check := range []func(*settled) *setting.KeyError{
 		(*settled).checkName, (*settled).checkURL, (*settled).checkSecrets, (*settled).checkAccounts, (*settled).checkErrors,
 	} {
 		if err := check(&s); err != nil {
@@ -65,11 +54,11 @@ func (c Config) settle() (settled, error) {
 	return s, nil
 }
 
-func wrong(key, format string, args ...any) *KeyError {
-	return &KeyError{Key: key, Err: fmt.Errorf(format, args...)}
+func wrong(key, format string, args ...any) *setting.KeyError {
+	return &setting.KeyError{Key: key, Err: fmt.Errorf(format, args...)}
 }
 
-func (s *settled) checkName() *KeyError {
+func (s *settled) checkName() *setting.KeyError {
 	switch {
 	case s.Name == "":
 		return wrong("name", "is missing")
@@ -79,7 +68,7 @@ func (s *settled) checkName() *KeyError {
 	return nil
 }
 
-func (s *settled) checkURL() *KeyError {
+func (s *settled) checkURL() *setting.KeyError {
 	u, err := url.Parse(s.BaseURL)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
@@ -98,17 +87,17 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-func (s *settled) checkSecrets() *KeyError {
+func (s *settled) checkSecrets() *setting.KeyError {
 	own := func(has func(Account) bool) bool { return len(s.Accounts) > 0 && !slices.ContainsFunc(s.Accounts, has) }
 	switch {
-	case s.Token == (Secret{}) && !own(func(a Account) bool { return a.Token == (Secret{}) }):
+	case s.Token == (setting.Secret{}) && !own(func(a Account) bool { return a.Token == (setting.Secret{}) }):
 		return wrong("token", "is missing")
-	case s.AppSecret == (Secret{}) && !own(func(a Account) bool { return a.AppSecret == (Secret{}) }):
+	case s.AppSecret == (setting.Secret{}) && !own(func(a Account) bool { return a.AppSecret == (setting.Secret{}) }):
 		return wrong("app_secret", "is missing")
 	}
 	for _, f := range []struct {
 		key   string
-		value Secret
+		value setting.Secret
 	}{
 		{"token", s.Token},
 		{"app_secret", s.AppSecret},
@@ -121,9 +110,9 @@ func (s *settled) checkSecrets() *KeyError {
 	return nil
 }
 
-func fit(v Secret) bool { return len(v.reveal()) <= maxSecret && printable(v.reveal()) }
+func fit(v setting.Secret) bool { return len(v.Reveal()) <= maxSecret && printable(v.Reveal()) }
 
-func (s *settled) checkAccounts() *KeyError {
+func (s *settled) checkAccounts() *setting.KeyError {
 	if n := len(s.Accounts); n < 1 || n > maxAccounts {
 		return wrong("accounts", "are %d; use 1 to %d", n, maxAccounts)
 	}
@@ -151,7 +140,7 @@ func (s *settled) checkAccounts() *KeyError {
 	return nil
 }
 
-func (a *Account) check() *KeyError {
+func (a *Account) check() *setting.KeyError {
 	switch {
 	case a.ID == "":
 		return wrong("accounts.id", "is missing")
@@ -186,7 +175,7 @@ func (a *Account) check() *KeyError {
 	return nil
 }
 
-func (s *settled) checkErrors() *KeyError {
+func (s *settled) checkErrors() *setting.KeyError {
 	for _, text := range slices.Sorted(maps.Keys(s.Errors)) {
 		code, err := strconv.ParseUint(text, 10, 31)
 		class, ok := classNamed(s.Errors[text])

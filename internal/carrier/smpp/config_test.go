@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/smpp"
 	"github.com/countersign/countersign/internal/delivery"
 )
@@ -70,7 +71,7 @@ func TestAWrongKeyIsNamed(t *testing.T) {
 		for i, change := range changes {
 			cfg := config()
 			change(&cfg)
-			var wrong *smpp.KeyError
+			var wrong *setting.KeyError
 			if err := cfg.Validate(); !errors.As(err, &wrong) || wrong.Key != key {
 				t.Errorf("%s, %d: Validate = %v; want an error for the key", key, i, err)
 			}

@@ -8,8 +8,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,45 +15,13 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/carrier/carriertest"
+	"github.com/countersign/countersign/internal/carrier/npmtest"
 	"github.com/countersign/countersign/internal/carrier/smpp"
 	"github.com/countersign/countersign/internal/carrier/smpp/pdu"
 	"github.com/countersign/countersign/internal/delivery"
 )
 
 const npmPackage = "smpp@0.5.1"
-
-// npmModules is where npm's packages for these tests are; they are installed
-// once and kept in the user's cache.
-var npmModules = sync.OnceValues(func() (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "countersign-test", "npm", npmPackage)
-	if _, err := os.Stat(dir); err == nil {
-		return filepath.Join(dir, "node_modules"), nil
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return "", err
-	}
-	fresh, err := os.MkdirTemp(filepath.Dir(dir), "install-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(fresh)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", fresh, npmPackage)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm install %s (install Node.js 20 or later with npm): %w\n%s", npmPackage, err, out)
-	}
-	if err := os.Rename(fresh, dir); err != nil {
-		if _, gone := os.Stat(dir); gone != nil { // else another test run was first
-			return "", err
-		}
-	}
-	return filepath.Join(dir, "node_modules"), nil
-})
 
 // npm is a process with a message centre of another author.
 type npm struct {
@@ -70,12 +36,7 @@ type npm struct {
 
 func startNPM(t testing.TB, args ...string) *npm {
 	t.Helper()
-	modules, err := npmModules()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "node", append([]string{"testdata/smsc.cjs"}, args...)...)
-	cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
+	cmd := npmtest.Command(context.WithoutCancel(t.Context()), npmtest.Modules(t, npmPackage), "testdata/smsc.cjs", args...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

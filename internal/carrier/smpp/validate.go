@@ -10,21 +10,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/smpp/pdu"
 	"github.com/countersign/countersign/internal/delivery"
 )
-
-// KeyError says which key of the configuration is wrong.
-type KeyError struct {
-	Key string // as the configuration names it, such as "system_id"
-	Err error  // what is wrong; it never holds a secret
-}
-
-// Error returns "key: what is wrong".
-func (e *KeyError) Error() string { return e.Key + ": " + e.Err.Error() }
-
-// Unwrap returns what is wrong.
-func (e *KeyError) Unwrap() error { return e.Err }
 
 // Lengths of texts, in octets (SMPP 3.4 §5.2).
 const (
@@ -56,7 +45,7 @@ type settled struct {
 
 func (c Config) settle() (settled, error) {
 	s := settled{Config: c.withDefaults()}
-	for _, check := range []func(*settled) *KeyError{
+	for _, check := range []func(*settled) *setting.KeyError{
 		(*settled).checkTexts, (*settled).checkWords, (*settled).checkNumbers, (*settled).checkPlain, (*settled).checkTables,
 	} {
 		if err := check(&s); err != nil {
@@ -69,11 +58,11 @@ func (c Config) settle() (settled, error) {
 	return s, nil
 }
 
-func wrong(key, format string, args ...any) *KeyError {
-	return &KeyError{Key: key, Err: fmt.Errorf(format, args...)}
+func wrong(key, format string, args ...any) *setting.KeyError {
+	return &setting.KeyError{Key: key, Err: fmt.Errorf(format, args...)}
 }
 
-func (s *settled) checkTexts() *KeyError {
+func (s *settled) checkTexts() *setting.KeyError {
 	for _, f := range []struct {
 		key, value string
 		limit      int
@@ -107,7 +96,7 @@ func (s *settled) checkTexts() *KeyError {
 	return nil
 }
 
-func (s *settled) checkWords() *KeyError {
+func (s *settled) checkWords() *setting.KeyError {
 	for _, f := range []struct {
 		key, value string
 		words      []string
@@ -129,7 +118,7 @@ func (s *settled) checkWords() *KeyError {
 	return nil
 }
 
-func (s *settled) checkNumbers() *KeyError {
+func (s *settled) checkNumbers() *setting.KeyError {
 	for _, f := range []struct {
 		key             string
 		value, from, to int
@@ -145,7 +134,7 @@ func (s *settled) checkNumbers() *KeyError {
 	if math.IsNaN(s.Rate) || s.Rate < 0 || s.Rate > maxRate {
 		return wrong("rate", "is %v; use 0 (no limit) to %d parts a second", s.Rate, maxRate)
 	}
-	var bad *KeyError
+	var bad *setting.KeyError
 	s.shortCode, bad = kindOf("short_code_ton_npi", s.ShortCode)
 	if bad != nil {
 		return bad
@@ -155,7 +144,7 @@ func (s *settled) checkNumbers() *KeyError {
 }
 
 // kindOf reads "TON/NPI".
-func kindOf(key, text string) (pdu.Address, *KeyError) {
+func kindOf(key, text string) (pdu.Address, *setting.KeyError) {
 	ton, npi, _ := strings.Cut(text, "/")
 	a, errA := strconv.ParseUint(ton, 10, 8)
 	b, errB := strconv.ParseUint(npi, 10, 8)
@@ -167,7 +156,7 @@ func kindOf(key, text string) (pdu.Address, *KeyError) {
 
 // checkPlain refuses what can be seen to be plain text over the internet. For
 // host names the same is checked when they are resolved.
-func (s *settled) checkPlain() *KeyError {
+func (s *settled) checkPlain() *setting.KeyError {
 	if s.TLS {
 		return nil
 	}
@@ -189,7 +178,7 @@ func (s *settled) checkPlain() *KeyError {
 	return nil
 }
 
-func (s *settled) checkTables() *KeyError {
+func (s *settled) checkTables() *setting.KeyError {
 	s.statuses = make(map[pdu.Status]delivery.Class, len(s.Statuses))
 	for _, text := range slices.Sorted(maps.Keys(s.Statuses)) {
 		v, err := strconv.ParseUint(text, 0, 32)

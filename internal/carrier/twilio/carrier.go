@@ -83,8 +83,8 @@ func New(cfg Config, d Deps) (*Carrier, error) {
 
 // tokens are those that signatures may be made with, the current one first.
 func (s *settled) tokens() []string {
-	tokens := []string{s.AuthToken.reveal()}
-	if previous := s.PreviousAuthToken.reveal(); previous != "" {
+	tokens := []string{s.AuthToken.Reveal()}
+	if previous := s.PreviousAuthToken.Reveal(); previous != "" {
 		tokens = append(tokens, previous)
 	}
 	return tokens

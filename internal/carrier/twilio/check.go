@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/countersign/countersign/internal/carrier/setting"
 )
 
 // Check reads the account, with the token that signatures are made with, and
@@ -34,12 +36,12 @@ func (c *Carrier) Check(ctx context.Context) error {
 	return nil
 }
 
-func (c *Carrier) get(ctx context.Context, resource, user string, password Secret) ([]byte, error) {
+func (c *Carrier) get(ctx context.Context, resource, user string, password setting.Secret) ([]byte, error) {
 	req, err := c.request(ctx, http.MethodGet, resource, "")
 	if err != nil {
 		return nil, err
 	}
-	req.SetBasicAuth(user, password.reveal())
+	req.SetBasicAuth(user, password.Reveal())
 	answer, none := c.client.Do(req)
 	if none != nil {
 		return nil, errors.New(none.Failure.Text)

@@ -3,8 +3,8 @@ package twilio
 import (
 	"reflect"
 	"time"
-	"unique"
 
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 )
 
@@ -19,14 +19,14 @@ type Config struct {
 	AccountSID string
 	// AuthToken is the account's primary token [auth_token]. Twilio signs with
 	// it, also where APIKey opens the API. It is never printed.
-	AuthToken Secret
+	AuthToken setting.Secret
 	// PreviousAuthToken is accepted in signatures while a token is exchanged
 	// [previous_auth_token].
-	PreviousAuthToken Secret
+	PreviousAuthToken setting.Secret
 	// APIKey and APISecret open the API instead of account and token [api_key,
 	// api_secret].
 	APIKey    string
-	APISecret Secret
+	APISecret setting.Secret
 	// BaseURL is scheme and host of the API: "https://api.twilio.com" by
 	// default, another one for a region [base_url].
 	BaseURL string
@@ -97,28 +97,6 @@ type Config struct {
 // Equal reports whether nothing of the two differs once defaults are filled in,
 // so that a reload may keep the carrier.
 func (c Config) Equal(o Config) bool { return reflect.DeepEqual(c.withDefaults(), o.withDefaults()) }
-
-// Secret is printed hidden.
-type Secret struct{ text unique.Handle[string] }
-
-// NewSecret wraps text.
-func NewSecret(text string) Secret { return Secret{unique.Make(text)} }
-
-func (s Secret) reveal() string {
-	if s == (Secret{}) {
-		return ""
-	}
-	return s.text.Value()
-}
-
-// String hides the secret.
-func (s Secret) String() string { return "[secret]" }
-
-// GoString hides the secret.
-func (s Secret) GoString() string { return s.String() }
-
-// MarshalText hides the secret.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Defaults and bounds.
 const (

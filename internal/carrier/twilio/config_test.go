@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/twilio"
 )
 
@@ -25,12 +26,12 @@ func TestAWrongKeyIsNamed(t *testing.T) {
 		{"account_sid", func(c *twilio.Config) { c.AccountSID = "" }},
 		{"account_sid", func(c *twilio.Config) { c.AccountSID = service }},
 		{"account_sid", func(c *twilio.Config) { c.AccountSID = account + "/../.." }},
-		{"auth_token", func(c *twilio.Config) { c.AuthToken = twilio.Secret{} }},
-		{"auth_token", func(c *twilio.Config) { c.AuthToken = twilio.NewSecret("a\n") }},
-		{"previous_auth_token", func(c *twilio.Config) { c.PreviousAuthToken = twilio.NewSecret(strings.Repeat("x", 129)) }},
+		{"auth_token", func(c *twilio.Config) { c.AuthToken = setting.Secret{} }},
+		{"auth_token", func(c *twilio.Config) { c.AuthToken = setting.NewSecret("a\n") }},
+		{"previous_auth_token", func(c *twilio.Config) { c.PreviousAuthToken = setting.NewSecret(strings.Repeat("x", 129)) }},
 		{"api_secret", func(c *twilio.Config) { c.APIKey = "SK" + account[2:] }},
-		{"api_key", func(c *twilio.Config) { c.APISecret = twilio.NewSecret("x") }},
-		{"api_key", func(c *twilio.Config) { c.APIKey, c.APISecret = account, twilio.NewSecret("x") }},
+		{"api_key", func(c *twilio.Config) { c.APISecret = setting.NewSecret("x") }},
+		{"api_key", func(c *twilio.Config) { c.APIKey, c.APISecret = account, setting.NewSecret("x") }},
 		{"base_url", func(c *twilio.Config) { c.BaseURL = "http://api.twilio.com" }},
 		{"base_url", func(c *twilio.Config) { c.BaseURL = "https://user@api.twilio.com" }},
 		{"base_url", func(c *twilio.Config) { c.BaseURL = "https://api.twilio.com/2010-04-01" }},
@@ -59,7 +60,7 @@ func TestAWrongKeyIsNamed(t *testing.T) {
 		cfg := config()
 		c.change(&cfg)
 		err := cfg.Validate()
-		wrong, ok := errors.AsType[*twilio.KeyError](err)
+		wrong, ok := errors.AsType[*setting.KeyError](err)
 		if !ok || wrong.Key != c.key || !strings.HasPrefix(err.Error(), c.key+": ") {
 			t.Errorf("Validate = %v; want an error of %s", err, c.key)
 		}
@@ -73,7 +74,7 @@ func TestAReceiptURLThatTwilioRefusesIsNamed(t *testing.T) {
 	t.Parallel()
 	for _, u := range []string{"https://my_host.example.com/carriers/t/receipts/x", "/carriers/t/receipts/x", "https://h/x?y=z", "://"} {
 		_, err := twilio.New(config(), twilio.Deps{ReceiptURL: u})
-		if wrong, ok := errors.AsType[*twilio.KeyError](err); !ok || wrong.Key != "public_url" {
+		if wrong, ok := errors.AsType[*setting.KeyError](err); !ok || wrong.Key != "public_url" {
 			t.Errorf("New with %s = %v; want an error of public_url", u, err)
 		}
 	}
@@ -88,7 +89,7 @@ func TestEqualSeesThroughDefaults(t *testing.T) {
 		t.Error("Equal = false of what is the same once defaults are filled in")
 	}
 	for _, change := range []func(*twilio.Config){
-		func(c *twilio.Config) { c.AuthToken = twilio.NewSecret("other") },
+		func(c *twilio.Config) { c.AuthToken = setting.NewSecret("other") },
 		func(c *twilio.Config) { c.Senders = []string{"Acme"} },
 		func(c *twilio.Config) { c.Errors = map[string]string{"21610": "RETRY"} },
 	} {
@@ -103,7 +104,7 @@ func TestEqualSeesThroughDefaults(t *testing.T) {
 func TestSecretsArePrintedHidden(t *testing.T) {
 	t.Parallel()
 	cfg := config()
-	cfg.PreviousAuthToken, cfg.APISecret = twilio.NewSecret(token), twilio.NewSecret(token)
+	cfg.PreviousAuthToken, cfg.APISecret = setting.NewSecret(token), setting.NewSecret(token)
 	asJSON, err := json.Marshal(map[string]any{"config": cfg})
 	if err != nil {
 		t.Fatal(err)

@@ -25,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/twilio"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
@@ -51,7 +52,7 @@ func clock() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
 // config is one that serves all channels.
 func config() twilio.Config {
 	return twilio.Config{
-		Name: "twilio", AccountSID: account, AuthToken: twilio.NewSecret(token), BaseURL: "http://localhost",
+		Name: "twilio", AccountSID: account, AuthToken: setting.NewSecret(token), BaseURL: "http://localhost",
 		From: "+15005550006", WhatsAppFrom: "+14155238886", Content: map[string]string{"otp/de": content}, Caller: "+15005550007",
 	}
 }

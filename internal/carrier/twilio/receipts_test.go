@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/twilio"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
@@ -183,7 +184,7 @@ func TestASignatureIsOverThePublicURLInAnyOfItsForms(t *testing.T) {
 func TestTheSignatureOfTwiliosDocumentationIsTaken(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(c *twilio.Config, d *twilio.Deps) {
-		c.AuthToken, d.ReceiptURL = twilio.NewSecret("12345"), "https://mycompany.com/myapp.php"
+		c.AuthToken, d.ReceiptURL = setting.NewSecret("12345"), "https://mycompany.com/myapp.php"
 	})
 	form := url.Values{
 		"Digits": {"1234"}, "CallSid": {"CA1234567890ABCDE"}, "To": {"+18005551212"}, "Caller": {"+14158675309"}, "From": {"+14158675309"},

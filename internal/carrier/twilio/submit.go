@@ -61,7 +61,7 @@ func (c *Carrier) request(ctx context.Context, method, resource, body string) (*
 	if c.cfg.APIKey != "" {
 		user, password = c.cfg.APIKey, c.cfg.APISecret
 	}
-	req.SetBasicAuth(user, password.reveal())
+	req.SetBasicAuth(user, password.Reveal())
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "countersign")
 	return req, nil

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/twilio"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
@@ -42,7 +43,7 @@ func requests() []request {
 		{name: "sms-sender", channel: message.SMS, words: words, sender: "Acme", change: func(c *twilio.Config) { c.Senders = []string{"Acme"} }},
 		{name: "sms-service", channel: message.SMS, words: words, sender: "VERIFY", change: func(c *twilio.Config) {
 			c.From, c.MessagingServiceSID = "", service
-			c.APIKey, c.APISecret = "SK00000000000000000000000000000004", twilio.NewSecret("key secret")
+			c.APIKey, c.APISecret = "SK00000000000000000000000000000004", setting.NewSecret("key secret")
 		}},
 		{name: "sms-options", channel: message.SMS, words: "Ваш код {code}", change: func(c *twilio.Config) {
 			c.ContentRetention, c.AddressRetention, c.SmartEncoded, c.RiskCheck = "discard", "obfuscate", true, "disable"
@@ -365,7 +366,7 @@ func TestACheckReadsTheAccountAndSendsNothing(t *testing.T) {
 	} {
 		s := start(t, func(cfg *twilio.Config, _ *twilio.Deps) {
 			if c.key {
-				cfg.APIKey, cfg.APISecret = "SK00000000000000000000000000000004", twilio.NewSecret("key secret")
+				cfg.APIKey, cfg.APISecret = "SK00000000000000000000000000000004", setting.NewSecret("key secret")
 			}
 		})
 		s.script(c.answers...)

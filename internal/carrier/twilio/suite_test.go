@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign/countersign/internal/carrier/carriertest"
 	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/twilio"
 )
 
@@ -23,7 +24,7 @@ func TestTwilioIsACarrier(t *testing.T) {
 func rig(t testing.TB, u *upstream, token string, d carriertest.Deps) carriertest.Rig {
 	t.Helper()
 	cfg := config()
-	cfg.AuthToken = twilio.NewSecret(token)
+	cfg.AuthToken = setting.NewSecret(token)
 	c, err := twilio.New(cfg, twilio.Deps{
 		Receive: d.Receive, Log: d.Log, Now: time.Now, HTTP: httpsubmit.Options{Dial: u.dial}, ReceiptURL: publicURL,
 	})

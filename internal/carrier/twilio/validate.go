@@ -11,23 +11,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 )
 
-// KeyError says which key of the configuration is wrong.
-type KeyError struct {
-	Key string // as the configuration names it, such as "account_sid"
-	Err error  // what is wrong; it never holds a secret
-}
-
-// Error returns "key: what is wrong".
-func (e *KeyError) Error() string { return e.Key + ": " + e.Err.Error() }
-
-// Unwrap returns what is wrong.
-func (e *KeyError) Unwrap() error { return e.Err }
-
-func wrong(key, format string, args ...any) *KeyError {
-	return &KeyError{Key: key, Err: fmt.Errorf(format, args...)}
+func wrong(key, format string, args ...any) *setting.KeyError {
+	return &setting.KeyError{Key: key, Err: fmt.Errorf(format, args...)}
 }
 
 // Lengths in characters; ours, and far above what is in use.
@@ -55,9 +44,9 @@ type settled struct {
 	classes map[int]delivery.Class // of Errors
 }
 
-func (c Config) settle() (settled, *KeyError) {
+func (c Config) settle() (settled, *setting.KeyError) {
 	s := settled{Config: c.withDefaults()}
-	for _, check := range []func(*settled) *KeyError{
+	for _, check := range []func(*settled) *setting.KeyError{
 		(*settled).checkAccount, (*settled).checkBase, (*settled).checkSenders, (*settled).checkWords,
 		(*settled).checkContent, (*settled).checkVoice, (*settled).checkErrors,
 	} {
@@ -68,16 +57,16 @@ func (c Config) settle() (settled, *KeyError) {
 	return s, nil
 }
 
-func (s *settled) checkAccount() *KeyError {
+func (s *settled) checkAccount() *setting.KeyError {
 	for _, f := range []struct {
 		key, value string
 		limit      int
 		needed     bool
 	}{
 		{"name", s.Name, maxName, true},
-		{"auth_token", s.AuthToken.reveal(), maxSecret, true},
-		{"previous_auth_token", s.PreviousAuthToken.reveal(), maxSecret, false},
-		{"api_secret", s.APISecret.reveal(), maxSecret, s.APIKey != ""},
+		{"auth_token", s.AuthToken.Reveal(), maxSecret, true},
+		{"previous_auth_token", s.PreviousAuthToken.Reveal(), maxSecret, false},
+		{"api_secret", s.APISecret.Reveal(), maxSecret, s.APIKey != ""},
 	} {
 		switch {
 		case f.needed && f.value == "":
@@ -93,7 +82,7 @@ func (s *settled) checkAccount() *KeyError {
 		needed              bool
 	}{
 		{"account_sid", s.AccountSID, "AC", true},
-		{"api_key", s.APIKey, "SK", s.APISecret.reveal() != ""},
+		{"api_key", s.APIKey, "SK", s.APISecret.Reveal() != ""},
 		{"messaging_service_sid", s.MessagingServiceSID, "MG", false},
 	} {
 		switch {
@@ -106,7 +95,7 @@ func (s *settled) checkAccount() *KeyError {
 	return nil
 }
 
-func (s *settled) checkBase() *KeyError {
+func (s *settled) checkBase() *setting.KeyError {
 	u, err := url.Parse(s.BaseURL)
 	if err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "" {
 		return wrong("base_url", `is not scheme and host, like "https://api.twilio.com"`)
@@ -127,7 +116,7 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-func (s *settled) checkSenders() *KeyError {
+func (s *settled) checkSenders() *setting.KeyError {
 	switch {
 	case s.From+s.MessagingServiceSID+s.WhatsAppFrom+s.Caller == "":
 		return wrong("from", "is missing; one of from, messaging_service_sid, whatsapp_from and caller is needed")
@@ -148,7 +137,7 @@ func (s *settled) checkSenders() *KeyError {
 	return nil
 }
 
-func (s *settled) checkWords() *KeyError {
+func (s *settled) checkWords() *setting.KeyError {
 	for _, f := range []struct {
 		key, value string
 		words      []string
@@ -164,7 +153,7 @@ func (s *settled) checkWords() *KeyError {
 	return nil
 }
 
-func (s *settled) checkContent() *KeyError {
+func (s *settled) checkContent() *setting.KeyError {
 	for _, name := range slices.Sorted(maps.Keys(s.Content)) {
 		if !isSID(s.Content[name], "HX") {
 			return wrong("content", "entry %q is not HX and %d hexadecimal digits", name, sidDigits)
@@ -173,7 +162,7 @@ func (s *settled) checkContent() *KeyError {
 	return nil
 }
 
-func (s *settled) checkVoice() *KeyError {
+func (s *settled) checkVoice() *setting.KeyError {
 	for _, f := range []struct {
 		key               string
 		value, from, upTo time.Duration
@@ -196,7 +185,7 @@ func (s *settled) checkVoice() *KeyError {
 	return nil
 }
 
-func (s *settled) checkErrors() *KeyError {
+func (s *settled) checkErrors() *setting.KeyError {
 	s.classes = make(map[int]delivery.Class, len(s.Errors))
 	for _, text := range slices.Sorted(maps.Keys(s.Errors)) {
 		code, err := strconv.Atoi(text)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/twilio"
 	"github.com/countersign/countersign/internal/message"
 )
@@ -112,7 +113,7 @@ func TestACallUnderWayWhenTheTokenChangesIsStillSpoken(t *testing.T) {
 	before.submit(t, text(t, message.Voice, "{code}"))
 	const fresh = "f1e1df1e1df1e1df1e1df1e1df1e1df1"
 	after := start(t, func(c *twilio.Config, _ *twilio.Deps) {
-		c.AuthToken, c.PreviousAuthToken = twilio.NewSecret(fresh), twilio.NewSecret(token)
+		c.AuthToken, c.PreviousAuthToken = setting.NewSecret(fresh), setting.NewSecret(token)
 	})
 	for _, signedWith := range []string{token, fresh} {
 		w := post(t, after.Carrier, fetchOf(before.last(t).form.Get("Url"), signedWith, picked()))

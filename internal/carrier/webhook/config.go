@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/message"
 )
 
@@ -18,10 +18,10 @@ type Config struct {
 	// URL takes the messages [url]: https, or http to a private address.
 	URL string
 	// Secret signs messages and receipts: whsec_ and base64 [secret].
-	Secret httpsubmit.Secret
+	Secret setting.Secret
 	// PreviousSecret signs messages too, and receipts may be signed with it,
 	// while receivers change to a new Secret [previous_secret].
-	PreviousSecret httpsubmit.Secret
+	PreviousSecret setting.Secret
 	// Channels are those that the receiver serves; all by default [channels].
 	Channels []message.Channel
 	// IncludeCode puts the code into a field of its own, beside the text
@@ -32,13 +32,13 @@ type Config struct {
 	Metadata map[string]string
 
 	// Headers are added to every request [headers].
-	Headers map[string]httpsubmit.Secret
+	Headers map[string]setting.Secret
 	// Username and Password are sent by HTTP's basic authentication
 	// [username, password].
 	Username string
-	Password httpsubmit.Secret
+	Password setting.Secret
 	// Bearer is sent as a bearer token [bearer].
-	Bearer httpsubmit.Secret
+	Bearer setting.Secret
 
 	// CAFile holds the only authorities that are trusted, in PEM; "" trusts the
 	// system's [tls_ca_file].

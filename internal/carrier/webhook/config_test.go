@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/webhook"
 	"github.com/countersign/countersign/internal/message"
 )
@@ -19,7 +19,7 @@ func TestAWrongConfigurationNamesItsKey(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	secret := httpsubmit.NewSecret
+	secret := setting.NewSecret
 	for name, c := range map[string]struct {
 		change func(*webhook.Config)
 		key    string
@@ -47,7 +47,7 @@ func TestAWrongConfigurationNamesItsKey(t *testing.T) {
 		"colon in username":      {func(c *webhook.Config) { c.Username = "a:b" }, "username"},
 		"no channel":             {func(c *webhook.Config) { c.Channels = []message.Channel{"FAX"} }, "channels"},
 		"header's name":          {func(c *webhook.Config) { c.Headers = headers("a b") }, "headers"},
-		"header with a line":     {func(c *webhook.Config) { c.Headers = map[string]httpsubmit.Secret{"A": secret("a\nb")} }, "headers"},
+		"header with a line":     {func(c *webhook.Config) { c.Headers = map[string]setting.Secret{"A": secret("a\nb")} }, "headers"},
 		"our own header":         {func(c *webhook.Config) { c.Headers = headers("Webhook-ID") }, "headers"},
 		"idempotency":            {func(c *webhook.Config) { c.Headers = headers("idempotency-key") }, "headers"},
 		"authorization":          {func(c *webhook.Config) { c.Headers = headers("Authorization") }, ""},
@@ -64,7 +64,7 @@ func TestAWrongConfigurationNamesItsKey(t *testing.T) {
 		cfg := config("https://receiver.example/otp")
 		c.change(&cfg)
 		err := cfg.Validate()
-		wrong, _ := errors.AsType[*webhook.KeyError](err)
+		wrong, _ := errors.AsType[*setting.KeyError](err)
 		if got := keyOf(wrong); got != c.key || (err == nil) != (c.key == "") {
 			t.Errorf("%s: Validate = %v; want the key %q", name, err, c.key)
 		}
@@ -77,11 +77,11 @@ func TestAWrongConfigurationNamesItsKey(t *testing.T) {
 	}
 }
 
-func headers(name string) map[string]httpsubmit.Secret {
-	return map[string]httpsubmit.Secret{name: httpsubmit.NewSecret("v")}
+func headers(name string) map[string]setting.Secret {
+	return map[string]setting.Secret{name: setting.NewSecret("v")}
 }
 
-func keyOf(e *webhook.KeyError) string {
+func keyOf(e *setting.KeyError) string {
 	if e == nil {
 		return ""
 	}
@@ -96,7 +96,7 @@ func TestConfigurationsAreEqualOnceDefaultsAreFilledIn(t *testing.T) {
 		t.Error("Equal = false; want true")
 	}
 	for name, change := range map[string]func(*webhook.Config){
-		"secret":   func(c *webhook.Config) { c.Secret = httpsubmit.NewSecret(secretOf(9)) },
+		"secret":   func(c *webhook.Config) { c.Secret = setting.NewSecret(secretOf(9)) },
 		"url":      func(c *webhook.Config) { c.URL += "/" },
 		"channels": func(c *webhook.Config) { c.Channels = []message.Channel{message.SMS} },
 		"headers":  func(c *webhook.Config) { c.Headers = headers("A") },

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/webhook"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
@@ -99,7 +99,7 @@ func TestTheDocumentedReceiverHasTenLinesAndTakesMessagesOnce(t *testing.T) {
 
 	carrier := func(fill byte) *webhook.Carrier {
 		cfg := config("http://" + address)
-		cfg.Secret = httpsubmit.NewSecret(secretOf(fill))
+		cfg.Secret = setting.NewSecret(secretOf(fill))
 		c, err := webhook.New(cfg, webhook.Deps{Receive: (&desk{}).receive, Log: discard(), Now: time.Now})
 		if err != nil {
 			t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/countersign/countersign/internal/callback"
-	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/webhook"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
@@ -40,7 +40,7 @@ func secretOf(fill byte) string {
 }
 
 func config(url string) webhook.Config {
-	return webhook.Config{Name: "gateway", URL: url, Secret: httpsubmit.NewSecret(secretOf(1)), AllowPrivate: true}
+	return webhook.Config{Name: "gateway", URL: url, Secret: setting.NewSecret(secretOf(1)), AllowPrivate: true}
 }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/webhook"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
@@ -97,7 +97,7 @@ func TestReceiptsThatCannotBeBelievedChangeNothing(t *testing.T) {
 func TestBothSecretsSignReceiptsDuringARotation(t *testing.T) {
 	t.Parallel()
 	d := &desk{}
-	h := receipts(t, d, func(c *webhook.Config) { c.PreviousSecret = httpsubmit.NewSecret(secretOf(2)) })
+	h := receipts(t, d, func(c *webhook.Config) { c.PreviousSecret = setting.NewSecret(secretOf(2)) })
 	for fill, want := range map[byte]int{1: 200, 2: 200, 3: 401} {
 		if got := report(t, h, secretOf(fill), `{"ref":"r1","status":"DELIVERED"}`, time.Now()); got != want {
 			t.Errorf("secret %d: status %d; want %d", fill, got, want)

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/webhook"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
@@ -38,15 +38,15 @@ func TestRequestsAreWrittenAsDocumented(t *testing.T) {
 		"sms": func(*webhook.Config, *webhook.Deps, *delivery.Message) {},
 		"sms-all": func(c *webhook.Config, _ *webhook.Deps, m *delivery.Message) {
 			c.IncludeCode = true
-			c.PreviousSecret = httpsubmit.NewSecret(secretOf(2))
+			c.PreviousSecret = setting.NewSecret(secretOf(2))
 			c.Metadata = map[string]string{"dlt_entity_id": "1101", "campaign": "C1"}
-			c.Headers = map[string]httpsubmit.Secret{"X-Api-Key": httpsubmit.NewSecret("k1")}
-			c.Username, c.Password = "ada", httpsubmit.NewSecret("p1")
+			c.Headers = map[string]setting.Secret{"X-Api-Key": setting.NewSecret("k1")}
+			c.Username, c.Password = "ada", setting.NewSecret("p1")
 			m.Step.Text = message.Parse("Привет {code} <&>", []message.Placeholder{{Token: "{code}", Code: true}})
 			m.Try = 3
 		},
 		"voice": func(c *webhook.Config, d *webhook.Deps, m *delivery.Message) {
-			c.Bearer = httpsubmit.NewSecret("b1")
+			c.Bearer = setting.NewSecret("b1")
 			d.ReceiptURL = ""
 			m.Step.Channel, m.Step.Voice, m.Step.Sender = message.Voice, "female", ""
 		},

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/carrier/carriertest"
-	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/webhook"
 )
 
@@ -88,7 +88,7 @@ func TestWebhookIsACarrier(t *testing.T) {
 func rigOf(t testing.TB, r *receiver, secret byte, d carriertest.Deps) carriertest.Rig {
 	t.Helper()
 	cfg := config(r.server.URL)
-	cfg.Secret = httpsubmit.NewSecret(secretOf(secret))
+	cfg.Secret = setting.NewSecret(secretOf(secret))
 	c, err := webhook.New(cfg, webhook.Deps{Receive: d.Receive, Log: d.Log, Now: time.Now, ReceiptURL: receiptURL})
 	if err != nil {
 		t.Fatal(err)

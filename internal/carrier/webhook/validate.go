@@ -13,10 +13,8 @@ import (
 
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/setting"
 )
-
-// KeyError says which key of the configuration is wrong.
-type KeyError = httpsubmit.KeyError
 
 // Validate returns a KeyError for the first key that is wrong, or nil. It reads
 // the files that the TLS keys name and does nothing else.
@@ -26,7 +24,7 @@ func (c Config) Validate() error {
 }
 
 func wrong(key, format string, args ...any) error {
-	return &KeyError{Key: key, Err: fmt.Errorf(format, args...)}
+	return &setting.KeyError{Key: key, Err: fmt.Errorf(format, args...)}
 }
 
 // settled is a valid Config in the form that is worked with.
@@ -98,7 +96,7 @@ func (s *settled) plainTo(ip netip.Addr) bool { return s.AllowPlaintext || https
 func (s *settled) checkSecrets() error {
 	for _, f := range []struct {
 		key    string
-		value  httpsubmit.Secret
+		value  setting.Secret
 		needed bool
 	}{{"secret", s.Secret, true}, {"previous_secret", s.PreviousSecret, false}} {
 		if f.value.IsZero() {

@@ -1,4 +1,4 @@
-package httpsubmit
+package setting
 
 import (
 	"log/slog"
