@@ -2,11 +2,11 @@ package callback
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net"
 	"os"
+
+	"github.com/countersign/countersign/internal/netfault"
 )
 
 // Problems: why an attempt got no answer. Errors of net/http hold URLs and
@@ -30,7 +30,7 @@ func problemOf(err error) string {
 		return ProblemAddress
 	case errors.Is(err, ErrURL), errors.Is(err, ErrHTTPS):
 		return ProblemURL
-	case isTLS(err):
+	case netfault.IsTLS(err):
 		return ProblemTLS
 	case isTimeout(err):
 		return ProblemTimeout
@@ -50,21 +50,4 @@ func isTimeout(err error) bool {
 	}
 	e, ok := errors.AsType[net.Error](err)
 	return ok && e.Timeout()
-}
-
-func isTLS(err error) bool {
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[tls.AlertError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return true
-	}
-	_, ok := errors.AsType[x509.UnknownAuthorityError](err)
-	return ok
 }
