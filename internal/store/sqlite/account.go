@@ -143,7 +143,7 @@ func (t *tx) accountRow(name string) (int64, map[string]string, error) {
 		id       int64
 		settings map[string]string
 	}
-	r, ok, err := first(t.query, func(rows *sql.Rows) (r row, err error) {
+	r, ok, err := first(t.query, func(rows rower) (r row, err error) {
 		var text string
 		if err := rows.Scan(&r.id, &text); err != nil {
 			return row{}, err //nolint:wrapcheck // first's caller says what it was doing
@@ -190,7 +190,7 @@ func (t *tx) orNow(at time.Time) int64 {
 	return at.UnixMicro()
 }
 
-func scanAccount(rows *sql.Rows) (account.Account, error) {
+func scanAccount(rows rower) (account.Account, error) {
 	var a accountScan
 	if err := rows.Scan(a.dest()...); err != nil {
 		return account.Account{}, err //nolint:wrapcheck // the caller says what it was doing

@@ -111,7 +111,7 @@ func (t *tx) addKey(k account.Key) error {
 }
 
 // scanKey reads keyColumns and accountColumns.
-func scanKey(rows *sql.Rows) (account.Identity, error) {
+func scanKey(rows rower) (account.Identity, error) {
 	var (
 		k                account.Key
 		a                accountScan

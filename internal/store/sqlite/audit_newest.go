@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/otp"
@@ -18,7 +17,7 @@ func (s *Store) AuditBefore(ctx context.Context, before int64, limit int) ([]aud
 	return entries, nil
 }
 
-func scanAudit(rows *sql.Rows) (e audit.Sealed, err error) {
+func scanAudit(rows rower) (e audit.Sealed, err error) {
 	var at, key int64
 	err = rows.Scan(&e.Seq, &at, &key, &e.Text, &e.Link)
 	e.At, e.Key = fromMicros(at), otp.KeyID(key) //nolint:gosec // written from a KeyID

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/countersign/countersign/internal/callback"
@@ -110,7 +109,7 @@ func (s *Store) Letters(ctx context.Context, account string, onlyDead bool, limi
 	return letters, nil
 }
 
-func scanLetter(rows *sql.Rows) (l callback.Letter, err error) {
+func scanLetter(rows rower) (l callback.Letter, err error) {
 	var id, otpID []byte
 	var kind uint8
 	var created, due int64

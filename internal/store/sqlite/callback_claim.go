@@ -160,7 +160,7 @@ func takeTurns(queues [][]int64, limit int) []int64 {
 	}
 }
 
-func scanConfigKey(rows *sql.Rows) (k configKey, err error) {
+func scanConfigKey(rows rower) (k configKey, err error) {
 	err = rows.Scan(&k.account, &k.id)
 	return k, err //nolint:wrapcheck // the caller says what it was doing
 }
@@ -170,7 +170,7 @@ func (t *tx) leasedCallbacks() (map[configKey]int, error) {
 		configKey
 		n int
 	}
-	counts, err := collect(t.query, func(rows *sql.Rows) (c count, err error) {
+	counts, err := collect(t.query, func(rows rower) (c count, err error) {
 		err = rows.Scan(&c.account, &c.id, &c.n)
 		return c, err //nolint:wrapcheck // as below
 	}, selectLeased, micros(t.now))
@@ -184,7 +184,7 @@ func (t *tx) leasedCallbacks() (map[configKey]int, error) {
 	return leased, nil
 }
 
-func scanInt(rows *sql.Rows) (n int64, err error) {
+func scanInt(rows rower) (n int64, err error) {
 	err = rows.Scan(&n)
 	return n, err //nolint:wrapcheck // the caller says what it was doing
 }

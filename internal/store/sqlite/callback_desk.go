@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/countersign/countersign/internal/callback"
@@ -53,7 +52,7 @@ func (s *Store) ConfigLetters(ctx context.Context, l callback.Letters) (letters 
 	return letters, next, nil
 }
 
-func scanPlacedLetter(rows *sql.Rows) (l placedLetter, err error) {
+func scanPlacedLetter(rows rower) (l placedLetter, err error) {
 	var id, otpID []byte
 	var kind uint8
 	var created, due int64
@@ -74,7 +73,7 @@ func (s *Store) CountLetters(ctx context.Context, account string) (map[string]ca
 		config string
 		callback.Waiting
 	}
-	counts, err := collect(s.pooled(ctx), func(rows *sql.Rows) (c counted, err error) {
+	counts, err := collect(s.pooled(ctx), func(rows rower) (c counted, err error) {
 		err = rows.Scan(&c.config, &c.Open, &c.Dead)
 		return c, err //nolint:wrapcheck // as below
 	}, countLetters, accountID)

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/countersign/countersign/internal/catalog"
@@ -141,7 +140,7 @@ func (t *tx) applicationFree(owner int64, a catalog.Application, but string) err
 	return free(t.query, catalog.ErrAliasTaken, applicationAliased, owner, a.Alias, but)
 }
 
-func scanApplication(rows *sql.Rows) (a catalog.Application, err error) {
+func scanApplication(rows rower) (a catalog.Application, err error) {
 	var life, created int64
 	var texts string
 	if err := rows.Scan(&a.ID, &a.Default, &a.Name, &a.CodeLength, &a.Alphanumeric, &a.Attempts, &life, &texts,

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"github.com/countersign/countersign/internal/catalog"
@@ -39,7 +38,7 @@ func (s *Store) CallbackByID(ctx context.Context, id string) (account string, c 
 		account string
 		config  catalog.SealedCallback
 	}
-	found, err := must(s.pooled(ctx), func(rows *sql.Rows) (o owned, err error) {
+	found, err := must(s.pooled(ctx), func(rows rower) (o owned, err error) {
 		err = rows.Scan(append([]any{&o.account}, configDest(&o.config)...)...)
 		return o, err //nolint:wrapcheck // readError says what it was doing
 	}, configOfAny, id)
@@ -86,7 +85,7 @@ func configDest(c *catalog.SealedCallback) []any {
 	return []any{&c.ID, &c.URL, &c.ProfileID, &c.Headers, &c.Secret, &c.Previous, &c.PreviousUntil}
 }
 
-func scanConfig(rows *sql.Rows) (c catalog.SealedCallback, err error) {
+func scanConfig(rows rower) (c catalog.SealedCallback, err error) {
 	err = rows.Scan(configDest(&c)...)
 	return c, err //nolint:wrapcheck // the caller says what it was doing
 }

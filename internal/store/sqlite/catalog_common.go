@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,7 +40,7 @@ func (s *Store) changeCatalog(ctx context.Context, name string, f func(t *tx, ow
 
 // list returns what scan makes of the account's rows of a query whose only
 // argument is the account.
-func list[T any](ctx context.Context, s *Store, name string, scan func(*sql.Rows) (T, error), query string) ([]T, error) {
+func list[T any](ctx context.Context, s *Store, name string, scan func(rower) (T, error), query string) ([]T, error) {
 	owner, err := s.owner(ctx, name)
 	if err != nil {
 		return nil, err
@@ -54,7 +53,7 @@ func list[T any](ctx context.Context, s *Store, name string, scan func(*sql.Rows
 }
 
 // entry is list for the entry of an id.
-func entry[T any](ctx context.Context, s *Store, name, id string, scan func(*sql.Rows) (T, error), query string) (one T, err error) {
+func entry[T any](ctx context.Context, s *Store, name, id string, scan func(rower) (T, error), query string) (one T, err error) {
 	owner, err := s.owner(ctx, name)
 	if err != nil {
 		return one, err
@@ -66,7 +65,7 @@ func entry[T any](ctx context.Context, s *Store, name, id string, scan func(*sql
 }
 
 // must is first for an entry that has to be there.
-func must[T any](q ask, scan func(*sql.Rows) (T, error), query string, args ...any) (T, error) {
+func must[T any](q ask, scan func(rower) (T, error), query string, args ...any) (T, error) {
 	one, ok, err := first(q, scan, query, args...)
 	if err == nil && !ok {
 		err = catalog.ErrNotFound

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/message"
@@ -89,7 +88,7 @@ func encodeRanks(ranks []catalog.Rank) (string, error) {
 	return encodeJSON(stored)
 }
 
-func scanPriority(rows *sql.Rows) (p catalog.Priority, err error) {
+func scanPriority(rows rower) (p catalog.Priority, err error) {
 	var text string
 	if err := rows.Scan(&p.ID, &p.Name, &text); err != nil {
 		return catalog.Priority{}, err //nolint:wrapcheck // the caller says what it was doing

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"github.com/countersign/countersign/internal/catalog"
@@ -81,7 +80,7 @@ func addLinks(q ask, profiles []catalog.Profile, query string, args ...any) erro
 		profile string
 		catalog.Link
 	}
-	links, err := collect(q, func(rows *sql.Rows) (l link, err error) {
+	links, err := collect(q, func(rows rower) (l link, err error) {
 		err = rows.Scan(&l.profile, &l.Channel, &l.Template, &l.Language)
 		return l, err //nolint:wrapcheck // the caller says what it was doing
 	}, query, args...)
@@ -149,7 +148,7 @@ func linking(owner int64, id string, links []catalog.Link) []statement {
 	return statements
 }
 
-func scanProfile(rows *sql.Rows) (p catalog.Profile, err error) {
+func scanProfile(rows rower) (p catalog.Profile, err error) {
 	err = rows.Scan(&p.ID, &p.Name, &p.Alphanumeric, &p.Attempts, &p.CodeLength)
 	return p, err //nolint:wrapcheck // the caller says what it was doing
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/message"
@@ -75,7 +74,7 @@ func (s *Store) DeleteTemplate(ctx context.Context, account, id string, channel 
 	})
 }
 
-func scanTemplate(rows *sql.Rows) (n catalog.Template, err error) {
+func scanTemplate(rows rower) (n catalog.Template, err error) {
 	err = rows.Scan(&n.ID, &n.Channel, &n.Name, &n.Language, &n.Message, &n.Minutes)
 	return n, err //nolint:wrapcheck // the caller says what it was doing
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"github.com/countersign/countersign/internal/catalog"
@@ -36,7 +35,7 @@ func (s *Store) SetWhatsAppAccount(ctx context.Context, account, whatsAppAccount
 	})
 }
 
-func scanText(rows *sql.Rows) (text string, err error) {
+func scanText(rows rower) (text string, err error) {
 	err = rows.Scan(&text)
 	return text, err //nolint:wrapcheck // the caller says what it was doing
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,7 +33,7 @@ func (s *Store) WhatsAppNotes(ctx context.Context, account, accountRef string) (
 	return list, nil
 }
 
-func scanWhatsAppNote(rows *sql.Rows) (n catalog.WhatsAppNote, err error) {
+func scanWhatsAppNote(rows rower) (n catalog.WhatsAppNote, err error) {
 	var text []byte
 	if err := rows.Scan(&text); err != nil {
 		return n, err //nolint:wrapcheck // the caller says what it was doing

@@ -61,7 +61,7 @@ func (s *Store) Invite(ctx context.Context, hash [32]byte) (access.Invite, error
 	return i, nil
 }
 
-func scanConsoleInvite(rows *sql.Rows) (access.Invite, error) {
+func scanConsoleInvite(rows rower) (access.Invite, error) {
 	var i access.Invite
 	var hash []byte
 	var created, expires int64

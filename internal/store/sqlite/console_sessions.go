@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 
@@ -61,7 +60,7 @@ func (s *Store) Session(ctx context.Context, hash [32]byte, l access.Lifetimes) 
 	return found, nil
 }
 
-func scanConsoleSession(rows *sql.Rows) (access.Session, error) {
+func scanConsoleSession(rows rower) (access.Session, error) {
 	var s access.Session
 	var hash []byte
 	var created, seen, proved int64

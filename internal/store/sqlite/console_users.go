@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -58,7 +57,7 @@ func (s *Store) Users(ctx context.Context, account string) ([]access.User, error
 	return all, nil
 }
 
-func scanConsoleUser(rows *sql.Rows) (access.User, error) {
+func scanConsoleUser(rows rower) (access.User, error) {
 	var u access.User
 	var created int64
 	err := rows.Scan(&u.ID, &u.Name, &u.Account, &u.Role, &u.Password, &u.TOTP, &created)

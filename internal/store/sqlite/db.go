@@ -20,10 +20,13 @@ import (
 	"time"
 
 	sqlite3 "modernc.org/sqlite"
+	engine "zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/countersign/countersign/internal/clock"
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/store/sqlite/walbuffer"
 )
 
 // Bounds of the store.
@@ -97,18 +100,45 @@ var (
 	ErrOlder = errors.New("the database has an older schema: run the migrate command")
 )
 
-func dsn(path string, cacheKiB int, more ...string) string {
-	q := url.Values{}
-	for _, p := range append([]string{
+// writerPragmas are those of connections that write.
+var writerPragmas = []string{"journal_mode(WAL)", "wal_autocheckpoint(0)", "journal_size_limit(" + strconv.Itoa(journalLimit) + ")"}
+
+// pragmas are what every connection is set to, and more.
+func pragmas(cacheKiB int, more ...string) []string {
+	return append([]string{
 		"busy_timeout(" + strconv.FormatInt(busyTimeout.Milliseconds(), 10) + ")",
 		"synchronous(FULL)",
 		"cache_size(-" + strconv.Itoa(cacheKiB) + ")",
 		"temp_store(MEMORY)",
 		"secure_delete(FAST)", // what was deleted is overwritten where its page is written anyway (P-05)
-	}, more...) {
-		q.Add("_pragma", p)
-	}
+	}, more...)
+}
+
+func location(path string, q url.Values) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+}
+
+func dsn(path string, cacheKiB int, more ...string) string {
+	return location(path, url.Values{"_pragma": pragmas(cacheKiB, more...)})
+}
+
+// openEngine opens a connection below package database/sql: the writer's, whose
+// statements are so many that what that package does beside them counts.
+func openEngine(path string, cacheKiB int, more ...string) (*engine.Conn, error) {
+	vfs, err := walbuffer.Register()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the caller says what it was doing
+	}
+	conn, err := engine.OpenConn(location(path, url.Values{"vfs": {vfs}}), engine.OpenReadWrite|engine.OpenURI)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the caller says what it was doing
+	}
+	for _, p := range pragmas(cacheKiB, more...) {
+		if err := sqlitex.ExecuteTransient(conn, "PRAGMA "+p, nil); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	return conn, nil
 }
 
 // Open opens or creates the database at c.Path and brings its schema to this
@@ -150,8 +180,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 			_ = s.closeDatabases()
 		}
 	}()
-	if s.writeDB, err = sql.Open("sqlite", dsn(path, writerCache,
-		"journal_mode(WAL)", "wal_autocheckpoint(0)", "journal_size_limit("+strconv.Itoa(journalLimit)+")")); err != nil {
+	if s.writeDB, err = sql.Open("sqlite", dsn(path, readerCache, writerPragmas...)); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	s.writeDB.SetMaxOpenConns(1)
@@ -173,7 +202,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if ahead := s.clock.Ahead(); ahead > time.Second {
 		c.Log.WarnContext(ctx, "the wall clock is behind the time the database has seen; going on from there", slog.Duration("behind", ahead))
 	}
-	if s.writer, err = newWriter(ctx, s, c.Observer); err != nil {
+	if s.writer, err = newWriter(s, c.Observer); err != nil {
 		return nil, err
 	}
 	bg, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -239,6 +268,9 @@ const (
 func resultCode(err error) int {
 	if e, ok := errors.AsType[*sqlite3.Error](err); ok {
 		return e.Code()
+	}
+	if code := engine.ErrCode(err); code != engine.ResultError { // which stands for any other error too
+		return int(code)
 	}
 	return 0
 }

@@ -62,7 +62,7 @@ const selectDue = `SELECT ` + otpColumns + `, ` + deliveryColumns + fromDeliveri
 
 // dueRows reads deliveries in state whose time has come, oldest due first.
 func (s *Store) dueRows(t *tx, state delivery.State, limit int) ([]*deliveryRow, error) {
-	due, err := collect(t.query, func(rows *sql.Rows) (*deliveryRow, error) { return s.scanDelivery(t, rows) },
+	due, err := collect(t.query, func(rows rower) (*deliveryRow, error) { return s.scanDelivery(t, rows) },
 		selectDue, state, micros(t.now), limit)
 	if err != nil {
 		return nil, fmt.Errorf("read due deliveries: %w", err)

@@ -60,7 +60,7 @@ const selectEvents = `SELECT seq, at, kind, delivery, coalesce(channel, ''), coa
 	FROM events WHERE account_id = ? AND otp = ? ORDER BY seq`
 
 // scanEvent reads selectEvents.
-func scanEvent(rows *sql.Rows) (e otp.Event, err error) {
+func scanEvent(rows rower) (e otp.Event, err error) {
 	var at int64
 	var area sql.NullString
 	var f otp.Failure

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -54,7 +53,7 @@ func (s *Store) Nodes(ctx context.Context) ([]upkeep.Node, error) {
 	return nodes, nil
 }
 
-func scanNode(rows *sql.Rows) (n upkeep.Node, err error) {
+func scanNode(rows rower) (n upkeep.Node, err error) {
 	var started, seen int64
 	err = rows.Scan(&n.Name, &n.Version, &started, &seen)
 	n.Started, n.Seen = fromMicros(started), fromMicros(seen)

@@ -103,7 +103,7 @@ func (s *Store) Figures(ctx context.Context, account string, d report.Dimension,
 	if err != nil {
 		return nil, err
 	}
-	rows, err := collect(s.pooled(ctx), func(rows *sql.Rows) (r report.Row, err error) {
+	rows, err := collect(s.pooled(ctx), func(rows rower) (r report.Row, err error) {
 		err = rows.Scan(&r.Day, &r.Value, &r.Hours)
 		return r, err //nolint:wrapcheck // said below
 	}, selectFigures, accountID, d, from, to)

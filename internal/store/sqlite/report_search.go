@@ -74,7 +74,7 @@ func (s *Store) FindOTPs(ctx context.Context, sel report.Selection) (report.Foun
 	return found, nil
 }
 
-func (f *finding) scanSummary(rows *sql.Rows) (o report.Summary, err error) {
+func (f *finding) scanSummary(rows rower) (o report.Summary, err error) {
 	var row summaryRow
 	if err := rows.Scan(row.dest(&o)...); err != nil {
 		return o, err //nolint:wrapcheck // the caller says what it was doing
@@ -143,7 +143,7 @@ type looked struct {
 	matches bool
 }
 
-func scanLooked(rows *sql.Rows) (l looked, err error) {
+func scanLooked(rows rower) (l looked, err error) {
 	var at int64
 	err = rows.Scan(&l.seq, &at, &l.matches)
 	l.created = fromMicros(at)
@@ -166,9 +166,10 @@ func (f *finding) source() (query string, args func(before int64, most int) []an
 		return query, func(before int64, most int) []any {
 			return []any{f.accountID, f.Reference, before, most, f.accountID, f.Reference + " ", f.Reference + "!", sharedPrefix, before, most}
 		}
-	case f.RecipientKey != [16]byte{}: // uses otps_recipient_idx
+	case f.RecipientKey != [16]byte{}: // uses recipients_pkey
 		key = append(key, f.RecipientKey[:])
-		return columns + ` AND recipient_key = ?` + tail, args
+		return `SELECT o.seq, o.account_id, o.state, o.created_at, o.expires_at, o.recipient_key FROM recipients r CROSS JOIN otps o ON o.seq = r.otp
+			WHERE r.account_id = ? AND r.recipient_key = ? AND r.otp < ? ORDER BY r.otp DESC LIMIT ?`, args
 	case f.State == otp.TooManyAttempts: // uses otps_blocked_idx
 		return columns + ` AND state = 4` + tail, args
 	}
@@ -234,7 +235,7 @@ func (f *finding) position(q ask, at time.Time) (int64, error) {
 
 // oneRow scans the first row; sql.ErrNoRows if there is none.
 func oneRow(q ask, dest []any, query string, args ...any) error {
-	_, ok, err := first(q, func(rows *sql.Rows) (struct{}, error) {
+	_, ok, err := first(q, func(rows rower) (struct{}, error) {
 		return struct{}{}, rows.Scan(dest...)
 	}, query, args...)
 	if err == nil && !ok {

@@ -43,7 +43,7 @@ func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Recor
 		if seq, found, err = s.storyOTP(q, &r, accountID, id); err != nil || !found {
 			return err
 		}
-		if r.Deliveries, err = collect(q, func(rows *sql.Rows) (report.Delivery, error) {
+		if r.Deliveries, err = collect(q, func(rows rower) (report.Delivery, error) {
 			return scanStoryDelivery(rows, &r)
 		}, selectStoryDeliveries, accountID, seq); err != nil {
 			return err
@@ -55,7 +55,7 @@ func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Recor
 			return err
 		}
 		r.Addresses = map[string]string{}
-		_, err = collect(q, func(rows *sql.Rows) (struct{}, error) {
+		_, err = collect(q, func(rows rower) (struct{}, error) {
 			var id, url string
 			err := rows.Scan(&id, &url)
 			r.Addresses[id] = url
@@ -74,7 +74,7 @@ func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Recor
 
 func (s *Store) storyOTP(q ask, r *report.Record, accountID int64, id string) (seq int64, found bool, err error) {
 	var row summaryRow
-	seq, found, err = first(q, func(rows *sql.Rows) (seq int64, err error) {
+	seq, found, err = first(q, func(rows rower) (seq int64, err error) {
 		err = rows.Scan(append(row.dest(&r.Summary), &seq)...)
 		return seq, err //nolint:wrapcheck // the caller says what it was doing
 	}, selectStoryOTP, accountID, encodeID(id))
@@ -88,7 +88,7 @@ func (s *Store) storyOTP(q ask, r *report.Record, accountID int64, id string) (s
 	return seq, true, err
 }
 
-func scanStoryDelivery(rows *sql.Rows, r *report.Record) (d report.Delivery, err error) {
+func scanStoryDelivery(rows rower, r *report.Record) (d report.Delivery, err error) {
 	var queued, due int64
 	var notes []byte
 	err = rows.Scan(&d.Seq, &d.State, &d.StepAt, &d.Next, &d.Delivery.Tries, &d.Reported, &queued, &due,
@@ -106,7 +106,7 @@ func scanStoryDelivery(rows *sql.Rows, r *report.Record) (d report.Delivery, err
 	return d, nil
 }
 
-func scanStoryEvent(rows *sql.Rows) (e report.Event, err error) {
+func scanStoryEvent(rows rower) (e report.Event, err error) {
 	var at int64
 	var area sql.NullString
 	var f otp.Failure
@@ -126,7 +126,7 @@ func scanStoryEvent(rows *sql.Rows) (e report.Event, err error) {
 	return e, nil
 }
 
-func scanWaiting(rows *sql.Rows) (w report.Waiting, err error) {
+func scanWaiting(rows rower) (w report.Waiting, err error) {
 	var due int64
 	err = rows.Scan(&w.ConfigID, &w.EventSeq, &w.Attempts, &due, &w.Status, &w.Problem)
 	w.Due = fromMicros(due)

@@ -8,13 +8,24 @@ import (
 	"github.com/countersign/countersign/internal/verify"
 )
 
+// rower is what Scan is called on: one row, or the error of asking for it.
+type rower interface{ Scan(dest ...any) error }
+
+// rows are what a query found, as *sql.Rows tells it.
+type rows interface {
+	rower
+	Next() bool
+	Err() error
+	Close() error
+}
+
 // ask runs a query: on the pool, in a snapshot, or in the writer's
 // transaction (tx.query). It lets one piece of code read in all three.
-type ask func(query string, args ...any) (*sql.Rows, error)
+type ask func(query string, args ...any) (rows, error)
 
 // pooled asks the pool of readers.
 func (s *Store) pooled(ctx context.Context) ask {
-	return func(query string, args ...any) (*sql.Rows, error) {
+	return func(query string, args ...any) (rows, error) {
 		return s.read.QueryContext(ctx, query, args...)
 	}
 }
@@ -26,13 +37,13 @@ func (s *Store) snapshot(ctx context.Context, f func(ask) error) error {
 		return err //nolint:wrapcheck // the caller says what it was doing
 	}
 	defer t.Rollback() //nolint:errcheck // nothing was written
-	return f(func(query string, args ...any) (*sql.Rows, error) {
+	return f(func(query string, args ...any) (rows, error) {
 		return t.QueryContext(ctx, query, args...)
 	})
 }
 
 // collect returns all rows of a query, nil if there are none.
-func collect[T any](q ask, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+func collect[T any](q ask, scan func(rower) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := q(query, args...)
 	if err != nil {
 		return nil, err
@@ -53,7 +64,7 @@ func collect[T any](q ask, scan func(*sql.Rows) (T, error), query string, args .
 }
 
 // first returns the only row of a query, false if there is none.
-func first[T any](q ask, scan func(*sql.Rows) (T, error), query string, args ...any) (one T, ok bool, err error) {
+func first[T any](q ask, scan func(rower) (T, error), query string, args ...any) (one T, ok bool, err error) {
 	all, err := collect(q, scan, query, args...)
 	if err != nil || len(all) == 0 {
 		return one, false, err
@@ -63,7 +74,7 @@ func first[T any](q ask, scan func(*sql.Rows) (T, error), query string, args ...
 
 // exists reports whether a query has a row.
 func exists(q ask, query string, args ...any) (bool, error) {
-	_, ok, err := first(q, func(*sql.Rows) (struct{}, error) { return struct{}{}, nil }, query, args...)
+	_, ok, err := first(q, func(rower) (struct{}, error) { return struct{}{}, nil }, query, args...)
 	return ok, err
 }
 

@@ -96,7 +96,7 @@ func (s *Store) Messages(ctx context.Context, q sandbox.MessageQuery) ([]sandbox
 	return list, nil
 }
 
-func scanSandboxMessage(rows *sql.Rows) (sandbox.SealedMessage, error) {
+func scanSandboxMessage(rows rower) (sandbox.SealedMessage, error) {
 	var m sandbox.SealedMessage
 	var id, otpID, recipient []byte
 	var created int64
@@ -185,7 +185,7 @@ func (s *Store) drop(ctx context.Context, query string, args ...any) (int, error
 	return int(n), nil
 }
 
-func scanNumber(rows *sql.Rows) (n int64, err error) {
+func scanNumber(rows rower) (n int64, err error) {
 	err = rows.Scan(&n)
 	return n, err //nolint:wrapcheck // the caller says what it was doing
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/countersign/countersign/internal/carrier/sandbox"
@@ -48,7 +47,7 @@ func (s *Store) Orders(ctx context.Context) ([]sandbox.StoredOrder, error) {
 	return all, nil
 }
 
-func scanSandboxOrder(rows *sql.Rows) (sandbox.StoredOrder, error) {
+func scanSandboxOrder(rows rower) (sandbox.StoredOrder, error) {
 	var o sandbox.StoredOrder
 	var key []byte
 	var created int64

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -44,7 +43,7 @@ func (s *Store) SandboxTemplates(ctx context.Context, account, accountRef string
 	return list, nil
 }
 
-func scanSandboxTemplate(rows *sql.Rows) (sandbox.StoredTemplate, error) {
+func scanSandboxTemplate(rows rower) (sandbox.StoredTemplate, error) {
 	var t sandbox.StoredTemplate
 	var created, deleted int64
 	err := rows.Scan(&t.Name, &t.Language, &t.OneTap, &t.SecurityRecommendation, &t.Minutes, &t.CopyButtonText, &t.AutofillButtonText,

@@ -1,20 +1,21 @@
 package sqlite
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
 	"time"
+
+	engine "zombiezen.com/go/sqlite"
 
 	"github.com/countersign/countersign/internal/report"
 )
 
 // tx is the writer's open transaction as one caller's work sees it.
 type tx struct {
-	conn       *sql.Conn
-	statements map[string]*sql.Stmt // by text: each is prepared once
-	now        time.Time            // read after BEGIN IMMEDIATE: nothing of the store can change any more (V-03)
-	writes     int                  // statements this work has executed
+	conn       *engine.Conn
+	statements map[string]*engine.Stmt // by text: each is prepared once
+	now        time.Time               // read after BEGIN IMMEDIATE: nothing of the store can change any more (V-03)
+	writes     int                     // statements this work has executed
 	store      *Store
 	totals     report.Totals // what the transaction's events count for
 }
@@ -30,11 +31,11 @@ func (t *tx) run(do func(*tx) error) (err error) {
 	return do(t)
 }
 
-func (t *tx) prepared(query string) (*sql.Stmt, error) {
+func (t *tx) prepared(query string) (*engine.Stmt, error) {
 	if s, ok := t.statements[query]; ok {
 		return s, nil
 	}
-	s, err := t.conn.PrepareContext(context.Background(), query)
+	s, err := t.conn.Prepare(query)
 	if err != nil {
 		return nil, fmt.Errorf("prepare %.40q: %w", query, err)
 	}
@@ -42,46 +43,119 @@ func (t *tx) prepared(query string) (*sql.Stmt, error) {
 	return s, nil
 }
 
-// exec runs a statement that writes and returns how many rows it changed.
-func (t *tx) exec(query string, args ...any) (int64, error) {
-	s, err := t.prepared(query)
-	if err != nil {
-		return 0, err
-	}
-	t.writes++
-	r, err := s.ExecContext(context.Background(), args...)
-	if err != nil {
-		return 0, err //nolint:wrapcheck // the caller says what it was doing
-	}
-	n, err := r.RowsAffected()
-	if err != nil {
-		return 0, err //nolint:wrapcheck // as above
-	}
-	return n, nil
-}
-
-// rower is what Scan is called on: one row, or the error of asking for it.
-type rower interface{ Scan(dest ...any) error }
-
-type failedRow struct{ err error }
-
-func (r failedRow) Scan(...any) error { return r.err }
-
-// row runs a query for at most one row; Scan returns sql.ErrNoRows for none.
-func (t *tx) row(query string, args ...any) rower {
-	s, err := t.prepared(query)
-	if err != nil {
-		return failedRow{err}
-	}
-	return s.QueryRowContext(context.Background(), args...)
-}
-
-// query runs a query for many rows. The caller closes them before the next
-// statement that writes what they read.
-func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
+// bound is the prepared statement with its arguments.
+func (t *tx) bound(query string, args []any) (*engine.Stmt, error) {
 	s, err := t.prepared(query)
 	if err != nil {
 		return nil, err
 	}
-	return s.QueryContext(context.Background(), args...) //nolint:wrapcheck // the caller says what it was doing
+	if want := s.BindParamCount(); want != len(args) {
+		return nil, fmt.Errorf("%.40q wants %d arguments, not %d", query, want, len(args))
+	}
+	for i, arg := range args {
+		if err := bind(s, i+1, arg); err != nil {
+			return nil, fmt.Errorf("%.40q: %w", query, err)
+		}
+	}
+	return s, nil
+}
+
+// exec runs a statement that writes and returns how many rows it changed.
+func (t *tx) exec(query string, args ...any) (int64, error) {
+	s, err := t.bound(query, args)
+	if err != nil {
+		return 0, err
+	}
+	return t.do(s)
+}
+
+// do runs a statement that has its arguments and writes. It returns how many
+// rows it changed.
+func (t *tx) do(s *engine.Stmt) (int64, error) {
+	t.writes++
+	if _, err := s.Step(); err != nil {
+		return 0, err //nolint:wrapcheck // the caller says what it was doing
+	}
+	n := t.conn.Changes()
+	if err := s.Reset(); err != nil {
+		return 0, err //nolint:wrapcheck // as above
+	}
+	return int64(n), nil
+}
+
+// row runs a query for at most one row; Scan returns sql.ErrNoRows for none.
+func (t *tx) row(query string, args ...any) rower {
+	s, err := t.bound(query, args)
+	return single{s, err}
+}
+
+// query runs a query for many rows. The caller closes them before the next
+// statement that writes what they read, and before it asks the same again.
+func (t *tx) query(query string, args ...any) (rows, error) {
+	s, err := t.bound(query, args)
+	if err != nil {
+		return nil, err
+	}
+	return &cursor{s: s}, nil
+}
+
+// single is a query that has its arguments, or why it has not.
+type single struct {
+	s   *engine.Stmt
+	err error
+}
+
+func (r single) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	found, err := r.s.Step()
+	switch {
+	case err != nil:
+		return err //nolint:wrapcheck // the caller says what it was doing
+	case !found:
+		err = sql.ErrNoRows
+	default:
+		err = scanRow(r.s, dest)
+	}
+	if failed := r.s.Reset(); err == nil && failed != nil {
+		err = failed
+	}
+	return err
+}
+
+// cursor is the rows of a query in the writer's transaction.
+type cursor struct {
+	s   *engine.Stmt // nil once it is closed
+	err error
+}
+
+func (c *cursor) Next() bool {
+	if c.s == nil {
+		return false
+	}
+	found, err := c.s.Step()
+	if err != nil {
+		c.err = err
+	}
+	if !found {
+		_ = c.Close()
+	}
+	return found
+}
+
+func (c *cursor) Scan(dest ...any) error { return scanRow(c.s, dest) }
+
+func (c *cursor) Err() error { return c.err }
+
+func (c *cursor) Close() error {
+	if c.s == nil {
+		return nil
+	}
+	err := c.s.Reset()
+	c.s = nil
+	if c.err == nil {
+		c.err = err
+	}
+	return c.err
 }

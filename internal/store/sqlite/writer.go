@@ -2,12 +2,13 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	engine "zombiezen.com/go/sqlite"
 
 	"github.com/countersign/countersign/internal/verify"
 )
@@ -23,7 +24,7 @@ const (
 // shared by many. It never waits for more work to come.
 type writer struct {
 	store    *Store
-	conn     *sql.Conn
+	conn     *engine.Conn
 	tx       tx
 	observer Observer
 	// Checks and what frees work (receipts, outcomes) go before sends, so that
@@ -50,13 +51,13 @@ type work struct {
 	done  chan struct{}
 }
 
-func newWriter(ctx context.Context, s *Store, o Observer) (*writer, error) {
-	conn, err := s.writeDB.Conn(ctx)
+func newWriter(s *Store, o Observer) (*writer, error) {
+	conn, err := openEngine(s.path, writerCache, writerPragmas...)
 	if err != nil {
 		return nil, fmt.Errorf("open writer: %w", err)
 	}
 	w := &writer{
-		store: s, conn: conn, observer: o, tx: tx{conn: conn, statements: map[string]*sql.Stmt{}, store: s},
+		store: s, conn: conn, observer: o, tx: tx{conn: conn, statements: map[string]*engine.Stmt{}, store: s},
 		urgent: make(chan *work, maxWaiting), normal: make(chan *work, maxWaiting), pauses: make(chan func()), done: make(chan struct{}),
 	}
 	go w.run()
@@ -159,6 +160,9 @@ func (w *writer) run() {
 			pause()
 			continue
 		}
+		// Who is about to hand in work does so first: a fuller group costs each
+		// less, and nobody waits for anybody who is not ready.
+		runtime.Gosched()
 	gather:
 		for len(group) < maxGroup {
 			select {
@@ -213,8 +217,8 @@ func (w *writer) commit(group []*work) {
 // returned an error after writing, so that everything was rolled back and only
 // that job's err is meaningful. err says that the transaction itself failed.
 func (w *writer) transaction(group []*work) (failed bool, err error) {
-	ctx := context.Background() // no request's end cancels a commit (V-07)
-	if _, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+	// No request's end cancels a commit (V-07): nothing here knows of one.
+	if err := w.control("BEGIN IMMEDIATE"); err != nil {
 		return false, w.unavailable("begin", err)
 	}
 	w.tx.now = w.store.clock.Now()
@@ -224,7 +228,7 @@ func (w *writer) transaction(group []*work) (failed bool, err error) {
 		job.err = w.tx.run(job.do)
 		if job.err != nil && w.tx.writes > 0 {
 			job.err = w.unavailable("write", job.err)
-			w.rollback(ctx)
+			w.rollback()
 			return true, nil
 		}
 		if job.err != nil && resultCode(job.err) != 0 {
@@ -232,20 +236,32 @@ func (w *writer) transaction(group []*work) (failed bool, err error) {
 		}
 	}
 	if err := w.tx.writeTotals(); err != nil {
-		w.rollback(ctx)
+		w.rollback()
 		return false, w.unavailable("write figures", err)
 	}
-	if _, err := w.conn.ExecContext(ctx, "COMMIT"); err != nil {
-		w.rollback(ctx)
+	if err := w.control("COMMIT"); err != nil {
+		w.rollback()
 		return false, w.unavailable("commit", err)
 	}
 	return false, nil
 }
 
-func (w *writer) rollback(ctx context.Context) {
+func (w *writer) rollback() {
 	// SQLite may have rolled back by itself (a full disk); then this fails
 	// harmlessly.
-	_, _ = w.conn.ExecContext(ctx, "ROLLBACK")
+	_ = w.control("ROLLBACK")
+}
+
+// control runs a statement that begins or ends a transaction.
+func (w *writer) control(query string) error {
+	s, err := w.tx.prepared(query)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Step(); err != nil {
+		return err //nolint:wrapcheck // unavailable says what it was doing
+	}
+	return s.Reset() //nolint:wrapcheck // as above
 }
 
 // unavailable marks errors of the disk and of locks as verify.ErrUnavailable
@@ -257,9 +273,6 @@ func (w *writer) unavailable(doing string, err error) error {
 	}
 	switch code & 0xff {
 	case sqliteBusy, sqliteLocked, sqliteReadOnly, sqliteIOErr, sqliteFull, sqliteCantOpen:
-		return fmt.Errorf("%s: %w: %w", doing, verify.ErrUnavailable, err)
-	}
-	if errors.Is(err, sql.ErrConnDone) {
 		return fmt.Errorf("%s: %w: %w", doing, verify.ErrUnavailable, err)
 	}
 	return err
