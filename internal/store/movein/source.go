@@ -61,10 +61,10 @@ func (s *source) quarantine(ctx context.Context) error {
 	return nil
 }
 
-// schema returns the tables with their columns, by name.
+// schema returns the tables and views with their columns, by name.
 func (s *source) schema(ctx context.Context) (map[string]table, error) {
-	rows, err := s.conn.QueryContext(ctx, `SELECT t.name, c.name, l.wr FROM sqlite_schema t JOIN pragma_table_list l ON l.name = t.name AND l.schema = 'main'
-		JOIN pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY t.name, c.cid`)
+	rows, err := s.conn.QueryContext(ctx, `SELECT t.name, c.name, l.wr OR t.type = 'view' FROM sqlite_schema t JOIN pragma_table_list l ON l.name = t.name AND l.schema = 'main'
+		JOIN pragma_table_info(t.name) c WHERE t.type IN ('table', 'view') AND t.name NOT LIKE 'sqlite%' ORDER BY t.name, c.cid`)
 	if err != nil {
 		return nil, fmt.Errorf("read the source's schema: %w", err)
 	}
@@ -72,12 +72,12 @@ func (s *source) schema(ctx context.Context) (map[string]table, error) {
 	out := map[string]table{}
 	for rows.Next() {
 		var name, col string
-		var withoutRowID bool
-		if err := rows.Scan(&name, &col, &withoutRowID); err != nil {
+		var unnumbered bool
+		if err := rows.Scan(&name, &col, &unnumbered); err != nil {
 			return nil, fmt.Errorf("read the source's schema: %w", err)
 		}
 		t := out[name]
-		t.name, t.columns, t.ordered = name, append(t.columns, column{name: col}), !withoutRowID
+		t.name, t.columns, t.ordered = name, append(t.columns, column{name: col}), !unnumbered
 		out[name] = t
 	}
 	if err := rows.Err(); err != nil {

@@ -248,10 +248,10 @@ func (s *Store) capped(t *tx, r *deliveryRow, sent int) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if rules.AdmitSend(&g, sent, t.now) != nil {
+	if g.admitSend(rules, sent, t.now) != nil {
 		return true, nil
 	}
-	return false, t.saveTally(r.otp.accountID, r.otp.recipientKey, g)
+	return false, t.saveTally(g)
 }
 
 // LimitSteps sets the rules that a plan's fallback steps are counted by. Sends

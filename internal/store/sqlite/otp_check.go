@@ -52,17 +52,17 @@ func (t *tx) countAttempt(row *otpRow, a verify.Attempt) (verify.Checked, error)
 		if err != nil {
 			return verify.Checked{}, err
 		}
-		if refused := a.Rules.AdmitCheck(g, t.now); refused != nil {
+		if refused := a.Rules.AdmitCheck(g.Tally, t.now); refused != nil {
 			return verify.Checked{}, &verify.LimitError{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
 		}
 		remembered := g.Consecutive > 0 || len(g.Failures) > 0
 		if verdict == otp.Right {
-			a.Rules.CountSuccess(&g)
+			a.Rules.CountSuccess(&g.Tally)
 		} else {
-			a.Rules.CountFailure(&g, t.now)
+			a.Rules.CountFailure(&g.Tally, t.now)
 		}
 		if verdict != otp.Right || remembered {
-			if err := t.saveTally(row.accountID, row.recipientKey, g); err != nil {
+			if err := t.saveTally(g); err != nil {
 				return verify.Checked{}, err
 			}
 		}

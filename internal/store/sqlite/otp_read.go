@@ -43,11 +43,13 @@ func (s *Store) OTPs(ctx context.Context, q verify.ListQuery) ([]verify.Record, 
 	}
 	now := s.clock.Now()
 	var where strings.Builder
+	from, order := "otps o", "o.seq" // uses otps_account_idx
 	where.WriteString("o.account_id = ? AND o.origin = ?")
 	args := []any{accountID, q.Origin}
-	if q.RecipientKey != [16]byte{} { // uses otps_recipient_idx
-		where.WriteString(" AND o.recipient_key = ?")
-		args = append(args, q.RecipientKey[:])
+	if q.RecipientKey != [16]byte{} { // uses recipients_pkey
+		from, order = "recipients r CROSS JOIN otps o ON o.seq = r.otp", "r.otp"
+		where.WriteString(" AND r.account_id = ? AND r.recipient_key = ?")
+		args = append(args, accountID, q.RecipientKey[:])
 	}
 	if len(q.States) > 0 {
 		var states []string
@@ -67,13 +69,12 @@ func (s *Store) OTPs(ctx context.Context, q verify.ListQuery) ([]verify.Record, 
 		where.WriteString(" AND (" + strings.Join(states, " OR ") + ")")
 	}
 	// Newest first by the order of creation, which seq keeps.
-	// uses otps_recipient_idx or otps_account_idx.
-	recs, err := collect(s.pooled(ctx), func(rows *sql.Rows) (verify.Record, error) {
+	recs, err := collect(s.pooled(ctx), func(rows rower) (verify.Record, error) {
 		row := otpRow{}
 		row.Account = q.Account
 		err := row.scan(rows)
 		return row.as(now), err
-	}, "SELECT "+otpColumns+" FROM otps o WHERE "+where.String()+" ORDER BY o.seq DESC LIMIT ?", append(args, q.Limit)...)
+	}, "SELECT "+otpColumns+" FROM "+from+" WHERE "+where.String()+" ORDER BY "+order+" DESC LIMIT ?", append(args, q.Limit)...)
 	if err != nil {
 		return nil, s.readError("list otps", err)
 	}
@@ -104,7 +105,7 @@ func (s *Store) DeleteOTP(ctx context.Context, ref verify.Ref, i verify.Idempote
 		if err != nil {
 			return err
 		}
-		if err := t.deleteOTP(accountID, row.seq); err != nil {
+		if err := t.deleteOTP(otpKey{accountID, row.seq, row.recipientKey}); err != nil {
 			return err
 		}
 		rec = row.as(t.now)
@@ -116,11 +117,11 @@ func (s *Store) DeleteOTP(ctx context.Context, ref verify.Ref, i verify.Idempote
 	return rec, nil
 }
 
-func (t *tx) deleteOTP(accountID, seq int64) error {
+func (t *tx) deleteOTP(k otpKey) error {
 	for _, query := range deleteOTPRows {
-		if _, err := t.exec(query, accountID, seq); err != nil {
+		if _, err := t.exec(query, k.account, k.seq); err != nil {
 			return fmt.Errorf("delete otp: %w", err)
 		}
 	}
-	return nil
+	return t.removeRecipient(k.account, k.recipient, k.seq)
 }

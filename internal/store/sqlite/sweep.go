@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"slices"
 
@@ -25,7 +24,7 @@ func (s *Store) ExpireOTPs(ctx context.Context) (int, error) {
 		var n int
 		err := s.write(ctx, func(t *tx) error {
 			n = 0
-			overdue, err := collect(t.query, func(rows *sql.Rows) (*otpRow, error) {
+			overdue, err := collect(t.query, func(rows rower) (*otpRow, error) {
 				r := &otpRow{}
 				return r, r.scan(rows)
 			}, selectOverdue, micros(t.now), sweepBatch)
@@ -76,7 +75,7 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 		}
 		err = s.write(ctx, func(t *tx) error {
 			for _, f := range found {
-				if err := t.deleteOTP(f.account, f.seq); err != nil {
+				if err := t.deleteOTP(f); err != nil {
 					return err
 				}
 			}
@@ -107,29 +106,33 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 
 const (
 	// uses the primary key.
-	selectOld = `SELECT account_id, seq FROM otps WHERE seq > ? AND created_at < ? AND expires_at < ? ORDER BY seq LIMIT ?`
+	selectOld = `SELECT account_id, seq, recipient_key FROM otps WHERE seq > ? AND created_at < ? AND expires_at < ? ORDER BY seq LIMIT ?`
 
 	purgeDeadLetters = `DELETE FROM callbacks WHERE due_at IS NULL AND dead_at < ?` // uses callbacks_dead_idx
 	purgeAnswers     = `DELETE FROM idempotency WHERE created_at < ?`               // uses idempotency_created_idx
 
-	// uses tallies_pkey.
-	selectTallies = `SELECT account_id, recipient_key, updated_at < ? AND consecutive = 0 FROM tallies
-		WHERE account_id >= ? AND (account_id > ? OR recipient_key > ?) ORDER BY account_id, recipient_key LIMIT ?`
-	purgeTally = `DELETE FROM tallies WHERE account_id = ? AND recipient_key = ? AND updated_at < ? AND consecutive = 0`
+	// uses recipients_pkey.
+	selectTallies = `SELECT account_id, recipient_key, otp, coalesce(updated_at < ? AND consecutive = 0, false) FROM recipients
+		WHERE (account_id, recipient_key, otp) > (?, ?, ?) ORDER BY account_id, recipient_key, otp LIMIT ?`
 )
 
 // otpKey names an OTP inside the store.
-type otpKey struct{ account, seq int64 }
+type otpKey struct {
+	account, seq int64
+	recipient    []byte
+}
 
-func scanOTPKey(rows *sql.Rows) (k otpKey, err error) {
-	err = rows.Scan(&k.account, &k.seq)
+func scanOTPKey(rows rower) (k otpKey, err error) {
+	err = rows.Scan(&k.account, &k.seq, &k.recipient)
 	return k, err //nolint:wrapcheck // the caller says what it was doing
 }
 
-// tallyKey names a tally, and says whether it is old.
+// tallyKey names a row of a recipient, and says whether what it remembers is
+// old.
 type tallyKey struct {
 	account   int64
 	recipient []byte
+	otp       int64
 	old       bool
 }
 
@@ -139,10 +142,10 @@ type tallyKey struct {
 func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
 	last := tallyKey{recipient: []byte{}}
 	for {
-		page, err := collect(s.pooled(ctx), func(rows *sql.Rows) (k tallyKey, err error) {
-			err = rows.Scan(&k.account, &k.recipient, &k.old)
+		page, err := collect(s.pooled(ctx), func(rows rower) (k tallyKey, err error) {
+			err = rows.Scan(&k.account, &k.recipient, &k.otp, &k.old)
 			return k, err //nolint:wrapcheck // said below
-		}, selectTallies, cutoff, last.account, last.account, last.recipient, sweepBatch)
+		}, selectTallies, cutoff, last.account, last.recipient, last.otp, sweepBatch)
 		if err != nil {
 			return s.readError("read limits", err)
 		}
@@ -156,8 +159,15 @@ func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
 		}
 		err = s.write(ctx, func(t *tx) error {
 			for _, k := range page {
-				if _, err := t.exec(purgeTally, k.account, k.recipient, cutoff); err != nil {
-					return fmt.Errorf("purge limits: %w", err)
+				g, err := t.tally(k.account, k.recipient)
+				if err != nil {
+					return err
+				}
+				if !g.held || micros(g.updated) >= cutoff || g.Consecutive != 0 {
+					continue // it has changed since
+				}
+				if err := t.forget(g); err != nil {
+					return err
 				}
 			}
 			return nil
@@ -168,8 +178,8 @@ func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
 	}
 }
 
-// uses otps_recipient_idx.
-const selectOfRecipient = `SELECT seq FROM otps WHERE account_id = ? AND recipient_key = ? LIMIT ?`
+// uses recipients_pkey.
+const selectOfRecipient = `SELECT otp FROM recipients WHERE account_id = ? AND recipient_key = ? AND otp > 0 LIMIT ?`
 
 // EraseRecipient removes every OTP sent to the recipient that keys name by
 // account, with all that belongs to them (P-05); what limits remember stays,
@@ -191,7 +201,7 @@ func (s *Store) EraseRecipient(ctx context.Context, keys map[string][16]byte) (i
 					return fmt.Errorf("read the recipient's otps: %w", err)
 				}
 				for _, seq := range seqs {
-					if err := t.deleteOTP(accountID, seq); err != nil {
+					if err := t.deleteOTP(otpKey{accountID, seq, key[:]}); err != nil {
 						return err
 					}
 					n++

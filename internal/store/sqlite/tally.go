@@ -5,66 +5,150 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/verify"
 )
 
-// uses tallies_pkey.
-const selectTally = `SELECT sends, failures, consecutive FROM tallies WHERE account_id = ? AND recipient_key = ?`
+// tally is what limits remember of a recipient. It lies in the newest of the
+// recipient's rows, of which there is one an OTP; once there are none, in a row
+// of its own.
+type tally struct {
+	guard.Tally
+	accountID    int64
+	recipientKey []byte
+	at           int64     // the newest row, by its OTP; noRow if there is none
+	held         bool      // that row remembers something
+	updated      time.Time // zero: nothing is remembered
+}
 
-const insertTally = `INSERT INTO tallies (account_id, recipient_key, sends, failures, consecutive, updated_at)
-	VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, recipient_key) DO NOTHING`
+// Rows that are no OTP's.
+const (
+	noRow  = -1
+	ownRow = 0 // what is remembered of a recipient without OTPs
+)
+
+// uses recipients_pkey.
+const selectTally = `SELECT otp, coalesce(updated_at, 0), sends, failures, coalesce(consecutive, 0) FROM recipients
+	WHERE account_id = ? AND recipient_key = ? ORDER BY otp DESC LIMIT 1`
+
+const insertRecipient = `INSERT INTO recipients (account_id, recipient_key, otp, sends, failures, consecutive, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)`
+
+const (
+	updateTally = `UPDATE recipients SET sends = ?, failures = ?, consecutive = ?, updated_at = ? WHERE account_id = ? AND recipient_key = ? AND otp = ?`
+	forgetTally = `UPDATE recipients SET sends = NULL, failures = NULL, consecutive = NULL, updated_at = NULL
+		WHERE account_id = ? AND recipient_key = ? AND otp = ?`
+	deleteRecipient = `DELETE FROM recipients WHERE account_id = ? AND recipient_key = ? AND otp = ?
+		RETURNING coalesce(updated_at, 0), sends, failures, coalesce(consecutive, 0)`
+	dropRecipient = `DELETE FROM recipients WHERE account_id = ? AND recipient_key = ? AND otp = ?`
+)
 
 // tally reads what limits remember of a recipient.
-func (t *tx) tally(accountID int64, recipientKey []byte) (guard.Tally, error) {
+func (t *tx) tally(accountID int64, recipientKey []byte) (tally, error) {
+	var updated int64
 	var sends, failures []byte
-	var g guard.Tally
-	err := t.row(selectTally, accountID, recipientKey).Scan(&sends, &failures, &g.Consecutive)
+	g := tally{accountID: accountID, recipientKey: recipientKey, at: noRow}
+	err := t.row(selectTally, accountID, recipientKey).Scan(&g.at, &updated, &sends, &failures, &g.Consecutive)
 	if errors.Is(err, sql.ErrNoRows) {
 		return g, nil
 	}
 	if err != nil {
 		return g, fmt.Errorf("read limits: %w", err)
 	}
-	g.Sends, g.Failures = decodeTimes(sends), decodeTimes(failures)
+	g.remember(updated, sends, failures)
 	return g, nil
 }
 
-func (t *tx) saveTally(accountID int64, recipientKey []byte, g guard.Tally) error {
-	_, err := t.exec(`INSERT INTO tallies (account_id, recipient_key, sends, failures, consecutive, updated_at) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (account_id, recipient_key) DO UPDATE SET sends = excluded.sends, failures = excluded.failures,
-		consecutive = excluded.consecutive, updated_at = excluded.updated_at`,
-		accountID, recipientKey, encodeTimes(g.Sends), encodeTimes(g.Failures), g.Consecutive, micros(t.now))
+// remember fills the tally from what a row holds.
+func (g *tally) remember(updated int64, sends, failures []byte) {
+	if g.held = updated != 0; g.held {
+		g.updated, g.Sends, g.Failures = fromMicros(updated), decodeTimes(sends), decodeTimes(failures)
+	}
+}
+
+// saveTally writes what limits remember from now on.
+func (t *tx) saveTally(g tally) error {
+	g.updated = t.now
+	return t.putTally(g)
+}
+
+// putTally writes what limits remember into the newest row.
+func (t *tx) putTally(g tally) error {
+	sends, failures, updated := encodeTimes(g.Sends), encodeTimes(g.Failures), micros(g.updated)
+	var err error
+	if g.at == noRow {
+		_, err = t.exec(insertRecipient, g.accountID, g.recipientKey, ownRow, sends, failures, g.Consecutive, updated)
+	} else {
+		_, err = t.exec(updateTally, sends, failures, g.Consecutive, updated, g.accountID, g.recipientKey, g.at)
+	}
 	if err != nil {
 		return fmt.Errorf("write limits: %w", err)
 	}
 	return nil
 }
 
-// admitSend counts one more send to the recipient or refuses it with
-// *verify.LimitError; sent is how often the OTP was sent before.
-func (t *tx) admitSend(accountID int64, recipientKey []byte, rules guard.Rules, sent int) error {
-	// Most sends are the first to their recipient in a while: then one
-	// statement finds that out and counts.
-	var first guard.Tally
-	if rules.AdmitSend(&first, sent, t.now) == nil {
-		n, err := t.exec(insertTally, accountID, recipientKey, encodeTimes(first.Sends), []byte{}, 0, micros(t.now))
-		if err != nil {
-			return fmt.Errorf("write limits: %w", err)
-		}
-		if n > 0 {
-			return nil
-		}
+// addRecipient makes the row of a new OTP, the recipient's newest from now on, and
+// moves what limits remember there.
+func (t *tx) addRecipient(g tally, seq int64) error {
+	args := [...]any{g.accountID, g.recipientKey, seq, nil, nil, nil, nil}
+	if !g.updated.IsZero() {
+		args[3], args[4], args[5], args[6] = encodeTimes(g.Sends), encodeTimes(g.Failures), g.Consecutive, micros(g.updated)
 	}
-	g, err := t.tally(accountID, recipientKey)
+	if _, err := t.exec(insertRecipient, args[:]...); err != nil {
+		return fmt.Errorf("write recipient: %w", err)
+	}
+	if g.held {
+		return t.forget(g)
+	}
+	return nil
+}
+
+// removeRecipient removes the row of an OTP; what limits remember there goes to
+// the row that is the newest then.
+func (t *tx) removeRecipient(accountID int64, recipientKey []byte, seq int64) error {
+	var updated int64
+	var sends, failures []byte
+	gone := tally{}
+	t.writes++
+	err := t.row(deleteRecipient, accountID, recipientKey, seq).Scan(&updated, &sends, &failures, &gone.Consecutive)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("delete recipient: %w", err)
+	}
+	if gone.remember(updated, sends, failures); !gone.held {
+		return nil
+	}
+	newest, err := t.tally(accountID, recipientKey)
 	if err != nil {
 		return err
 	}
-	if refused := rules.AdmitSend(&g, sent, t.now); refused != nil {
+	newest.Tally, newest.updated = gone.Tally, gone.updated
+	return t.putTally(newest)
+}
+
+// forget drops what limits remember.
+func (t *tx) forget(g tally) error {
+	query := forgetTally
+	if g.at == ownRow {
+		query = dropRecipient
+	}
+	if _, err := t.exec(query, g.accountID, g.recipientKey, g.at); err != nil {
+		return fmt.Errorf("forget limits: %w", err)
+	}
+	return nil
+}
+
+// admitSend counts one more send or refuses it with *verify.LimitError; sent is
+// how often the OTP was sent before. What it counts is the caller's to write.
+func (g *tally) admitSend(rules guard.Rules, sent int, now time.Time) error {
+	if refused := rules.AdmitSend(&g.Tally, sent, now); refused != nil {
 		return &verify.LimitError{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
 	}
-	return t.saveTally(accountID, recipientKey, g)
+	g.updated = now
+	return nil
 }
 
 // ClearLimits forgets what limits remember of a recipient and reports whether
@@ -74,14 +158,18 @@ func (s *Store) ClearLimits(ctx context.Context, account string, recipientKey [1
 	if err != nil {
 		return false, err
 	}
-	var n int64
+	var cleared bool
 	err = s.write(ctx, func(t *tx) error {
-		var err error
-		n, err = t.exec("DELETE FROM tallies WHERE account_id = ? AND recipient_key = ?", accountID, recipientKey[:])
-		return err
+		cleared = false
+		g, err := t.tally(accountID, recipientKey[:])
+		if err != nil || !g.held {
+			return err
+		}
+		cleared = true
+		return t.forget(g)
 	})
 	if err != nil {
 		return false, fmt.Errorf("clear limits: %w", err)
 	}
-	return n > 0, nil
+	return cleared, nil
 }
