@@ -28,7 +28,14 @@ func KnownLanguage(code string) bool {
 // Taiwan each before that of the mainland; en, en_US, en_GB; the first one
 // available. Wanted "" means none: the search begins at en.
 func ChooseLanguage(wanted string, available []string) int {
-	for _, code := range preferences(wanted) {
+	if wanted != "" {
+		for _, code := range preferences(wanted) {
+			if i := slices.Index(available, code); i >= 0 {
+				return i
+			}
+		}
+	}
+	for _, code := range [...]string{"en", "en_US", "en_GB"} {
 		if i := slices.Index(available, code); i >= 0 {
 			return i
 		}
@@ -36,12 +43,8 @@ func ChooseLanguage(wanted string, available []string) int {
 	return min(len(available), 1) - 1
 }
 
-// preferences returns the codes to look for, best first.
+// preferences returns the codes to look for before English, best first.
 func preferences(wanted string) []string {
-	english := []string{"en", "en_US", "en_GB"}
-	if wanted == "" {
-		return english
-	}
 	bare, _, _ := strings.Cut(wanted, "_")
 	codes := []string{wanted, bare}
 	switch wanted {
@@ -55,5 +58,5 @@ func preferences(wanted string) []string {
 			codes = append(codes, code)
 		}
 	}
-	return append(codes, english...)
+	return codes
 }

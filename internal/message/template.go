@@ -30,28 +30,45 @@ type Placeholder struct {
 // token stays as it is. Bytes that are not UTF-8 become U+FFFD.
 func Parse(text string, placeholders []Placeholder) Template {
 	text = strings.ToValidUTF8(text, "\uFFFD")
-	var t Template
-	var literal strings.Builder
-	start := 0 // of the text not yet copied
-	for at := 0; at < len(text); {
+	t := Template{literals: make([]string, 0, 2)} // nearly every text has one code
+	firsts := firstCharacters(placeholders)
+	literal := "" // between the last code and start
+	start := 0    // of the text not yet taken
+	for at := 0; ; {
+		next := strings.IndexAny(text[at:], firsts)
+		if next < 0 {
+			break
+		}
+		at += next
 		p, found := longest(text[at:], placeholders)
 		if !found {
 			at++
 			continue
 		}
-		literal.WriteString(text[start:at])
+		literal += text[start:at]
 		at += len(p.Token)
 		start = at
 		if p.Code {
-			t.literals = append(t.literals, literal.String())
-			literal.Reset()
+			t.literals = append(t.literals, literal)
+			literal = ""
 		} else {
-			literal.WriteString(strings.ToValidUTF8(p.Value, "\uFFFD"))
+			literal += strings.ToValidUTF8(p.Value, "\uFFFD")
 		}
 	}
-	literal.WriteString(text[start:])
-	t.literals = append(t.literals, literal.String())
+	t.literals = append(t.literals, literal+text[start:])
 	return t
+}
+
+// firstCharacters returns the characters that tokens begin with.
+func firstCharacters(placeholders []Placeholder) string {
+	all := ""
+	for _, p := range placeholders {
+		_, size := utf8.DecodeRuneInString(p.Token)
+		if first := p.Token[:size]; utf8.ValidString(p.Token) && !strings.Contains(all, first) {
+			all += first
+		}
+	}
+	return all
 }
 
 // longest returns the placeholder with the longest token that text begins with.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -13,21 +12,43 @@ var errTemplateJSON = errors.New("template is not an array of strings and zeros"
 // MarshalJSON returns the stored form: an array in which a string is literal
 // text and the number 0 is the code, such as ["ACME code ",0,", valid 3 min."].
 // Empty text is left out; the empty template is [].
-func (t Template) MarshalJSON() ([]byte, error) {
-	pieces := make([]any, 0, 2*len(t.literals))
+func (t Template) MarshalJSON() ([]byte, error) { return t.AppendJSON(nil), nil }
+
+// AppendJSON appends what [Template.MarshalJSON] returns.
+func (t Template) AppendJSON(b []byte) []byte {
+	b = append(b, '[')
+	first := true
+	comma := func() {
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+	}
 	for i, literal := range t.literals {
 		if i > 0 {
-			pieces = append(pieces, 0)
+			comma()
+			b = append(b, '0')
 		}
 		if literal != "" {
-			pieces = append(pieces, literal)
+			comma()
+			b = AppendJSONString(b, literal)
 		}
 	}
-	b, err := json.Marshal(pieces)
-	if err != nil {
-		return nil, fmt.Errorf("encode template: %w", err)
+	return append(b, ']')
+}
+
+// AppendJSONString appends s as encoding/json writes it, but quickly if s is
+// ASCII without anything to escape.
+func AppendJSONString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			escaped, _ := json.Marshal(s) //nolint:errchkjson // a string never fails
+			return append(b, escaped...)
+		}
 	}
-	return b, nil
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
 }
 
 // UnmarshalJSON reads the form that [Template.MarshalJSON] writes; neighbouring

@@ -25,7 +25,13 @@ func NewGuess(h Hasher, s Subject, typed Code) Guess {
 	g := Guess{Length: utf8.RuneCountInString(text)}
 	free := s
 	free.Binding = ""
-	for _, key := range h.Known() {
+	known := h.Known()
+	ways := len(known) * int(forms)
+	if s.Binding != "" {
+		ways *= 2
+	}
+	g.Candidates = make([]Candidate, 0, ways)
+	for _, key := range known {
 		exact := free.digest(h, key, text)
 		for form := range forms {
 			canonical, ok := form.canonical(text)

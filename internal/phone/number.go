@@ -1,9 +1,12 @@
 package phone
 
 import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
 	"errors"
 	"log/slog"
-	"unique"
 )
 
 // A number has 7 to 15 digits, the calling code included. Fifteen is the limit
@@ -18,9 +21,28 @@ var ErrNotANumber = errors.New("not a phone number")
 // be possible: see CanExist and Info. However it is printed, the digits stay
 // hidden; Reveal returns them. The zero Number is no number.
 //
-// The text is behind a handle because fmt and slog read straight through an
-// unexported field of a struct that somebody else logs.
-type Number struct{ e164 unique.Handle[string] }
+// The text is encrypted because fmt and slog read straight through an
+// unexported field of a struct that somebody else logs. A unique.Handle would
+// hide it too, but costs many times as much to make and to collect, and every
+// OTP has a number of its own.
+type Number struct{ sealed block }
+
+// block is "+" and the digits, zeros after them, encrypted. It fits exactly, and
+// so numbers compare with ==.
+type block [aes.BlockSize]byte
+
+// hiding is the cipher of this process, under a key that nobody knows.
+var hiding = newHiding()
+
+func newHiding() cipher.Block {
+	var key [32]byte
+	_, _ = rand.Read(key[:]) // never fails (Go 1.24)
+	c, err := aes.NewCipher(key[:])
+	if err != nil {
+		panic("phone: " + err.Error()) // only for a key of another length
+	}
+	return c
+}
 
 // FromE164 reads what Reveal returned: exactly "+" and 7 to 15 ASCII digits.
 // Anything else is ErrNotANumber.
@@ -33,7 +55,10 @@ func FromE164(s string) (Number, error) {
 			return Number{}, ErrNotANumber
 		}
 	}
-	return Number{unique.Make(s)}, nil
+	var b block
+	copy(b[:], s)
+	hiding.Encrypt(b[:], b[:])
+	return Number{b}, nil
 }
 
 // Reveal returns "+" and the digits, or "" for the zero Number. Every call of
@@ -42,7 +67,15 @@ func (n Number) Reveal() string {
 	if n.IsZero() {
 		return ""
 	}
-	return n.e164.Value()
+	b := n.open()
+	return string(bytes.TrimRight(b[:], "\x00"))
+}
+
+// open returns "+" and the digits, zeros after them.
+func (n Number) open() *block {
+	b := n.sealed
+	hiding.Decrypt(b[:], b[:])
+	return &b
 }
 
 // IsZero reports whether n is the zero Number.
@@ -52,7 +85,7 @@ func (n Number) IsZero() bool { return n == Number{} }
 // with 0. A number that cannot exist is never handed to a carrier (contract v4
 // §14.39). It is false for the zero Number.
 func (n Number) CanExist() bool {
-	return !n.IsZero() && n.Reveal()[1] != '0'
+	return !n.IsZero() && n.open()[1] != '0'
 }
 
 // String returns the number masked, "+44…56".

@@ -79,8 +79,8 @@ func TestARecipientIsANumberOrAnAddress(t *testing.T) {
 	if !nobody.IsZero() || nobody.Reveal() != "" || nobody.Key() != "" || nobody.String() != "" {
 		t.Errorf("zero Recipient: %q, %q, %q", nobody.Reveal(), nobody.Key(), nobody)
 	}
-	if size := unsafe.Sizeof(nobody); size > 16 {
-		t.Errorf("a Recipient takes %d bytes, want at most 16", size)
+	if size := unsafe.Sizeof(nobody); size > 24 {
+		t.Errorf("a Recipient takes %d bytes, want at most 24", size)
 	}
 }
 

@@ -128,7 +128,7 @@ func (k *Keyring) Seal(plain []byte, context ...string) []byte {
 	binary.BigEndian.PutUint32(out, uint32(k.current))
 	nonce := out[sealHeader:]
 	_, _ = rand.Read(nonce) // never fails (Go 1.24)
-	return aead.Seal(out, nonce, plain, lengthPrefixed(context))
+	return aead.Seal(out, nonce, plain, prefixed(context))
 }
 
 // Open decrypts what Seal made with the same context; ErrSealed otherwise.
@@ -142,36 +142,57 @@ func (k *Keyring) Open(sealed []byte, context ...string) ([]byte, error) {
 	}
 	body := sealed[sealHeader:]
 	n := set.aead.NonceSize()
-	plain, err := set.aead.Open(nil, body[:n], body[n:], lengthPrefixed(context))
+	plain, err := set.aead.Open(nil, body[:n], body[n:], prefixed(context))
 	if err != nil {
 		return nil, ErrSealed
 	}
 	return plain, nil
 }
 
-func lengthPrefixed(parts []string) []byte {
-	var out []byte
+// prefixed returns the parts, each after its length.
+func prefixed(parts []string) []byte {
+	n := 0
 	for _, p := range parts {
-		out = binary.BigEndian.AppendUint32(out, uint32(len(p)))
-		out = append(out, p...)
+		n += lengthOctets + len(p)
 	}
-	return out
+	return appendPrefixed(make([]byte, 0, n), parts)
+}
+
+const lengthOctets = 4 // of a length
+
+// appendPrefixed appends the parts, each after its length.
+func appendPrefixed(b []byte, parts []string) []byte {
+	for _, p := range parts {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(p)))
+		b = append(b, p...)
+	}
+	return b
 }
 
 // macPool keeps HMAC states of one key: making one anew costs more than the
 // hash.
 type macPool struct{ pool sync.Pool }
 
+// mac is a state with room for what goes in and comes out.
+type mac struct {
+	hash hash.Hash
+	room []byte
+}
+
+// keptRoom is the most octets of room that stay with a state.
+const keptRoom = 512
+
 func newMACPool(key []byte) *macPool {
-	return &macPool{sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+	return &macPool{sync.Pool{New: func() any { return &mac{hash: hmac.New(sha256.New, key), room: make([]byte, 0, keptRoom)} }}}
 }
 
 func (m *macPool) sum(parts ...string) [32]byte {
-	h := m.pool.Get().(hash.Hash)
-	h.Reset()
-	var out [32]byte
-	h.Write(lengthPrefixed(parts))
-	h.Sum(out[:0])
-	m.pool.Put(h)
+	s := m.pool.Get().(*mac)
+	s.hash.Reset()
+	in := appendPrefixed(s.room[:0], parts)
+	s.hash.Write(in)
+	clear(in) // there may be a code in it
+	out := [32]byte(s.hash.Sum(s.room[:0]))
+	m.pool.Put(s)
 	return out
 }

@@ -45,9 +45,9 @@ func (o *object) refuse(name string) {
 
 // text returns a string, or an integer's literal; nil if it is absent.
 func (o *object) text(name string) *string {
-	v := o.value.Last(name)
+	v := o.value.Find(name)
 	switch {
-	case v.Kind == wire.Null:
+	case v == nil, v.Kind == wire.Null:
 		return nil
 	case v.Kind == wire.String, v.Kind == wire.Number && !isFraction(v.Text):
 		return &v.Text

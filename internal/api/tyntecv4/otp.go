@@ -150,7 +150,7 @@ func (f *facade) deleteOTP(ctx context.Context, c *call) (reply, error) {
 	if !ok {
 		id = c.params[0]
 	}
-	once, err := f.idempotency(c, "delete", id)
+	once, err := f.idempotency(c, "delete", nil, id)
 	if err != nil {
 		return reply{}, err
 	}
@@ -169,6 +169,11 @@ type verdict struct {
 	Status string `json:"otpStatus"`
 }
 
+// appendJSON implements literal.
+func (v verdict) appendJSON(b []byte) []byte {
+	return append(append(append(b, `{"otpStatus":"`...), v.Status...), `"}`...)
+}
+
 // validate is contract v4 §6.1.5.
 func (f *facade) validate(ctx context.Context, c *call) (reply, error) {
 	o, raw, err := c.read()
@@ -180,7 +185,7 @@ func (f *facade) validate(ctx context.Context, c *call) (reply, error) {
 		return reply{}, err
 	}
 	id, _ := c.id()
-	once, err := f.idempotency(c, "validate", id, string(raw))
+	once, err := f.idempotency(c, "validate", raw, id)
 	if err != nil {
 		return reply{}, err
 	}

@@ -186,12 +186,29 @@ func noNUL(s string) string {
 	return ""
 }
 
-// number wants what can be read as a phone number.
-func number(s string) string {
-	if _, err := phone.Syntax(s); err != nil {
-		return mustMatch(`^\+\d{7,15}$`)
+// noCapitals wants no capital letters A to Z.
+func noCapitals(s string) string {
+	for _, c := range []byte(s) {
+		if 'A' <= c && c <= 'Z' {
+			return mustMatch(`^[^A-Z]*$`)
+		}
 	}
 	return ""
+}
+
+// number wants what can be read as a phone number.
+func number(s string) string {
+	_, broken := readNumber(s)
+	return broken
+}
+
+// readNumber reads a phone number, or says what is wrong.
+func readNumber(s string) (n phone.Number, broken string) {
+	n, err := phone.Syntax(s)
+	if err != nil {
+		return phone.Number{}, mustMatch(`^\+\d{7,15}$`)
+	}
+	return n, ""
 }
 
 // language wants one of the 41 codes.

@@ -16,7 +16,6 @@ import (
 const minCode, maxCode = 4, 11
 
 var (
-	noCapitals     = regexp.MustCompile(`^[^A-Z]*$`)
 	viberSender    = regexp.MustCompile(`^\d{4,8}$`)
 	whatsAppSender = regexp.MustCompile(`^\+?\d{6,15}$`)
 )
@@ -41,16 +40,21 @@ func readSend(o *object) sendBody {
 	}
 }
 
-func (b sendBody) check(v *violations) {
-	v.required("to", b.to, number)
+// check returns the number that to says, if it breaks no rule.
+func (b sendBody) check(v *violations) (to phone.Number) {
+	v.required("to", b.to, func(s string) (broken string) {
+		to, broken = readNumber(s)
+		return broken
+	})
 	v.required("profileName", b.profileName)
 	v.required("priorityName", b.priorityName)
 	v.optional("languageCode", b.languageCode, language)
-	v.optional("otpCode", b.otpCode, notBlank, size(minCode, maxCode), matches(noCapitals), noControl)
+	v.optional("otpCode", b.otpCode, notBlank, size(minCode, maxCode), noCapitals, noControl)
 	v.optional("sender", b.sender, size(1, 16), noControl)
 	v.optional("caller", b.caller, size(1, 32), noControl)
 	v.optional("senderViber", b.senderViber, matches(viberSender))
 	v.optional("senderWA", b.senderWA, matches(whatsAppSender))
+	return to
 }
 
 // send accepts an OTP (contract v4 §6.1.2).
@@ -63,18 +67,14 @@ func (f *facade) send(ctx context.Context, c *call) (reply, error) {
 	if err := o.fits(); err != nil {
 		return reply{}, err
 	}
-	once, err := f.idempotency(c, "send", string(raw))
+	once, err := f.idempotency(c, "send", raw)
 	if err != nil {
 		return reply{}, err
 	}
 	var v violations
-	body.check(&v)
+	to := body.check(&v)
 	if err := v.err(); err != nil {
 		return reply{}, err
-	}
-	to, err := phone.Syntax(*body.to)
-	if err != nil {
-		return reply{}, badRequest("to is not a phone number") // not reached: a rule says so before
 	}
 	p, err := f.plan(ctx, c.account, body, to)
 	if err != nil {
@@ -95,14 +95,18 @@ func (f *facade) send(ctx context.Context, c *call) (reply, error) {
 }
 
 // idempotency makes what the service needs to recognise a repetition of this
-// request (V-08); nothing if the client asks for none.
-func (f *facade) idempotency(c *call, operation string, parts ...string) (verify.Idempotency, error) {
+// request (V-08), its body and what its path names; nothing if the client asks
+// for none. body is nil where none is read.
+func (f *facade) idempotency(c *call, operation string, body []byte, parts ...string) (verify.Idempotency, error) {
 	key, err := wire.IdempotencyKey(c.r.Header)
 	if err != nil {
 		return verify.Idempotency{}, badRequest("Idempotency-Key must be 1 to 255 visible ASCII characters")
 	}
 	if key == "" {
 		return verify.Idempotency{}, nil
+	}
+	if body != nil {
+		parts = append(parts, string(body))
 	}
 	return f.Verify.Fingerprint(c.account.Name, origin+" "+operation, key, parts...), nil
 }

@@ -13,6 +13,10 @@ const MaxBody = 64 << 10
 // ErrTooLarge is returned for a body of more than MaxBody octets.
 var ErrTooLarge = errors.New("request body too large")
 
+// promptBody is the longest announced body that is given its memory before it
+// has come: announcing costs a stranger nothing.
+const promptBody = 4 << 10
+
 // ReadBody reads the request's body. One that is longer than MaxBody is
 // ErrTooLarge, by its Content-Length without reading any of it; w is told, so
 // that the connection is closed instead of being drained.
@@ -20,6 +24,13 @@ func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > MaxBody {
 		w.Header().Set("Connection", "close")
 		return nil, ErrTooLarge
+	}
+	if 0 < r.ContentLength && r.ContentLength <= promptBody {
+		body := make([]byte, r.ContentLength)
+		if _, err := io.ReadFull(r.Body, body); err != nil {
+			return nil, fmt.Errorf("read request body: %w", err)
+		}
+		return body, nil
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if err != nil {

@@ -2,10 +2,12 @@ package wire_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/countersign/countersign/internal/api/wire"
@@ -70,6 +72,17 @@ func TestTakeQueryLeavesNoTraceOfTheKey(t *testing.T) {
 	}
 }
 
+func TestABodyShorterThanAnnouncedIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, announced := range []int64{4, wire.MaxBody} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", iotest.ErrReader(io.ErrUnexpectedEOF))
+		r.ContentLength = announced
+		if got, err := wire.ReadBody(httptest.NewRecorder(), r); !errors.Is(err, io.ErrUnexpectedEOF) || got != nil {
+			t.Errorf("of %d octets announced: %q, %v; want an error", announced, got, err)
+		}
+	}
+}
+
 func TestReadBodyBoundsTheBody(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -79,6 +92,8 @@ func TestReadBodyBoundsTheBody(t *testing.T) {
 		err     error
 	}{
 		{"empty", 0, false, nil},
+		{"small", 100, false, nil},
+		{"small, length unknown", 100, true, nil},
 		{"the largest", wire.MaxBody, false, nil},
 		{"the largest, length unknown", wire.MaxBody, true, nil},
 		{"too large", wire.MaxBody + 1, false, wire.ErrTooLarge},

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -12,6 +11,10 @@ import (
 // maxDepth is how deep arrays and objects may be nested; no API here needs more
 // than six levels, and each level costs stack.
 const maxDepth = 64
+
+// usualMembers is how many members the outermost object has room for at first:
+// most bodies have no more.
+const usualMembers = 4
 
 // ErrJSON is returned for a text that is not JSON (RFC 8259), is not UTF-8, or
 // is nested too deeply. It does not quote the text.
@@ -48,13 +51,21 @@ type Member struct {
 
 // Last returns the last member with exactly this name, the zero Value if there
 // is none.
-func (v Value) Last(name string) Value {
-	for _, m := range slices.Backward(v.Members) {
-		if m.Name == name {
-			return m.Value
-		}
+func (v *Value) Last(name string) Value {
+	if found := v.Find(name); found != nil {
+		return *found
 	}
 	return Value{}
+}
+
+// Find is Last without a copy: nil if there is none.
+func (v *Value) Find(name string) *Value {
+	for i := len(v.Members) - 1; i >= 0; i-- {
+		if m := &v.Members[i]; m.Name == name {
+			return &m.Value
+		}
+	}
+	return nil
 }
 
 // ParseJSON reads one JSON value and white space around it. A string with half
@@ -144,6 +155,9 @@ func (p *parser) nested(kind Kind) (Value, bool) {
 	if p.take(end) {
 		p.depth--
 		return v, true
+	}
+	if kind == Object && p.depth == 1 {
+		v.Members = make([]Member, 0, usualMembers)
 	}
 	for {
 		var name string

@@ -35,8 +35,8 @@ func TestParseJSONKeepsWhatWasWritten(t *testing.T) {
 	if last := got.Last("a"); last.Kind != wire.Object {
 		t.Errorf("Last(a) = %v, want the second", last)
 	}
-	if none := got.Last("A"); none.Kind != wire.Null {
-		t.Errorf("Last(A) = %v, want none", none)
+	if none := got.Last("A"); none.Kind != wire.Null || got.Find("A") != nil {
+		t.Errorf("Last(A) = %v, Find(A) = %v, want none", none, got.Find("A"))
 	}
 }
 

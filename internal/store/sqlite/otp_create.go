@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -27,10 +26,7 @@ func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, 
 	if err != nil {
 		return verify.Record{}, err
 	}
-	plan, err := json.Marshal(n.Plan)
-	if err != nil {
-		return verify.Record{}, fmt.Errorf("write plan: %w", err)
-	}
+	plan := n.Plan.Encoded()
 	dedupe, err := uuid.Parse(n.Dedupe)
 	if err != nil {
 		return verify.Record{}, fmt.Errorf("write delivery: %w", err)
@@ -43,8 +39,12 @@ func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, 
 			return err
 		}
 		now := t.now.Truncate(time.Millisecond) // as every API shows it
+		limits, err := t.tally(accountID, n.RecipientKey[:])
+		if err != nil {
+			return err
+		}
 		if n.Limited && n.Rules.LimitsSends() {
-			if err := t.admitSend(accountID, n.RecipientKey[:], n.Rules, 0); err != nil {
+			if err := limits.admitSend(n.Rules, 0, t.now); err != nil {
 				return err
 			}
 		}
@@ -62,6 +62,9 @@ func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, 
 		}
 		if taken {
 			return verify.ErrIDTaken
+		}
+		if err := t.addRecipient(limits, seq); err != nil {
+			return err
 		}
 		next := -1
 		if len(n.Plan.Steps) > 1 {
@@ -81,24 +84,15 @@ func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, 
 }
 
 func (t *tx) insertOTP(accountID int64, n verify.NewOTP, rec verify.Record, plan []byte, country string) (seq int64, taken bool, err error) {
-	st, err := t.prepared(insertOTP)
-	if err != nil {
-		return 0, false, err
-	}
-	t.writes++
-	r, err := st.ExecContext(context.Background(), accountID, encodeID(n.ID), n.Origin, n.Allowed,
+	changed, err := t.exec(insertOTP, accountID, encodeID(n.ID), n.Origin, n.Allowed,
 		n.Rule.Form, n.Rule.Length, n.Rule.Bound, n.Resendable, n.Limited,
 		micros(rec.Created), micros(rec.Expires), n.Life.Microseconds(), int64(n.Key), n.Digest[:],
 		n.Recipient.Reveal(), n.RecipientKey[:], encodeOptionalID(n.ProfileID), encodeOptionalID(n.ApplicationID),
 		optionalText(n.Reference), string(plan), optionalText(country))
-	if err != nil {
-		return 0, false, err //nolint:wrapcheck // the caller says what it was doing
+	if err != nil || changed == 0 {
+		return 0, true, err
 	}
-	if changed, err := r.RowsAffected(); err != nil || changed == 0 {
-		return 0, true, err //nolint:wrapcheck // as above
-	}
-	seq, err = r.LastInsertId()
-	return seq, false, err //nolint:wrapcheck // as above
+	return t.conn.LastInsertRowID(), false, nil
 }
 
 // uses deliveries_pkey; the newest delivery that still has its code.
@@ -146,7 +140,14 @@ func (s *Store) AddDelivery(ctx context.Context, n verify.NewDelivery) (verify.R
 			return fmt.Errorf("count deliveries: %w", err)
 		}
 		if row.limited && n.Rules.LimitsSends() {
-			if err := t.admitSend(accountID, row.recipientKey, n.Rules, count); err != nil {
+			limits, err := t.tally(accountID, row.recipientKey)
+			if err != nil {
+				return err
+			}
+			if err := limits.admitSend(n.Rules, count, t.now); err != nil {
+				return err
+			}
+			if err := t.saveTally(limits); err != nil {
 				return err
 			}
 		}
