@@ -43,6 +43,7 @@ const (
 	stateLockTime      = "55P03"
 	stateReadOnly      = "25006"
 	stateNoRights      = "42501"
+	stateTaken         = "23505" // a unique key
 	stateShutdown      = "57P01"
 	stateStarting      = "57P03"
 )

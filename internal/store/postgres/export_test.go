@@ -11,7 +11,7 @@ var Skew = skew
 
 // Hot are the statements of group commits, by name.
 func Hot() map[string]string {
-	return map[string]string{"createOTPs": createOTPs, "lockOTPs": lockOTPs, "lockTallies": lockTallies, "countAttempts": countAttempts}
+	return map[string]string{"createOTPs": createOTPs, "lockChecked": lockChecked, "countAttempts": countAttempts}
 }
 
 // GroupSettings are what group commits set for their connections.
@@ -21,4 +21,20 @@ func GroupSettings(url string) (map[string]string, error) {
 		return nil, err
 	}
 	return s.groups.ConnConfig.RuntimeParams, nil
+}
+
+// Texts is a check_input array with a value for each text, as origin and as
+// guesses.
+func Texts(all []string) string {
+	var in input
+	for i, s := range all {
+		in.row()
+		in.int(int64(i))
+		in.int(1)
+		in.bytes(nil)
+		in.string(s)
+		in.int(0)
+		in.bytes([]byte(s))
+	}
+	return in.String()
 }

@@ -44,26 +44,21 @@ func (s *Store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Chec
 	return job.checked, nil
 }
 
-// A group of checks is three statements in one round trip, each with what was
+// A group of checks is two statements in one round trip, each with what was
 // committed before it began: the OTPs are locked in the order of their keys,
 // then what limits remember of their recipients, and only then the time is
 // read and everything decided (V-03).
 const (
-	// uses otps_id_key.
-	lockOTPs = `WITH locked AS MATERIALIZED (
-			SELECT o.seq FROM unnest($1::bigint[], $2::bytea[], $3::text[]) AS i (account_id, id, origin)
-			JOIN otps o ON o.account_id = i.account_id AND o.id = i.id AND o.origin = i.origin
-			ORDER BY o.account_id, o.id FOR UPDATE OF o)
-		SELECT count(*) FROM locked`
-
 	// uses otps_id_key, tallies_pkey.
-	lockTallies = `WITH locked AS MATERIALIZED (
-			SELECT t.consecutive FROM tallies t WHERE (t.account_id, t.recipient_key) IN (
-				SELECT o.account_id, o.recipient_key FROM unnest($1::bigint[], $2::bytea[], $3::text[]) AS i (account_id, id, origin)
-				JOIN otps o ON o.account_id = i.account_id AND o.id = i.id AND o.origin = i.origin
-				WHERE o.limited AND o.state < 2)
+	lockChecked = `WITH locked AS MATERIALIZED (
+			SELECT o.account_id, o.recipient_key, o.limited AND o.state < 2 AS limited FROM unnest($1::text::check_input[]) i
+			JOIN otps o ON o.account_id = i.account_id AND o.id = i.id AND o.origin = i.origin
+			ORDER BY o.account_id, o.id FOR UPDATE OF o),
+		counted AS MATERIALIZED (
+			SELECT t.consecutive FROM tallies t
+			WHERE (t.account_id, t.recipient_key) IN (SELECT l.account_id, l.recipient_key FROM locked l WHERE l.limited)
 			ORDER BY t.account_id, t.recipient_key FOR UPDATE OF t)
-		SELECT count(*) FROM locked`
+		SELECT count(*) FROM counted`
 
 	// This decides as otp.OTP.Check and guard.Rules do; the verdicts are
 	// otp.Verdict's numbers, 0 where a limit refuses and -1 where another check
@@ -72,12 +67,14 @@ const (
 	// tallies_pkey, then the primary keys.
 	countAttempts = `WITH clock AS MATERIALIZED (SELECT ` + nowSQL + ` AS now),
 	found AS MATERIALIZED (
-		SELECT i.n, o.*, c.now, coalesce(t.failures, '{}') AS failures, coalesce(t.consecutive, 0) AS consecutive,
+		SELECT i.n, o.seq, o.account_id, o.recipient_key, o.country, o.state, o.allowed, o.attempts, o.end_seen, o.form, o.code_length,
+			o.bound, o.limited, o.created_at, o.expires_at, o.ended_at, o.life, o.key_id, o.digest, o.recipient, o.profile_id,
+			o.application_id, o.reference, c.now, coalesce(t.failures, '{}') AS failures, coalesce(t.consecutive, 0) AS consecutive,
 			o.state <> 1 OR c.now >= o.expires_at AS done,
 			row_number() OVER (PARTITION BY o.account_id, o.recipient_key ORDER BY i.n) AS turn,
 			(o.form <> 2 OR i.typed <= o.code_length) AND position(
 				int8send(o.key_id) || int2send(o.form) || int2send(o.bound::int::smallint) || o.digest IN i.guesses) > 0 AS fits
-		FROM unnest($3::int[], $4::bigint[], $5::bytea[], $6::text[], $7::int[], $8::bytea[]) AS i (n, account_id, id, origin, typed, guesses)
+		FROM unnest($3::text::check_input[]) i
 		JOIN otps o ON o.account_id = i.account_id AND o.id = i.id AND o.origin = i.origin
 		CROSS JOIN clock c
 		LEFT JOIN tallies t ON o.limited AND t.account_id = o.account_id AND t.recipient_key = o.recipient_key
@@ -87,8 +84,8 @@ const (
 			WHEN done AND (state = 1 OR state = 3) AND NOT end_seen THEN 4
 			WHEN done THEN 5
 			WHEN limited AND turn > 1 THEN -1
-			WHEN limited AND ($9::int > 0 AND consecutive >= $9 OR EXISTS (
-				SELECT 1 FROM unnest($10::int[], $11::bigint[]) AS w (most, per)
+			WHEN limited AND ($4::int > 0 AND consecutive >= $4 OR EXISTS (
+				SELECT 1 FROM unnest($5::int[], $6::bigint[]) AS w (most, per)
 				WHERE cardinality(failures) >= most AND failures[cardinality(failures) - most + 1] + per > now)) THEN 0
 			WHEN fits THEN 1
 			WHEN attempts + 1 >= allowed THEN 3
@@ -112,11 +109,11 @@ const (
 	),
 	failed AS (
 		INSERT INTO tallies (account_id, recipient_key, sends, failures, consecutive, updated_at)
-		SELECT d.account_id, d.recipient_key, '{}', CASE WHEN $12::int > 0 THEN ARRAY[d.now] ELSE '{}' END, 1, d.now
+		SELECT d.account_id, d.recipient_key, '{}', CASE WHEN $7::int > 0 THEN ARRAY[d.now] ELSE '{}' END, 1, d.now
 		FROM decided d WHERE d.limited AND d.verdict IN (2, 3) ORDER BY d.account_id, d.recipient_key
 		ON CONFLICT (account_id, recipient_key) DO UPDATE SET consecutive = tallies.consecutive + 1, updated_at = excluded.updated_at,
-			failures = CASE WHEN $12 > 0 THEN ARRAY(SELECT f.at FROM unnest(tallies.failures || excluded.failures) WITH ORDINALITY AS f (at, n)
-				WHERE f.n > cardinality(tallies.failures) + 1 - $12 AND excluded.updated_at - f.at < $13::bigint ORDER BY f.n)
+			failures = CASE WHEN $7 > 0 THEN ARRAY(SELECT f.at FROM unnest(tallies.failures || excluded.failures) WITH ORDINALITY AS f (at, n)
+				WHERE f.n > cardinality(tallies.failures) + 1 - $7 AND excluded.updated_at - f.at < $8::bigint ORDER BY f.n)
 				ELSE tallies.failures END
 	),
 	forgotten AS (
@@ -137,29 +134,29 @@ const (
 	counted AS (
 		INSERT INTO figure_facts (account_id, hour, country, channel, carrier, label, kind, bucket, n)
 		SELECT w.account_id, w.created_at / 3600000000, coalesce(w.country, ''), coalesce(e.channel, ''), coalesce(e.carrier, ''),
-			coalesce(e.label, ''), w.kind, width_bucket(w.at - coalesce(e.at, w.created_at), $14::bigint[]), 1
+			coalesce(e.label, ''), w.kind, width_bucket(w.at - coalesce(e.at, w.created_at), $9::bigint[]), 1
 		FROM tell w LEFT JOIN LATERAL (SELECT e.at, e.channel, e.carrier, e.label FROM events e
 			WHERE e.account_id = w.account_id AND e.otp = w.otp AND e.kind = 1 ORDER BY e.seq DESC LIMIT 1) e ON true
 		WHERE w.kind = 5
 	)
-	SELECT ` + otpColumns + `, o.n, o.verdict, o.now, o.failures, o.consecutive FROM decided o`
+	SELECT ` + lifeColumns + `, o.n, o.verdict, o.now, o.failures, o.consecutive FROM decided o`
 )
 
 // flushChecks counts a group's attempts. It returns those whose recipient's
 // limits another of the group was counted by.
 func (s *Store) flushChecks(group []*check) (again []*check) {
 	start := started()
-	var (
-		n, typed     []int
-		accounts     []int64
-		ids, guesses [][]byte
-		origins      []string
-	)
+	var in input
 	for i, job := range group {
-		n, accounts, ids = append(n, i), append(accounts, job.accountID), append(ids, job.id)
-		origins, typed = append(origins, job.attempt.Origin), append(typed, job.attempt.Guess.Length)
-		guesses = append(guesses, packGuess(job.attempt.Guess))
+		in.row()
+		in.int(int64(i))
+		in.int(job.accountID)
+		in.bytes(job.id)
+		in.string(job.attempt.Origin)
+		in.int(int64(job.attempt.Guess.Length))
+		in.bytes(packGuess(job.attempt.Guess))
 	}
+	text := in.String()
 	rules := group[0].attempt.Rules
 	most, per, keep, span := windows(rules.Failures)
 
@@ -167,10 +164,8 @@ func (s *Store) flushChecks(group []*check) (again []*check) {
 	err := s.group(func(b *pgx.Batch) {
 		rows = rows[:0]
 		wall, floor := s.clock.args()
-		b.Queue(lockOTPs, accounts, ids, origins)
-		b.Queue(lockTallies, accounts, ids, origins)
-		b.Queue(countAttempts, wall, floor, n, accounts, ids, origins, typed, guesses,
-			rules.ConsecutiveFailures, most, per, keep, span, boundsMicros()).Query(func(r pgx.Rows) error {
+		b.Queue(lockChecked, text)
+		b.Queue(countAttempts, wall, floor, text, rules.ConsecutiveFailures, most, per, keep, span, boundsMicros()).Query(func(r pgx.Rows) error {
 			return eachRow(r, func(row scanner) error {
 				var c checkRow
 				err := c.scan(row)
@@ -191,7 +186,7 @@ func (s *Store) flushChecks(group []*check) (again []*check) {
 			again = append(again, job)
 			continue
 		}
-		row.otp.Account = job.attempt.Account
+		row.otp.Ref = job.attempt.Ref
 		job.checked, job.err = row.judge(job.attempt)
 	}
 	s.committed(len(group), start)
@@ -237,7 +232,7 @@ type checkRow struct {
 }
 
 func (c *checkRow) scan(row scanner) error {
-	return c.otp.scan(row, &c.n, &c.verdict, &c.now, &c.failures, &c.consecutive)
+	return c.otp.scanLife(row, &c.n, &c.verdict, &c.now, &c.failures, &c.consecutive)
 }
 
 // judge applies the rules to what was found. Their answer is the caller's; it

@@ -1,8 +1,9 @@
 package postgres
 
 import (
+	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -26,6 +27,7 @@ type send struct {
 	country   string
 	dedupe    uuid.UUID
 	tries     int // groups it was in
+	written   bool
 	rec       verify.Record
 }
 
@@ -44,10 +46,7 @@ func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, 
 	if err != nil {
 		return verify.Record{}, err
 	}
-	plan, err := json.Marshal(n.Plan)
-	if err != nil {
-		return verify.Record{}, fmt.Errorf("write plan: %w", err)
-	}
+	plan := n.Plan.Encoded()
 	dedupe, err := uuid.Parse(n.Dedupe)
 	if err != nil {
 		return verify.Record{}, fmt.Errorf("write delivery: %w", err)
@@ -68,30 +67,23 @@ func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, 
 	return job.rec, nil
 }
 
-// createOTPs admits and writes a group's sends in one statement. What limits
-// remember is locked, asked and changed by one upsert, in the order of its
-// keys; a row that the limits refuse is not returned by it. The caller runs the
-// rules themselves on what was there before to tell a refusal. Where limits
-// apply but count no sends, the row is made all the same, so that checks find
-// one to lock. uses tallies_pkey, otps_id_key.
+// createOTPs admits and writes a group's sends in one statement and returns
+// those that were written. What limits remember is asked and changed by one
+// upsert, which locks it, in the order of the input; a row that the limits
+// refuse is not returned by it. Where limits apply but count no sends, the row
+// is made all the same, so that checks find one to lock. uses tallies_pkey.
 const createOTPs = `WITH clock AS MATERIALIZED (SELECT ` + nowSQL + ` AS now),
 	input AS MATERIALIZED (
-		SELECT i.*, nextval('otps_seq_seq') AS seq FROM unnest($3::int[], $4::bigint[], $5::bytea[], $6::text[], $7::int[], $8::smallint[], $9::int[],
-			$10::boolean[], $11::boolean[], $12::boolean[], $13::bigint[], $14::bigint[], $15::bytea[], $16::text[], $17::bytea[],
-			$18::bytea[], $19::bytea[], $20::text[], $21::text[], $22::bytea[], $23::bytea[], $24::int[], $29::text[])
-		AS i (n, account_id, id, origin, allowed, form, code_length, bound, resendable, limited, life, key_id, digest, recipient,
-			recipient_key, profile_id, application_id, reference, plan, dedupe, sealed, next_step, country)
+		SELECT i.*, c.now, nextval('otps_seq_seq') AS seq FROM clock c CROSS JOIN unnest($3::text::send_input[]) i
 	),
 	admitted AS (
 		INSERT INTO tallies (account_id, recipient_key, sends, failures, consecutive, updated_at)
-		SELECT i.account_id, i.recipient_key, CASE WHEN $27::int > 0 THEN ARRAY[c.now] ELSE '{}' END, '{}', 0, c.now
-		FROM input i CROSS JOIN clock c
-		WHERE i.limited AND NOT EXISTS (SELECT 1 FROM otps o WHERE o.account_id = i.account_id AND o.id = i.id)
-		ORDER BY i.account_id, i.recipient_key
+		SELECT i.account_id, i.recipient_key, CASE WHEN $6::int > 0 THEN ARRAY[i.now] ELSE '{}' END, '{}', 0, i.now
+		FROM input i WHERE i.limited
 		ON CONFLICT (account_id, recipient_key) DO UPDATE SET updated_at = excluded.updated_at,
 			sends = ARRAY(SELECT s.at FROM unnest(tallies.sends || excluded.sends) WITH ORDINALITY AS s (at, n)
-				WHERE s.n > cardinality(tallies.sends) + 1 - $27 AND excluded.updated_at - s.at < $28::bigint ORDER BY s.n)
-			WHERE $27 > 0 AND NOT EXISTS (SELECT 1 FROM unnest($25::int[], $26::bigint[]) AS w (most, per)
+				WHERE s.n > cardinality(tallies.sends) + 1 - $6 AND excluded.updated_at - s.at < $7::bigint ORDER BY s.n)
+			WHERE $6 > 0 AND NOT EXISTS (SELECT 1 FROM unnest($4::int[], $5::bigint[]) AS w (most, per)
 				WHERE cardinality(tallies.sends) >= most AND tallies.sends[cardinality(tallies.sends) - most + 1] + per > excluded.updated_at)
 		RETURNING int8send(account_id) || recipient_key AS recipient
 	),
@@ -99,51 +91,57 @@ const createOTPs = `WITH clock AS MATERIALIZED (SELECT ` + nowSQL + ` AS now),
 		INSERT INTO otps (account_id, seq, id, origin, state, allowed, form, code_length, bound, resendable, limited, created_at, expires_at,
 			life, key_id, digest, recipient, recipient_key, profile_id, application_id, reference, plan, country)
 		SELECT i.account_id, i.seq, i.id, i.origin, 1, i.allowed, i.form, i.code_length, i.bound, i.resendable, i.limited,
-			c.now / 1000 * 1000, c.now / 1000 * 1000 + i.life, i.life, i.key_id, i.digest, i.recipient, i.recipient_key,
-			i.profile_id, i.application_id, nullif(i.reference, ''), i.plan, nullif(i.country, '')
-		FROM input i CROSS JOIN clock c
-		WHERE NOT i.limited OR $27 = 0 OR int8send(i.account_id) || i.recipient_key = ANY (ARRAY(SELECT recipient FROM admitted))
-		ORDER BY i.account_id, i.id
-		ON CONFLICT (account_id, id) DO NOTHING
+			i.now / 1000 * 1000, i.now / 1000 * 1000 + i.life, i.life, i.key_id, i.digest, i.recipient, i.recipient_key,
+			i.profile_id, i.application_id, i.reference, i.plan, i.country
+		FROM input i
+		WHERE NOT i.limited OR $6 = 0 OR int8send(i.account_id) || i.recipient_key = ANY (ARRAY(SELECT recipient FROM admitted))
 		RETURNING seq
+	),
+	written AS MATERIALIZED (
+		SELECT i.* FROM input i WHERE i.seq = ANY (ARRAY(SELECT seq FROM fresh))
 	),
 	queued AS (
 		INSERT INTO deliveries (account_id, otp, seq, state, step, next_step, queued_at, due_at, dedupe, sealed)
-		SELECT i.account_id, i.seq, 1, 1, 0, i.next_step, c.now, c.now, i.dedupe, i.sealed
-		FROM input i CROSS JOIN clock c WHERE i.seq = ANY (ARRAY(SELECT seq FROM fresh))
-	),
-	outcome AS MATERIALIZED (
-		SELECT i.*, i.seq = ANY (ARRAY(SELECT seq FROM fresh)) AS written FROM input i
+		SELECT w.account_id, w.seq, 1, 1, 0, w.next_step, w.now, w.now, w.dedupe, w.sealed FROM written w
 	)
-	SELECT u.n, c.now, u.written,
-		NOT u.written AND (SELECT o.seq FROM otps o WHERE o.account_id = u.account_id AND o.id = u.id) IS NOT NULL,
-		CASE WHEN NOT u.written AND u.limited THEN
-			(SELECT t.sends FROM tallies t WHERE t.account_id = u.account_id AND t.recipient_key = u.recipient_key) END
-	FROM outcome u CROSS JOIN clock c`
+	SELECT w.n, w.now FROM written w`
 
-// sendColumns are the arguments of createOTPs by column.
-type sendColumns struct {
-	n, allowed, lengths, next                                           []int
-	accounts, lives, keys                                               []int64
-	ids, digests, recipientKeys, profiles, applications, dedupe, sealed [][]byte
-	origins, recipients, references, plans, countries                   []string
-	forms                                                               []int16
-	bound, resendable, limited                                          []bool
-}
+// readTallies tells when those recipients were sent to whose sends createOTPs
+// did not write, and the time. uses tallies_pkey.
+const readTallies = `SELECT i.n, ` + nowSQL + `, t.sends FROM unnest($3::int[], $4::bigint[], $5::bytea[]) AS i (n, account_id, recipient_key)
+	JOIN tallies t ON t.account_id = i.account_id AND t.recipient_key = i.recipient_key`
 
-func (c *sendColumns) add(i int, job *send) {
-	n := &job.otp
-	c.n, c.accounts, c.ids = append(c.n, i), append(c.accounts, job.accountID), append(c.ids, job.id)
-	c.origins, c.allowed = append(c.origins, n.Origin), append(c.allowed, n.Allowed)
-	c.forms, c.lengths = append(c.forms, int16(n.Rule.Form)), append(c.lengths, n.Rule.Length)
-	c.bound, c.resendable, c.limited = append(c.bound, n.Rule.Bound), append(c.resendable, n.Resendable), append(c.limited, n.Limited)
-	c.lives, c.keys = append(c.lives, n.Life.Microseconds()), append(c.keys, int64(n.Key))
-	c.digests, c.recipients = append(c.digests, n.Digest[:]), append(c.recipients, n.Recipient.Reveal())
-	c.recipientKeys = append(c.recipientKeys, n.RecipientKey[:])
-	c.profiles, c.applications = append(c.profiles, optionalID(n.ProfileID)), append(c.applications, optionalID(n.ApplicationID))
-	c.references, c.plans = append(c.references, n.Reference), append(c.plans, job.plan)
-	c.countries = append(c.countries, job.country)
-	c.dedupe, c.sealed, c.next = append(c.dedupe, job.dedupe[:]), append(c.sealed, n.Sealed), append(c.next, nextOf(n))
+// sendInput is a group as createOTPs reads it (send_input).
+func sendInput(group []*send) string {
+	var in input
+	for i, job := range group {
+		n := &job.otp
+		in.row()
+		in.int(int64(i))
+		in.int(job.accountID)
+		in.bytes(job.id)
+		in.string(n.Origin)
+		in.int(int64(n.Allowed))
+		in.int(int64(n.Rule.Form))
+		in.int(int64(n.Rule.Length))
+		in.bool(n.Rule.Bound)
+		in.bool(n.Resendable)
+		in.bool(n.Limited)
+		in.int(n.Life.Microseconds())
+		in.int(int64(n.Key))
+		in.bytes(n.Digest[:])
+		in.string(n.Recipient.Reveal())
+		in.bytes(n.RecipientKey[:])
+		in.bytes(optionalID(n.ProfileID))
+		in.bytes(optionalID(n.ApplicationID))
+		in.optional(n.Reference)
+		in.string(job.plan)
+		in.optional(job.country)
+		in.bytes(job.dedupe[:])
+		in.bytes(n.Sealed)
+		in.int(int64(nextOf(n)))
+	}
+	return in.String()
 }
 
 // nextOf is the step after a plan's first.
@@ -154,62 +152,101 @@ func nextOf(n *verify.NewOTP) int {
 	return -1
 }
 
-// sendRow is what createOTPs tells of one send.
-type sendRow struct {
-	n              int
-	now            int64
-	written, taken bool
-	sends          []int64 // before
-}
-
 // flushSends writes a group's sends. It returns those whose limits were changed
 // by another node meanwhile, so that why they were refused is not known.
 func (s *Store) flushSends(group []*send) (again []*send) {
 	start := started()
-	var c sendColumns
-	for i, job := range group {
-		c.add(i, job)
-	}
+	// Everybody locks what limits remember in this order.
+	slices.SortFunc(group, func(a, b *send) int {
+		return cmp.Or(cmp.Compare(a.accountID, b.accountID), bytes.Compare(a.otp.RecipientKey[:], b.otp.RecipientKey[:]))
+	})
+	text := sendInput(group)
 	most, per, keep, span := windows(group[0].otp.Rules.Sends)
-	var rows []sendRow
+	var written [][2]int64
 	err := s.group(func(b *pgx.Batch) {
-		rows = rows[:0]
+		written = written[:0]
 		wall, floor := s.clock.args()
-		b.Queue(createOTPs, wall, floor, c.n, c.accounts, c.ids, c.origins, c.allowed, c.forms, c.lengths, c.bound, c.resendable, c.limited,
-			c.lives, c.keys, c.digests, c.recipients, c.recipientKeys, c.profiles, c.applications, c.references, c.plans, c.dedupe, c.sealed, c.next,
-			most, per, keep, span, c.countries).Query(func(r pgx.Rows) error {
+		b.Queue(createOTPs, wall, floor, text, most, per, keep, span).Query(func(r pgx.Rows) error {
 			return eachRow(r, func(row scanner) error {
-				var w sendRow
-				err := row.Scan(&w.n, &w.now, &w.written, &w.taken, &w.sends)
-				rows = append(rows, w)
+				w, err := scanTwo(row)
+				written = append(written, w)
+				return err
+			})
+		})
+	})
+	switch {
+	case stateOf(err) == stateTaken:
+		s.createEach(group) // one id of them was used before
+		return nil
+	case err != nil:
+		finish(group, err)
+		return nil
+	}
+	for _, w := range written {
+		job := group[w[0]]
+		s.clock.observe(w[1])
+		job.rec, job.written = job.record(fromMicros(w[1])), true
+	}
+	s.committed(len(group), start)
+	if len(written) == len(group) {
+		return nil
+	}
+	return s.refuse(group)
+}
+
+// createEach writes the sends of a group one by one.
+func (s *Store) createEach(group []*send) {
+	for _, job := range group {
+		job.err = s.write(context.Background(), func(t *tx) (err error) {
+			t.only(job.accountID)
+			job.rec, err = t.create(job)
+			return err
+		})
+	}
+}
+
+// refuse tells the sends that were not written why. It returns those that the
+// limits would let pass by now.
+func (s *Store) refuse(group []*send) (again []*send) {
+	var ns []int
+	var accounts []int64
+	var recipients [][]byte
+	for i, job := range group {
+		if !job.written {
+			ns, accounts, recipients = append(ns, i), append(accounts, job.accountID), append(recipients, job.otp.RecipientKey[:])
+		}
+	}
+	tallies := make([]guard.Tally, len(group))
+	var now time.Time
+	err := s.group(func(b *pgx.Batch) {
+		wall, floor := s.clock.args()
+		b.Queue(readTallies, wall, floor, ns, accounts, recipients).Query(func(r pgx.Rows) error {
+			return eachRow(r, func(row scanner) error {
+				var n int
+				var us int64
+				var sends []int64
+				err := row.Scan(&n, &us, &sends)
+				tallies[n], now = guard.Tally{Sends: fromAll(sends)}, fromMicros(us)
 				return err //nolint:wrapcheck // group says what it was doing
 			})
 		})
 	})
-	if err != nil {
-		finish(group, err)
-		return nil
-	}
-	for _, row := range rows {
-		job := group[row.n]
-		now := fromMicros(row.now)
-		s.clock.observe(row.now)
-		g := guard.Tally{Sends: fromAll(row.sends)}
-		switch refused := job.otp.Rules.AdmitSend(&g, 0, now); {
-		case row.written:
-			job.rec, job.err = job.record(now), nil
-		case row.taken || !job.otp.Limited:
-			job.err = verify.ErrIDTaken
-		case refused == nil && job.tries < maxTries:
+	for _, i := range ns {
+		job := group[i]
+		if err != nil {
+			job.err = err
+			continue
+		}
+		switch refused := job.otp.Rules.AdmitSend(&tallies[i], 0, now); {
+		case refused != nil:
+			job.err = &verify.LimitError{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
+		case job.tries < maxTries:
 			job.tries++
 			again = append(again, job)
-		case refused == nil:
-			job.err = fmt.Errorf("count a send: %w: other nodes change the recipient's limits", verify.ErrOverloaded)
 		default:
-			job.err = &verify.LimitError{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
+			job.err = fmt.Errorf("count a send: %w: other nodes change the recipient's limits", verify.ErrOverloaded)
 		}
 	}
-	s.committed(len(group), start)
 	return again
 }
 
@@ -245,29 +282,42 @@ func (s *Store) createOnce(ctx context.Context, job *send) (verify.Record, error
 		if found, err := t.repeat(job.accountID, n.Idempotency, &rec); found || err != nil {
 			return err
 		}
-		if n.Limited && n.Rules.LimitsSends() {
-			if err := t.admitSend(job.accountID, n.RecipientKey[:], n.Rules, 0); err != nil {
-				return err
-			}
+		var err error
+		if rec, err = t.create(job); err != nil {
+			return err
 		}
-		rec = job.record(t.now)
-		seq, ok, err := first(t.query, scanInt, insertOTP, job.accountID, job.id, n.Origin, n.Allowed,
-			int16(n.Rule.Form), n.Rule.Length, n.Rule.Bound, n.Resendable, n.Limited,
-			micros(rec.Created), micros(rec.Expires), n.Life.Microseconds(), int64(n.Key), n.Digest[:],
-			n.Recipient.Reveal(), n.RecipientKey[:], optionalID(n.ProfileID), optionalID(n.ApplicationID),
-			optionalText(n.Reference), job.plan, optionalText(job.country))
-		if err != nil {
-			return fmt.Errorf("write otp: %w", err)
-		}
-		if !ok {
-			return verify.ErrIDTaken
-		}
-		t.put(insertDelivery, job.accountID, seq, 1, 0, nextOf(n), micros(t.now), micros(t.now), job.dedupe[:], nil, n.Sealed)
 		return t.remember(job.accountID, n.Idempotency, rec)
 	})
 	if err != nil {
 		return verify.Record{}, err
 	}
 	s.clock.expects(rec.Expires)
+	return rec, nil
+}
+
+// create admits and writes one send.
+func (t *tx) create(job *send) (verify.Record, error) {
+	n := &job.otp
+	switch {
+	case n.Limited && n.Rules.LimitsSends():
+		if err := t.admitSend(job.accountID, n.RecipientKey[:], n.Rules, 0); err != nil {
+			return verify.Record{}, err
+		}
+	case n.Limited: // for checks to lock
+		t.put(makeTally, job.accountID, n.RecipientKey[:], micros(t.now))
+	}
+	rec := job.record(t.now)
+	seq, ok, err := first(t.query, scanInt, insertOTP, job.accountID, job.id, n.Origin, n.Allowed,
+		int16(n.Rule.Form), n.Rule.Length, n.Rule.Bound, n.Resendable, n.Limited,
+		micros(rec.Created), micros(rec.Expires), n.Life.Microseconds(), int64(n.Key), n.Digest[:],
+		n.Recipient.Reveal(), n.RecipientKey[:], optionalID(n.ProfileID), optionalID(n.ApplicationID),
+		optionalText(n.Reference), job.plan, optionalText(job.country))
+	if err != nil {
+		return verify.Record{}, fmt.Errorf("write otp: %w", err)
+	}
+	if !ok {
+		return verify.Record{}, verify.ErrIDTaken
+	}
+	t.put(insertDelivery, job.accountID, seq, 1, 0, nextOf(n), micros(t.now), micros(t.now), job.dedupe[:], nil, n.Sealed)
 	return rec, nil
 }

@@ -35,43 +35,53 @@ type history struct {
 	at  time.Time
 }
 
-// otpColumns are what scan reads, in its order.
-const otpColumns = `o.seq, o.account_id, o.id, o.origin, o.state, o.allowed, o.attempts, o.end_seen,
-	o.form, o.code_length, o.bound, o.resendable, o.limited, o.created_at, o.expires_at,
-	coalesce(o.ended_at, 0), o.life, o.key_id, o.digest, o.recipient, o.recipient_key,
-	o.profile_id, o.application_id, coalesce(o.reference, ''), o.plan, coalesce(o.country, '')`
+// lifeColumns are what scanLife reads, in its order: what checks decide on and
+// answer.
+const lifeColumns = `o.state, o.allowed, o.attempts, o.end_seen, o.form, o.code_length, o.bound, o.limited, o.created_at, o.expires_at,
+	coalesce(o.ended_at, 0), o.life, o.key_id, o.digest, o.recipient, o.profile_id, o.application_id, coalesce(o.reference, '')`
 
-// scan reads otpColumns and then more. The account's name is the caller's to
-// set.
-func (r *otpRow) scan(from scanner, more ...any) error {
+// scanLife reads lifeColumns and then more.
+func (r *otpRow) scanLife(from scanner, more ...any) error {
 	var (
-		id, digest, profile, application []byte
-		recipient                        string
-		created, expires, ended, life    int64
-		key                              int64
-		state, form                      int16
+		digest, profile, application  []byte
+		recipient                     string
+		created, expires, ended, life int64
+		key                           int64
+		state, form                   int16
 	)
 	err := from.Scan(append([]any{
-		&r.seq, &r.accountID, &id, &r.Origin, &state, &r.Allowed, &r.Attempts, &r.EndSeen,
-		&form, &r.Rule.Length, &r.Rule.Bound, &r.resendable, &r.limited, &created, &expires,
-		&ended, &life, &key, &digest, &recipient, &r.recipientKey,
-		&profile, &application, &r.Reference, &r.plan, &r.country,
+		&state, &r.Allowed, &r.Attempts, &r.EndSeen, &form, &r.Rule.Length, &r.Rule.Bound, &r.limited, &created, &expires,
+		&ended, &life, &key, &digest, &recipient, &profile, &application, &r.Reference,
 	}, more...)...)
 	if err != nil {
 		return err //nolint:wrapcheck // the caller says what it was doing
 	}
 	r.State, r.Rule.Form = otp.State(state), otp.Form(form) //nolint:gosec // written from such
-	r.ID, r.ProfileID, r.ApplicationID = decodeID(id), decodeOptionalID(profile), decodeOptionalID(application)
+	r.ProfileID, r.ApplicationID = decodeOptionalID(profile), decodeOptionalID(application)
 	r.Created, r.Expires, r.Ended = fromMicros(created), fromMicros(expires), fromMicros(ended)
 	r.Life = time.Duration(life) * time.Microsecond
 	r.Key = otp.KeyID(key) //nolint:gosec // written from a KeyID
 	if copy(r.Digest[:], digest) != len(r.Digest) {
-		return fmt.Errorf("otp %d: digest of %d bytes", r.seq, len(digest))
+		return fmt.Errorf("stored otp: digest of %d bytes", len(digest))
 	}
 	if r.Recipient, err = phone.ParseRecipient(recipient); err != nil {
-		return fmt.Errorf("otp %d: stored recipient: %w", r.seq, err)
+		return fmt.Errorf("stored otp: recipient: %w", err)
 	}
 	return nil
+}
+
+// otpColumns are what scan reads, in its order.
+const otpColumns = lifeColumns + `, o.seq, o.account_id, o.id, o.origin, o.resendable, o.recipient_key, o.plan, coalesce(o.country, '')`
+
+// scan reads otpColumns and then more. The account's name is the caller's to
+// set.
+func (r *otpRow) scan(from scanner, more ...any) error {
+	var id []byte
+	err := r.scanLife(from, append([]any{
+		&r.seq, &r.accountID, &id, &r.Origin, &r.resendable, &r.recipientKey, &r.plan, &r.country,
+	}, more...)...)
+	r.ID = decodeID(id)
+	return err
 }
 
 // decodePlan reads the plan.

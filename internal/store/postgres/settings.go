@@ -62,7 +62,7 @@ func parse(url string) (settings, error) {
 		if c.config == &s.groups {
 			// Group commits look rows up by their keys, however small or new the
 			// tables were when the plan was made.
-			for _, name := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
+			for _, name := range []string{"enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"} {
 				params[name] = "off"
 			}
 			params["plan_cache_mode"] = "force_generic_plan"

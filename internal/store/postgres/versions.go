@@ -25,20 +25,29 @@ type versionCache struct {
 type versionEntry struct {
 	value int64
 	read  time.Time
+	asked bool // a caller reads it anew
 }
 
 // version returns the number under key, at most versionAge old and never older
-// than a change that this process has committed.
+// than a change that this process has committed. While one caller reads it anew
+// the others go on with what is known, for one versionAge more: a crowd of them
+// would all ask the same.
 func (s *Store) version(ctx context.Context, key int64) (int64, error) {
 	now := time.Now() //nolint:forbidigo // monotonic: only for the age of the copy
 	c := &s.versions
 	c.mu.Lock()
 	e, known := c.entries[key]
 	changes := c.changes
-	c.mu.Unlock()
-	if known && now.Sub(e.read) < versionAge {
+	age := now.Sub(e.read)
+	if known && (age < versionAge || e.asked && age < 2*versionAge) {
+		c.mu.Unlock()
 		return e.value, nil
 	}
+	if known {
+		e.asked = true
+		c.entries[key] = e
+	}
+	c.mu.Unlock()
 	query, arg := "SELECT catalog_version FROM accounts WHERE id = $1", any(key)
 	switch key {
 	case accessKey:
@@ -59,7 +68,7 @@ func (s *Store) version(ctx context.Context, key int64) (int64, error) {
 		if c.entries == nil {
 			c.entries = map[int64]versionEntry{}
 		}
-		c.entries[key] = versionEntry{value, now}
+		c.entries[key] = versionEntry{value: value, read: now}
 	}
 	return value, nil
 }
