@@ -57,7 +57,8 @@ func failOver(t *testing.T, failovers int, still bool, calm time.Duration) {
 	pair := pgtest.StartPair(t)
 	slowest := time.Duration(0)
 	for n := range failovers {
-		f := newFleet(t, pair.URL(), 3, nodeSettings()...)
+		// The database stays through them all, and so does its key.
+		f := newFleet(t, pair.URL(), 3, append(nodeSettings(), "COUNTERSIGN_SECRET_KEY="+burstKey)...)
 		c := newChronicle(f)
 		c.configure()
 		underLoad(t, c, "failover", func() {
