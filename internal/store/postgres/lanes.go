@@ -12,7 +12,7 @@ import (
 
 // Bounds of group commits.
 const (
-	lanesPerKind = 1    // group commits under way at a time, of sends and of checks each: two would only halve the groups
+	lanesPerKind = 2    // group commits under way at a time, of sends and of checks each: while one waits for the disk or a standby, the other works
 	maxGroup     = 256  // callers' work in one commit: more only lengthens the wait of the first
 	maxWaiting   = 2048 // work waiting in each lane; more is refused at once (verify.ErrOverloaded)
 )
