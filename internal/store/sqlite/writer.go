@@ -205,11 +205,11 @@ func (w *writer) commit(group []*work) {
 			job.err = err
 		}
 	}
-	for _, job := range group {
-		close(job.done)
-	}
 	if w.observer != nil {
 		w.observer.Committed(len(group), time.Since(start))
+	}
+	for _, job := range group {
+		close(job.done)
 	}
 }
 
