@@ -20,15 +20,16 @@ run: build
 # go vet first: what it finds would only confuse the tests. The race detector
 # runs without checkptr, which would spend most of its time inside the SQLite
 # engine, where Go pointers are not what it knows. The facades' suites, large and
-# on two databases, run without the detector, which sees the facades in the
-# proofs' bursts; make soak runs the suites with it.
-FACADES = ./internal/api/octopush ./internal/api/tyntecv1 ./internal/api/tyntecv4
+# on two databases, and the browser's run without the detector, which sees the
+# facades in the proofs' bursts and the console in its own tests; make soak runs
+# these suites with it.
+UNRACED = ./internal/api/octopush ./internal/api/tyntecv1 ./internal/api/tyntecv4 ./internal/console/browsertest
 
 test: postgres peers browser
 	go mod verify
 	go vet ./...
-	go test -race -gcflags=all=-d=checkptr=0 -timeout $(TEST_TIMEOUT) $$(go list ./... | grep -vE '/api/(octopush|tyntecv1|tyntecv4)$$')
-	go test -timeout $(TEST_TIMEOUT) $(FACADES)
+	go test -race -gcflags=all=-d=checkptr=0 -timeout $(TEST_TIMEOUT) $$(go list ./... | grep -vE '/(api/(octopush|tyntecv1|tyntecv4)|console/browsertest)$$')
+	go test -timeout $(TEST_TIMEOUT) $(UNRACED)
 
 # Sends the carriers' requests through the specifications that providers publish:
 # make test-specs SPECS=DIR, where DIR holds twilio/twilio_api_v2010.json and
@@ -91,4 +92,4 @@ bench-postgres: build postgres
 
 soak: postgres
 	go test -tags soak -run Soak -timeout 10h -v ./internal/proof/... $(ARGS)
-	go test -race -gcflags=all=-d=checkptr=0 -timeout 1h $(FACADES)
+	go test -race -gcflags=all=-d=checkptr=0 -timeout 1h $(UNRACED)
