@@ -80,11 +80,7 @@ func (a *Authenticator) AuthenticateLogin(ctx context.Context, login, text strin
 // admit decides whether the key may be used now. That a key is disabled comes
 // first: it tells its holder nothing about the account.
 func (a *Authenticator) admit(id Identity) (Identity, error) {
-	var now time.Time
-	if !id.Key.Expires.IsZero() { // most keys never do
-		now = a.now()
-	}
-	if !id.Key.Usable(now) {
+	if !id.Key.Usable(a.now()) {
 		return Identity{}, ErrKeyDisabled
 	}
 	if id.Account.Suspended {

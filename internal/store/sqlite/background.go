@@ -33,13 +33,6 @@ const (
 func (s *Store) checkpoints(ctx context.Context) {
 	ticker := time.NewTicker(checkpointEvery)
 	defer ticker.Stop()
-	db, err := sql.Open("sqlite", dsn(s.path, readerCache, "wal_autocheckpoint(0)"))
-	if err != nil {
-		s.log.ErrorContext(ctx, "cannot open a connection for checkpoints", slog.Any("err", err))
-		return
-	}
-	db.SetMaxOpenConns(1)
-	defer db.Close()
 	before, quiet := 0, 0
 	for {
 		select {
@@ -47,7 +40,7 @@ func (s *Store) checkpoints(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		pages, moved, err := checkpoint(ctx, db, "NOOP")
+		pages, moved, err := s.checkpoint(ctx, "NOOP")
 		if pages-before <= checkpointCalm {
 			quiet++
 		} else {
@@ -57,12 +50,12 @@ func (s *Store) checkpoints(ctx context.Context) {
 		switch {
 		case err != nil:
 		case quiet == checkpointIdle && pages > 0:
-			err = s.startOver(ctx, db, "TRUNCATE")
+			err = s.startOver(ctx, "TRUNCATE")
 		case pages-moved < checkpointFrom:
 		case pages >= checkpointRestart:
-			err = s.startOver(ctx, db, "PASSIVE")
+			err = s.startOver(ctx, "PASSIVE")
 		default:
-			_, _, err = checkpoint(ctx, db, "PASSIVE")
+			_, _, err = s.checkpoint(ctx, "PASSIVE")
 		}
 		if err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "checkpoint", slog.Any("err", err))
@@ -73,21 +66,21 @@ func (s *Store) checkpoints(ctx context.Context) {
 // startOver moves everything home: the bulk of it beside the writer, and the rest
 // in its turn, so that the WAL starts over at its beginning instead of growing
 // without end.
-func (s *Store) startOver(ctx context.Context, db *sql.DB, mode string) error {
-	if _, _, err := checkpoint(ctx, db, "PASSIVE"); err != nil {
+func (s *Store) startOver(ctx context.Context, mode string) error {
+	if _, _, err := s.checkpoint(ctx, "PASSIVE"); err != nil {
 		return err
 	}
 	return s.writer.between(ctx, func() error {
-		_, _, err := checkpoint(ctx, db, mode)
+		_, _, err := s.checkpoint(ctx, mode)
 		return err
 	})
 }
 
 // checkpoint runs a checkpoint and returns how many pages the WAL holds and
 // how many of them are home.
-func checkpoint(ctx context.Context, db *sql.DB, mode string) (pages, moved int, err error) {
+func (s *Store) checkpoint(ctx context.Context, mode string) (pages, moved int, err error) {
 	var busy int
-	if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &pages, &moved); err != nil {
+	if err := s.upkeep.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &pages, &moved); err != nil {
 		return 0, 0, fmt.Errorf("checkpoint: %w", err)
 	}
 	return pages, moved, nil
@@ -101,7 +94,7 @@ const highWaterMeta = "clock_high_water"
 
 func (s *Store) storedHighWater(ctx context.Context) (time.Time, error) {
 	var us int64
-	err := s.writeDB.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", highWaterMeta).Scan(&us)
+	err := s.upkeep.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", highWaterMeta).Scan(&us)
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, nil
 	}
@@ -110,7 +103,7 @@ func (s *Store) storedHighWater(ctx context.Context) (time.Time, error) {
 	}
 	s.highWater.stored.Store(us)
 	var open sql.NullInt64
-	if err := s.writeDB.QueryRowContext(ctx, "SELECT max(expires_at) FROM otps WHERE state = 1").Scan(&open); err != nil {
+	if err := s.upkeep.QueryRowContext(ctx, "SELECT max(expires_at) FROM otps WHERE state = 1").Scan(&open); err != nil {
 		return time.Time{}, fmt.Errorf("read open OTPs: %w", err)
 	}
 	s.highWater.needed.Store(open.Int64)

@@ -66,13 +66,13 @@ type Observer interface {
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	path    string
-	log     *slog.Logger
-	clock   *clock.Clock
-	read    *sql.DB
-	writeDB *sql.DB
-	writer  *writer
-	fatal   func(error)
+	path   string
+	log    *slog.Logger
+	clock  *clock.Clock
+	read   *sql.DB
+	upkeep *sql.DB // one connection, for migrations and checkpoints
+	writer *writer
+	fatal  func(error)
 
 	accounts accountIDs
 
@@ -122,9 +122,10 @@ func dsn(path string, cacheKiB int, more ...string) string {
 	return location(path, url.Values{"_pragma": pragmas(cacheKiB, more...)})
 }
 
-// openEngine opens a connection below package database/sql: the writer's, whose
-// statements are so many that what that package does beside them counts.
-func openEngine(path string, cacheKiB int, more ...string) (*engine.Conn, error) {
+// openWriter opens the writer's connection. It lies below package database/sql:
+// the writer's statements are so many that what that package does beside them
+// counts.
+func openWriter(path string) (*engine.Conn, error) {
 	vfs, err := walbuffer.Register()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the caller says what it was doing
@@ -133,7 +134,7 @@ func openEngine(path string, cacheKiB int, more ...string) (*engine.Conn, error)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the caller says what it was doing
 	}
-	for _, p := range pragmas(cacheKiB, more...) {
+	for _, p := range pragmas(writerCache, writerPragmas...) {
 		if err := sqlitex.ExecuteTransient(conn, "PRAGMA "+p, nil); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
@@ -180,12 +181,12 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 			_ = s.closeDatabases()
 		}
 	}()
-	if s.writeDB, err = sql.Open("sqlite", dsn(path, readerCache, writerPragmas...)); err != nil {
+	if s.upkeep, err = sql.Open("sqlite", dsn(path, readerCache, writerPragmas...)); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s.writeDB.SetMaxOpenConns(1)
+	s.upkeep.SetMaxOpenConns(1)
 	if pending {
-		if err := migrate(ctx, s.writeDB, path); err != nil {
+		if err := migrate(ctx, s.upkeep, path); err != nil {
 			return nil, err
 		}
 	}
@@ -218,7 +219,7 @@ func (s *Store) Close() error {
 	s.background.Wait()
 	s.writer.close()
 	// What an orderly stop leaves is one file.
-	_, _, err := checkpoint(context.Background(), s.writeDB, "TRUNCATE")
+	_, _, err := s.checkpoint(context.Background(), "TRUNCATE")
 	return errors.Join(err, s.closeDatabases())
 }
 
@@ -227,8 +228,8 @@ func (s *Store) closeDatabases() error {
 	if s.read != nil {
 		errs = append(errs, s.read.Close())
 	}
-	if s.writeDB != nil {
-		errs = append(errs, s.writeDB.Close())
+	if s.upkeep != nil {
+		errs = append(errs, s.upkeep.Close())
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close database: %w", err)

@@ -156,13 +156,32 @@ func TestANewerSchemaThatSaysSoIsRunOn(t *testing.T) {
 	}
 }
 
-func TestEveryEarlierSchemaIsBroughtUpWithItsData(t *testing.T) {
-	t.Parallel()
+// madeUpTo is a database with the schema of an earlier version.
+func madeUpTo(t *testing.T, version int64) (path string) {
+	t.Helper()
 	embedded, err := fs.Sub(sqlite.Migrations, "migrations")
 	if err != nil {
 		t.Fatal(err)
 	}
-	names, err := fs.Glob(embedded, "*.sql")
+	path = filepath.Join(t.TempDir(), "countersign.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, embedded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.UpTo(t.Context(), version); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestEveryEarlierSchemaIsBroughtUpWithItsData(t *testing.T) {
+	t.Parallel()
+	names, err := fs.Glob(sqlite.Migrations, "migrations/*.sql")
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no migrations: %v", err)
 	}
@@ -172,19 +191,7 @@ func TestEveryEarlierSchemaIsBroughtUpWithItsData(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		path := filepath.Join(t.TempDir(), "countersign.db")
-		db, err := sql.Open("sqlite", path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := goose.NewProvider(goose.DialectSQLite3, db, embedded)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := p.UpTo(t.Context(), version); err != nil {
-			t.Fatal(err)
-		}
-		db.Close()
+		path := madeUpTo(t, version)
 		run(t, path, `INSERT INTO accounts (name, created_at) VALUES ('acme', 1)`)
 		if err := try(t, path, false); !errors.Is(err, sqlite.ErrOlder) {
 			t.Errorf("schema %d without Migrate = %v, want ErrOlder", version, err)

@@ -123,5 +123,5 @@ func (t *tx) deleteOTP(k otpKey) error {
 			return fmt.Errorf("delete otp: %w", err)
 		}
 	}
-	return t.removeRecipient(k.account, k.recipient, k.seq)
+	return t.removeRecipient(k)
 }

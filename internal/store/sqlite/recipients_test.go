@@ -1,19 +1,15 @@
 package sqlite_test
 
 import (
-	"database/sql"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pressly/goose/v3"
 
 	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/guard"
-	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -45,23 +41,7 @@ const recipients = `SELECT account_id || ' ' || hex(recipient_key) || ' ' || otp
 
 func TestWhatLimitsRememberedBeforeRecipientsHadRowsIsKept(t *testing.T) {
 	t.Parallel()
-	embedded, err := fs.Sub(sqlite.Migrations, "migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "countersign.db")
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, embedded)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.UpTo(t.Context(), 8); err != nil {
-		t.Fatal(err)
-	}
-	db.Close()
+	path := madeUpTo(t, 8)
 	const otp = `INSERT INTO otps (account_id, id, origin, state, allowed, form, code_length, bound, resendable, limited, created_at, expires_at, life,
 		key_id, digest, recipient, recipient_key, plan) VALUES (%d, x'%02x', 'v4', 3, 1, 1, 6, 0, 0, 1, 1, 2, 1, 1, x'00', '+4915112345678', x'%s', '{}')`
 	run(t, path,

@@ -122,7 +122,7 @@ func (s *Store) ForgetMessages(ctx context.Context) (int, error) {
 	total := 0
 	cutoff := micros(s.clock.Now().Add(-sandbox.Keep))
 	for {
-		oldest, some, err := first(s.pooled(ctx), scanNumber, oldestSandboxMessage)
+		oldest, some, err := first(s.pooled(ctx), scanInt, oldestSandboxMessage)
 		if err != nil {
 			return total, s.readError("read oldest sandbox message", err)
 		}
@@ -135,7 +135,7 @@ func (s *Store) ForgetMessages(ctx context.Context) (int, error) {
 			return total, err
 		}
 	}
-	crowded, err := collect(s.pooled(ctx), scanNumber, crowdedSandboxes, sandbox.KeepNewest)
+	crowded, err := collect(s.pooled(ctx), scanInt, crowdedSandboxes, sandbox.KeepNewest)
 	if err != nil {
 		return total, s.readError("count sandbox messages", err)
 	}
@@ -183,9 +183,4 @@ func (s *Store) drop(ctx context.Context, query string, args ...any) (int, error
 		return 0, err
 	}
 	return int(n), nil
-}
-
-func scanNumber(rows rower) (n int64, err error) {
-	err = rows.Scan(&n)
-	return n, err //nolint:wrapcheck // the caller says what it was doing
 }

@@ -127,25 +127,23 @@ func scanOTPKey(rows rower) (k otpKey, err error) {
 	return k, err //nolint:wrapcheck // the caller says what it was doing
 }
 
-// tallyKey names a row of a recipient, and says whether what it remembers is
-// old.
-type tallyKey struct {
-	account   int64
-	recipient []byte
-	otp       int64
-	old       bool
+// tallyRow names a row of a recipient by its OTP, and says whether what it
+// remembers is old.
+type tallyRow struct {
+	otpKey
+	old bool
 }
 
 // purgeTallies removes what limits need no more. There is no index by age,
 // which every send would pay for: the readers walk the table in pages, and the
 // writer only deletes.
 func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
-	last := tallyKey{recipient: []byte{}}
+	last := tallyRow{otpKey: otpKey{recipient: []byte{}}}
 	for {
-		page, err := collect(s.pooled(ctx), func(rows rower) (k tallyKey, err error) {
-			err = rows.Scan(&k.account, &k.recipient, &k.otp, &k.old)
-			return k, err //nolint:wrapcheck // said below
-		}, selectTallies, cutoff, last.account, last.recipient, last.otp, sweepBatch)
+		page, err := collect(s.pooled(ctx), func(rows rower) (r tallyRow, err error) {
+			err = rows.Scan(&r.account, &r.recipient, &r.seq, &r.old)
+			return r, err //nolint:wrapcheck // said below
+		}, selectTallies, cutoff, last.account, last.recipient, last.seq, sweepBatch)
 		if err != nil {
 			return s.readError("read limits", err)
 		}
@@ -153,13 +151,13 @@ func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
 			return nil
 		}
 		last = page[len(page)-1]
-		page = slices.DeleteFunc(page, func(k tallyKey) bool { return !k.old })
+		page = slices.DeleteFunc(page, func(r tallyRow) bool { return !r.old })
 		if len(page) == 0 {
 			continue
 		}
 		err = s.write(ctx, func(t *tx) error {
-			for _, k := range page {
-				g, err := t.tally(k.account, k.recipient)
+			for _, r := range page {
+				g, err := t.tally(r.account, r.recipient)
 				if err != nil {
 					return err
 				}

@@ -39,9 +39,8 @@ const (
 	updateTally = `UPDATE recipients SET sends = ?, failures = ?, consecutive = ?, updated_at = ? WHERE account_id = ? AND recipient_key = ? AND otp = ?`
 	forgetTally = `UPDATE recipients SET sends = NULL, failures = NULL, consecutive = NULL, updated_at = NULL
 		WHERE account_id = ? AND recipient_key = ? AND otp = ?`
-	deleteRecipient = `DELETE FROM recipients WHERE account_id = ? AND recipient_key = ? AND otp = ?
-		RETURNING coalesce(updated_at, 0), sends, failures, coalesce(consecutive, 0)`
-	dropRecipient = `DELETE FROM recipients WHERE account_id = ? AND recipient_key = ? AND otp = ?`
+	deleteRecipient = `DELETE FROM recipients WHERE account_id = ? AND recipient_key = ? AND otp = ?`
+	takeRecipient   = deleteRecipient + ` RETURNING coalesce(updated_at, 0), sends, failures, coalesce(consecutive, 0)`
 )
 
 // tally reads what limits remember of a recipient.
@@ -75,14 +74,11 @@ func (t *tx) saveTally(g tally) error {
 
 // putTally writes what limits remember into the newest row.
 func (t *tx) putTally(g tally) error {
-	sends, failures, updated := encodeTimes(g.Sends), encodeTimes(g.Failures), micros(g.updated)
-	var err error
 	if g.at == noRow {
-		_, err = t.exec(insertRecipient, g.accountID, g.recipientKey, ownRow, sends, failures, g.Consecutive, updated)
-	} else {
-		_, err = t.exec(updateTally, sends, failures, g.Consecutive, updated, g.accountID, g.recipientKey, g.at)
+		return t.insertRecipient(g, ownRow)
 	}
-	if err != nil {
+	if _, err := t.exec(updateTally, encodeTimes(g.Sends), encodeTimes(g.Failures), g.Consecutive, micros(g.updated),
+		g.accountID, g.recipientKey, g.at); err != nil {
 		return fmt.Errorf("write limits: %w", err)
 	}
 	return nil
@@ -91,12 +87,8 @@ func (t *tx) putTally(g tally) error {
 // addRecipient makes the row of a new OTP, the recipient's newest from now on, and
 // moves what limits remember there.
 func (t *tx) addRecipient(g tally, seq int64) error {
-	args := [...]any{g.accountID, g.recipientKey, seq, nil, nil, nil, nil}
-	if !g.updated.IsZero() {
-		args[3], args[4], args[5], args[6] = encodeTimes(g.Sends), encodeTimes(g.Failures), g.Consecutive, micros(g.updated)
-	}
-	if _, err := t.exec(insertRecipient, args[:]...); err != nil {
-		return fmt.Errorf("write recipient: %w", err)
+	if err := t.insertRecipient(g, seq); err != nil {
+		return err
 	}
 	if g.held {
 		return t.forget(g)
@@ -104,14 +96,26 @@ func (t *tx) addRecipient(g tally, seq int64) error {
 	return nil
 }
 
+// insertRecipient makes a row that holds what the tally does.
+func (t *tx) insertRecipient(g tally, seq int64) error {
+	args := [...]any{g.accountID, g.recipientKey, seq, nil, nil, nil, nil}
+	if !g.updated.IsZero() {
+		args[3], args[4], args[5], args[6] = encodeTimes(g.Sends), encodeTimes(g.Failures), g.Consecutive, micros(g.updated)
+	}
+	if _, err := t.exec(insertRecipient, args[:]...); err != nil {
+		return fmt.Errorf("write recipient: %w", err)
+	}
+	return nil
+}
+
 // removeRecipient removes the row of an OTP; what limits remember there goes to
 // the row that is the newest then.
-func (t *tx) removeRecipient(accountID int64, recipientKey []byte, seq int64) error {
+func (t *tx) removeRecipient(k otpKey) error {
 	var updated int64
 	var sends, failures []byte
 	gone := tally{}
 	t.writes++
-	err := t.row(deleteRecipient, accountID, recipientKey, seq).Scan(&updated, &sends, &failures, &gone.Consecutive)
+	err := t.row(takeRecipient, k.account, k.recipient, k.seq).Scan(&updated, &sends, &failures, &gone.Consecutive)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -121,7 +125,7 @@ func (t *tx) removeRecipient(accountID int64, recipientKey []byte, seq int64) er
 	if gone.remember(updated, sends, failures); !gone.held {
 		return nil
 	}
-	newest, err := t.tally(accountID, recipientKey)
+	newest, err := t.tally(k.account, k.recipient)
 	if err != nil {
 		return err
 	}
@@ -133,7 +137,7 @@ func (t *tx) removeRecipient(accountID int64, recipientKey []byte, seq int64) er
 func (t *tx) forget(g tally) error {
 	query := forgetTally
 	if g.at == ownRow {
-		query = dropRecipient
+		query = deleteRecipient
 	}
 	if _, err := t.exec(query, g.accountID, g.recipientKey, g.at); err != nil {
 		return fmt.Errorf("forget limits: %w", err)

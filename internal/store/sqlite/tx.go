@@ -66,12 +66,6 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return t.do(s)
-}
-
-// do runs a statement that has its arguments and writes. It returns how many
-// rows it changed.
-func (t *tx) do(s *engine.Stmt) (int64, error) {
 	t.writes++
 	if _, err := s.Step(); err != nil {
 		return 0, err //nolint:wrapcheck // the caller says what it was doing

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"reflect"
@@ -10,8 +9,8 @@ import (
 	engine "zombiezen.com/go/sqlite"
 )
 
-// bind sets a statement's argument; the first is 1. It takes what package
-// database/sql takes, times excepted: those are numbers here (micros).
+// bind sets a statement's argument; the first is 1. It takes what the columns
+// hold, and types made of that; times are numbers here (micros).
 func bind(s *engine.Stmt, at int, arg any) error {
 	switch v := arg.(type) {
 	case nil:
@@ -30,12 +29,6 @@ func bind(s *engine.Stmt, at int, arg any) error {
 		}
 	case bool:
 		s.BindBool(at, v)
-	case driver.Valuer:
-		plain, err := v.Value()
-		if err != nil {
-			return fmt.Errorf("argument %d: %w", at, err)
-		}
-		return bind(s, at, plain)
 	default:
 		return bindKind(s, at, reflect.ValueOf(arg))
 	}
@@ -49,8 +42,6 @@ func bindKind(s *engine.Stmt, at int, v reflect.Value) error {
 		s.BindInt64(at, v.Int())
 	case v.CanUint():
 		s.BindInt64(at, int64(v.Uint())) //nolint:gosec // what is stored unsigned is small
-	case v.CanFloat():
-		s.BindFloat(at, v.Float())
 	case v.Kind() == reflect.String:
 		s.BindText(at, v.String())
 	case v.Kind() == reflect.Bool:
@@ -115,8 +106,6 @@ func scanKind(s *engine.Stmt, at int, dest reflect.Value) error {
 		v.SetInt(s.ColumnInt64(at))
 	case v.CanUint():
 		v.SetUint(uint64(s.ColumnInt64(at))) //nolint:gosec // as bindKind
-	case v.CanFloat():
-		v.SetFloat(s.ColumnFloat(at))
 	case v.Kind() == reflect.String:
 		v.SetString(s.ColumnText(at))
 	case v.Kind() == reflect.Bool:
@@ -142,8 +131,6 @@ func columnValue(s *engine.Stmt, at int) any {
 	switch s.ColumnType(at) {
 	case engine.TypeInteger:
 		return s.ColumnInt64(at)
-	case engine.TypeFloat:
-		return s.ColumnFloat(at)
 	case engine.TypeText:
 		return s.ColumnText(at)
 	case engine.TypeBlob:

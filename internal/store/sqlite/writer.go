@@ -52,7 +52,7 @@ type work struct {
 }
 
 func newWriter(s *Store, o Observer) (*writer, error) {
-	conn, err := openEngine(s.path, writerCache, writerPragmas...)
+	conn, err := openWriter(s.path)
 	if err != nil {
 		return nil, fmt.Errorf("open writer: %w", err)
 	}
