@@ -22,7 +22,8 @@ import (
 )
 
 // capacity is how many bytes are gathered before they are written without
-// being asked for. SQLite's own VFS cannot write 128 KiB or more at once.
+// being asked for. SQLite's own VFS cannot write 128 KiB or more at once, and
+// no write of SQLite's is larger than a page, which has 64 KiB at most.
 const capacity = 120 << 10
 
 const vfsName = "countersign-walbuffer"
@@ -97,11 +98,8 @@ func (l *log) flush(tls *libc.TLS, file uintptr) int32 {
 	}
 	b := l.buffer
 	l.buffer = l.buffer[:0]
-	return l.write(tls, file, uintptr(unsafe.Pointer(unsafe.SliceData(b))), int32(len(b)), l.offset) //nolint:gosec // at most capacity; the buffer stays where it is
-}
-
-func (l *log) write(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
-	return method[accessFunc](l.original.FxWrite)(tls, file, buf, n, offset)
+	start := uintptr(unsafe.Pointer(unsafe.SliceData(b)))                                    //nolint:gosec // the buffer stays where it is
+	return method[accessFunc](l.original.FxWrite)(tls, file, start, int32(len(b)), l.offset) //nolint:gosec // at most capacity
 }
 
 func open(tls *libc.TLS, _, name, file uintptr, flags int32, outFlags uintptr) int32 {
@@ -154,43 +152,47 @@ func writeLog(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 		}
 		l.offset = offset
 	}
-	if n > capacity {
-		return l.write(tls, file, buf, n, offset)
-	}
 	l.buffer = append(l.buffer, unsafe.Slice(at[byte](buf), n)...)
 	return lib.SQLITE_OK
 }
 
-func readLog(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
+// flushed hands down what is gathered, before anything that could tell the
+// difference. It returns the file's original methods.
+func flushed(tls *libc.TLS, file uintptr) (original *lib.Tsqlite3_io_methods, code int32) {
 	l := logOf(file)
-	if code := l.flush(tls, file); code != lib.SQLITE_OK {
-		return code
+	return l.original, l.flush(tls, file)
+}
+
+func readLog(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
+	original, code := flushed(tls, file)
+	if code == lib.SQLITE_OK {
+		code = method[accessFunc](original.FxRead)(tls, file, buf, n, offset)
 	}
-	return method[accessFunc](l.original.FxRead)(tls, file, buf, n, offset)
+	return code
 }
 
 func truncateLog(tls *libc.TLS, file uintptr, size int64) int32 {
-	l := logOf(file)
-	if code := l.flush(tls, file); code != lib.SQLITE_OK {
-		return code
+	original, code := flushed(tls, file)
+	if code == lib.SQLITE_OK {
+		code = method[truncateFunc](original.FxTruncate)(tls, file, size)
 	}
-	return method[truncateFunc](l.original.FxTruncate)(tls, file, size)
+	return code
 }
 
 func syncLog(tls *libc.TLS, file uintptr, flags int32) int32 {
-	l := logOf(file)
-	if code := l.flush(tls, file); code != lib.SQLITE_OK {
-		return code
+	original, code := flushed(tls, file)
+	if code == lib.SQLITE_OK {
+		code = method[syncFunc](original.FxSync)(tls, file, flags)
 	}
-	return method[syncFunc](l.original.FxSync)(tls, file, flags)
+	return code
 }
 
 func sizeLog(tls *libc.TLS, file, size uintptr) int32 {
-	l := logOf(file)
-	if code := l.flush(tls, file); code != lib.SQLITE_OK {
-		return code
+	original, code := flushed(tls, file)
+	if code == lib.SQLITE_OK {
+		code = method[sizeFunc](original.FxFileSize)(tls, file, size)
 	}
-	return method[sizeFunc](l.original.FxFileSize)(tls, file, size)
+	return code
 }
 
 func closeLog(tls *libc.TLS, file uintptr) int32 {
