@@ -5,8 +5,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS  = -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-# Longer than the tests take on two cores, shorter than anyone waits.
-TEST_TIMEOUT ?= 14m
+# For each package: longer than the slowest takes on a machine that is at
+# something else most of the time.
+TEST_TIMEOUT ?= 40m
 ARGS ?=
 
 .PHONY: build run test test-specs postgres peers browser screenshots lint format generate vuln bench bench-postgres soak
@@ -21,8 +22,9 @@ run: build
 # runs without checkptr, which would spend most of its time inside the SQLite
 # engine, where Go pointers are not what it knows. The facades' suites, large and
 # on two databases, and the browser's run without the detector, which sees the
-# facades in the proofs' bursts and the console in its own tests; make soak runs
-# these suites with it.
+# facades where whole servers run within a test (internal/server, the carriers
+# end to end) and the console in its own tests; make soak runs these suites with
+# it. The proofs' nodes are the program as it is released.
 UNRACED = ./internal/api/octopush ./internal/api/tyntecv1 ./internal/api/tyntecv4 ./internal/console/browsertest
 
 test: postgres peers browser
