@@ -11,7 +11,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -41,6 +40,7 @@ import (
 	"github.com/countersign/countersign/internal/secret"
 	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/store/storetest"
+	"github.com/countersign/countersign/internal/store/testdb"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -97,7 +97,7 @@ func newSite(t *testing.T, secure bool) *site {
 	s.keys = keys
 	log := slog.New(slog.DiscardHandler)
 	s.store, err = sqlite.Open(t.Context(), sqlite.Config{
-		Path: filepath.Join(t.TempDir(), "db"), Migrate: true, Wall: s.wall.Now, Log: log, Fatal: func(err error) { t.Error(err) },
+		Path: testdb.Blank(t), Wall: s.wall.Now, Log: log, Fatal: func(err error) { t.Error(err) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -214,7 +214,7 @@ func (s *site) browser() *browser {
 	transport := s.transport.Clone()
 	s.t.Cleanup(transport.CloseIdleConnections)
 	return &browser{s: s, client: &http.Client{
-		Jar: jar, Transport: transport, Timeout: 20 * time.Second,
+		Jar: jar, Transport: transport, Timeout: 2 * time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }

@@ -73,7 +73,7 @@ func next(t *testing.T, events <-chan event) event {
 			t.Fatal("the stream ended")
 		}
 		return e
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("no event in time")
 	}
 	return event{}

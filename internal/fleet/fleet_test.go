@@ -28,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // settings reads a file as a server does; sandbox is its setting.
 func settings(t *testing.T, toml, sandbox string, environ ...string) (fleet.Settings, string) {

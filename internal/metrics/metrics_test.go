@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/countersign/countersign/internal/admission"
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
@@ -113,6 +114,7 @@ func TestTheMetricsAreThoseThatAreDocumented(t *testing.T) {
 	_, _ = counted.CreateOTP(t.Context(), newOTP)
 	_, _ = counted.AddDelivery(t.Context(), verify.NewDelivery{})
 	_, _ = counted.CountAttempt(t.Context(), attempt)
+	m.Refused(admission.Send)
 	m.Deliveries().Handed(message.SMS, time.Second)
 	m.Deliveries().Submitted(message.SMS, "sandbox", delivery.Accepted, time.Second)
 	m.Deliveries().Received("sandbox", delivery.ReceiptDelivered, true)

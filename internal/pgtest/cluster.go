@@ -22,9 +22,10 @@ import (
 
 // Bounds of a cluster's life.
 const (
-	setupTime = 2 * time.Minute // initdb on a busy machine
-	startTime = time.Minute     // from the start of the server to its first answer
-	stopTime  = time.Minute
+	setupTime = 4 * time.Minute // initdb on a busy machine
+	startTime = 2 * time.Minute // from the start of the server to its first answer
+	stopTime  = 2 * time.Minute
+	tryTime   = 20 * time.Second // one try to get an answer
 	pollEvery = 50 * time.Millisecond
 )
 
@@ -232,7 +233,7 @@ func (c *Cluster) end(stop func() error, stdin io.Closer, ended <-chan error) er
 func (c *Cluster) await(ended <-chan error) error {
 	deadline := time.Now().Add(startTime) //nolint:forbidigo // a test's patience
 	for {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), tryTime)
 		conn, err := pgx.Connect(ctx, c.url(Admin, "postgres"))
 		if err == nil {
 			_ = conn.Close(ctx)

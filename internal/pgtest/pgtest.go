@@ -25,7 +25,7 @@ import (
 const ServerEnv = "COUNTERSIGN_TEST_POSTGRES_URL"
 
 // statementTime bounds one statement of a test's setup.
-const statementTime = time.Minute
+const statementTime = 2 * time.Minute
 
 // shared is the process's cluster, made by the first test that asks. It ends
 // with the process, or with End.
@@ -40,6 +40,10 @@ var shared = sync.OnceValues(func() (string, error) {
 	atEnd(func() error { return errors.Join(c.stop(), os.RemoveAll(c.dir)) })
 	return c.URL(), nil
 })
+
+// Memory is a directory in memory, or "" if there is none with room for
+// databases, or benchmarks run.
+func Memory() string { return inMemory() }
 
 // ends are what End does, the last first.
 var ends struct {

@@ -57,6 +57,7 @@ type chronicle struct {
 	problems  []error
 	counts    [unknown + 1]int
 	refused   int                    // calls that are known to have changed nothing
+	refusals  map[string]int         // those, by what was answered
 	unadvised int                    // refusals without Retry-After
 	repeated  int                    // calls that were repeated with their Idempotency-Key
 	slowest   time.Duration          // answer
@@ -74,12 +75,14 @@ type customer struct {
 const (
 	customersAtOnce  = 20
 	callsPerCustomer = 60 // more would mostly meet limits
+	// longestRest of a client between two calls.
+	longestRest = 500 * time.Millisecond
 	// repeats bounds how long a client repeats a call with an Idempotency-Key.
 	repeats = 20 * time.Second
 )
 
 func newChronicle(f *fleet) *chronicle {
-	c := &chronicle{fleet: f, terms: nodeTerms(), pause: 20 * time.Millisecond, lastGood: map[*process]time.Time{}}
+	c := &chronicle{fleet: f, terms: nodeTerms(), pause: 20 * time.Millisecond, refusals: map[string]int{}, lastGood: map[*process]time.Time{}}
 	c.ask = c.some
 	// Other chronicles of this fleet have other recipients.
 	c.people.Store(mathrand.Int64N(9_000) * 10_000)
@@ -138,9 +141,13 @@ func (c *chronicle) run(ctx context.Context, clients int) {
 	for id := range clients {
 		all.Go(func() {
 			for ctx.Err() == nil {
+				begun := time.Now()
 				c.call(context.WithoutCancel(ctx), id)
 				if c.pause > 0 {
-					time.Sleep(time.Duration(mathrand.Int64N(int64(2 * c.pause))))
+					// They rest longer where the machine is slow, or they would ask
+					// for all that it can do.
+					own := time.Duration(mathrand.Int64N(int64(2 * c.pause)))
+					time.Sleep(max(own, min(3*time.Since(begun), longestRest)))
 				}
 			}
 		})
@@ -231,6 +238,7 @@ func (c *chronicle) call(ctx context.Context, client int) {
 		switch {
 		case errors.Is(err, errNothingDone):
 			c.refused++
+			c.refusals[err.Error()]++
 			return
 		case errors.Is(err, errUnadvised):
 			c.unadvised++

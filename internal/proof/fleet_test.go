@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	mathrand "math/rand/v2"
+	"net/url"
 	"os"
 	"os/exec"
 	"slices"
@@ -36,18 +37,46 @@ type fleet struct {
 
 // newFleet starts n nodes with further settings, the first of which sets the
 // database up.
-func newFleet(t testing.TB, url string, n int, environ ...string) *fleet {
+func newFleet(t testing.TB, database string, n int, environ ...string) *fleet {
 	t.Helper()
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // never fails
 	root := base64.StdEncoding.EncodeToString(random)
-	f := &fleet{t: t, url: url, nodes: make([]*process, n), environ: append([]string{
-		"COUNTERSIGN_DATABASE_URL=" + url, "COUNTERSIGN_SECRET_KEY=" + root, "COUNTERSIGN_BOOTSTRAP_API_KEY=" + fleetKey,
+	f := &fleet{t: t, url: database, nodes: make([]*process, n), environ: append([]string{
+		"COUNTERSIGN_DATABASE_URL=" + roomy(t, database), "COUNTERSIGN_SECRET_KEY=" + root, "COUNTERSIGN_BOOTSTRAP_API_KEY=" + fleetKey,
 	}, environ...)}
 	for i := range n {
 		f.start(i)
 	}
 	return f
+}
+
+// roomy is the URL as nodes get it. On a machine that does something else most
+// of the time, connections take long to be made: some are there from the start,
+// and the making of others has time. Where several servers are named, a node
+// looks for the other one after the time that it has by default.
+func roomy(t testing.TB, database string) string {
+	t.Helper()
+	if strings.Contains(strings.SplitN(database, "?", 2)[0], ",") {
+		return database
+	}
+	return withParameters(t, database, "connect_timeout", "60", "pool_min_conns", "8", "pool_max_conns", "24")
+}
+
+// withParameters is a connection string with more parameters: names and values
+// take turns.
+func withParameters(t testing.TB, database string, more ...string) string {
+	t.Helper()
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	for i := 0; i+1 < len(more); i += 2 {
+		q.Set(more[i], more[i+1])
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 // start starts node i and waits until it is ready.
@@ -112,6 +141,9 @@ func (f *fleet) try(ctx context.Context, args ...string) (out, log string, err e
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "COUNTERSIGN_LOG_FORMAT=json"}, f.environ...)
+	if !strings.Contains(strings.SplitN(f.url, "?", 2)[0], ",") { // a command needs one connection
+		cmd.Env = append(cmd.Env, "COUNTERSIGN_DATABASE_URL="+withParameters(f.t, f.url, "connect_timeout", "60"))
+	}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err = cmd.Run()

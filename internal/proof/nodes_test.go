@@ -28,7 +28,7 @@ func killNodes(t *testing.T, kills, calls int, pause time.Duration) {
 	}
 	killed, slowest := 0, time.Duration(0)
 	for begun := time.Now(); killed < kills || !enough(); {
-		if time.Since(begun) > time.Duration(kills)*10*time.Second+time.Duration(calls)*20*time.Millisecond {
+		if time.Since(begun) > patience+time.Duration(kills)*10*time.Second+time.Duration(calls)*20*time.Millisecond {
 			t.Fatalf("%d kills and %d calls take too long\n%s", kills, calls, f.logs())
 		}
 		time.Sleep(time.Duration(200+mathrand.IntN(1000)) * time.Millisecond) // until some moment amid the load

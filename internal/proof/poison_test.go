@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/countersign/countersign/internal/pgtest"
+	"github.com/countersign/countersign/internal/stolen"
 )
 
 // endpoints are customers' receivers of callbacks. The first may be poisoned.
@@ -67,8 +69,9 @@ func newEndpoints(t testing.TB) *endpoints {
 
 // poison shows what a hanging endpoint among twenty does to the others: spans
 // with and without it take turns, and their 99th percentiles are compared
-// (W-07).
-func poison(t *testing.T, turns int, span time.Duration, rate int) (ratio float64, healthy, poisoned time.Duration) {
+// (W-07). So many sends are under way at once at most: where the machine does
+// not do as many as are asked for, fewer are asked for and none pile up.
+func poison(t *testing.T, turns int, span time.Duration, rate, atOnce int) (ratio float64, pairs []pair) {
 	t.Helper()
 	const all = 20
 	f := newFleet(t, pgtest.Ready(t), 2, "COUNTERSIGN_SENDS_PER_RECIPIENT=0", "COUNTERSIGN_CALLBACK_ALLOW_PRIVATE=true", "COUNTERSIGN_LOG_LEVEL=error")
@@ -83,9 +86,12 @@ func poison(t *testing.T, turns int, span time.Duration, rate int) (ratio float6
 		}
 		p.must(201, "POST", "/2fa/v4/configurations/callbacks", fmt.Sprintf(`{"url":"%s/%d/","profileId":%q}`, e.URL, i, id))
 	}
-	time.Sleep(300 * time.Millisecond) // until every node knows them
-	number, expected := 0, 0
-	load := func() []time.Duration {
+	time.Sleep(300 * time.Millisecond) // until every node knows them, most likely
+	machine := stolen.Start(t)
+	number := 0
+	room := make(chan struct{}, atOnce)
+	load := func() (times []time.Duration, taken time.Duration) {
+		before := machine.Total()
 		e.mu.Lock()
 		e.times = nil
 		e.mu.Unlock()
@@ -97,17 +103,22 @@ func poison(t *testing.T, turns int, span time.Duration, rate int) (ratio float6
 		for time.Since(begun) < span {
 			<-tick.C
 			for ; float64(asked) < float64(rate)*time.Since(begun).Seconds(); asked++ {
+				if len(room) == atOnce {
+					continue // the only one who fills it is here
+				}
+				room <- struct{}{}
 				number++
 				to, profile := fmt.Sprintf("+49155%07d9", number), number%all
 				if profile != 0 {
 					wanted++
 				}
 				calls.Go(func() {
+					defer func() { <-room }()
 					body := fmt.Sprintf(`{"to":%q,"profileName":"p%d","priorityName":"sms"}`, to, profile)
-					status, b, err := f.any().do(t.Context(), http.MethodPost, "/2fa/v4/otp", body, nil)
-					id, err2 := idOf(b)
-					if err != nil || err2 != nil || status != http.StatusAccepted {
-						t.Errorf("a send = %d %s, %v", status, b, err)
+					a, _, err := f.persist(t.Context(), v4{fleetKey}.call("", body))
+					id, err2 := v4{}.sent(a)
+					if err != nil || err2 != nil {
+						t.Errorf("a send: %v, %v", err, err2)
 						return
 					}
 					e.mu.Lock()
@@ -121,7 +132,6 @@ func poison(t *testing.T, turns int, span time.Duration, rate int) (ratio float6
 			}
 		}
 		calls.Wait()
-		expected += wanted
 		eventually(t, "every callback of good endpoints", patience, func() bool {
 			e.mu.Lock()
 			defer e.mu.Unlock()
@@ -129,21 +139,25 @@ func poison(t *testing.T, turns int, span time.Duration, rate int) (ratio float6
 		})
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		return e.times
+		return e.times, machine.Total() - before
 	}
 	load() // connections and caches
 	var good, bad []time.Duration
 	for range turns {
-		good = append(good, load()...)
+		var p pair
+		without, taken := load()
+		p.healthy, p.taken = quantile(without, 0.99), -taken
 		e.mu.Lock()
 		e.poisoned = true
 		e.mu.Unlock()
-		bad = append(bad, load()...)
+		with, taken := load()
+		p.poisoned, p.taken = quantile(with, 0.99), p.taken+taken
 		e.mu.Lock()
 		e.poisoned = false
 		e.mu.Unlock()
+		good, bad, pairs = append(good, without...), append(bad, with...), append(pairs, p)
 	}
-	healthy, poisoned = quantile(good, 0.99), quantile(bad, 0.99)
+	healthy, poisoned := quantile(good, 0.99), quantile(bad, 0.99)
 	ratio = float64(poisoned) / float64(healthy)
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -160,13 +174,26 @@ func poison(t *testing.T, turns int, span time.Duration, rate int) (ratio float6
 	if e.bad == 0 {
 		t.Error("nothing was posted to the bad endpoint")
 	}
-	return ratio, healthy, poisoned
+	return ratio, pairs
 }
 
-// Beside other tests the ratio is chance; the soak holds to it.
+// pair is a span without a hanging endpoint and the one after it with one.
+type pair struct {
+	healthy, poisoned time.Duration // 99th percentiles
+	taken             time.Duration // what the machine took more in the second
+}
+
+// slower is by how much the hanging endpoint slowed the others down beyond the
+// one and a half times that it may, and beyond what the machine took.
+func (p pair) slower() time.Duration { return p.poisoned - p.healthy*3/2 - max(0, p.taken) }
+
+// In spans as short as these the ratio of one pair is chance, and the soak holds
+// to it; an endpoint that holds others up does so in all of them, for as long as
+// a post may take.
 func TestAHangingEndpointLeavesTheOthersAlone(t *testing.T) { //nolint:paralleltest // others would be part of the load
-	ratio, healthy, poisoned := poison(t, 1, 3*time.Second, 60)
-	if ratio > 1.5 && poisoned > healthy+500*time.Millisecond {
-		t.Errorf("with a hanging endpoint the p99 of the others is %.2f ×, want 1.5 × (W-07)", ratio)
+	_, pairs := poison(t, 3, time.Second, 60, 16)
+	slices.SortFunc(pairs, func(a, b pair) int { return int(a.slower() - b.slower()) })
+	if typical := pairs[len(pairs)/2]; typical.slower() > 500*time.Millisecond {
+		t.Errorf("with a hanging endpoint the p99 of the others is %v, %v without it: want 1.5 × (W-07)", typical.poisoned, typical.healthy)
 	}
 }

@@ -90,7 +90,7 @@ func serve(t testing.TB, dir string, environ ...string) *process {
 		t.Fatal(err)
 	}
 	p := &process{t: t, dir: dir, out: &text{}, log: &text{}, ended: make(chan error, 1)}
-	p.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
+	p.client = &http.Client{Timeout: patience, Transport: &http.Transport{
 		MaxIdleConnsPerHost: 64, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true,
 	}}
 	p.cmd = exec.CommandContext(context.WithoutCancel(t.Context()), path, "serve")

@@ -15,7 +15,7 @@ func acme(d *server.Deployment) account.Account {
 
 func TestARunningServerCountsWhatItDoesWithoutPersonalData(t *testing.T) {
 	t.Parallel()
-	r := start(t, t.TempDir(), "COUNTERSIGN_CALLBACK_ALLOW_PRIVATE=true")
+	r := start(t, fresh(t), "COUNTERSIGN_CALLBACK_ALLOW_PRIVATE=true")
 	r.configure()
 	r.must(201, "POST", "/2fa/v4/configurations/callbacks", `{"url":"http://127.0.0.1:1/nobody"}`)
 	otp := r.send("+4915112345678")
@@ -57,7 +57,7 @@ func TestARunningServerCountsWhatItDoesWithoutPersonalData(t *testing.T) {
 
 func TestTheAdminAddressIsNotTheAPIs(t *testing.T) {
 	t.Parallel()
-	r := start(t, t.TempDir())
+	r := start(t, fresh(t))
 	r.must(200, "GET", r.admin+"/debug/pprof/cmdline", "")
 	for _, path := range []string{"/metrics", "/debug/pprof/"} {
 		r.must(404, "GET", path, "")
@@ -67,7 +67,7 @@ func TestTheAdminAddressIsNotTheAPIs(t *testing.T) {
 
 func TestProfilingIsOffWhileOthersReachTheAdminAddress(t *testing.T) {
 	t.Parallel()
-	r := start(t, t.TempDir(), "COUNTERSIGN_ADMIN_LISTEN=0.0.0.0:0")
+	r := start(t, fresh(t), "COUNTERSIGN_ADMIN_LISTEN=0.0.0.0:0")
 	local := strings.NewReplacer("[::]", "127.0.0.1", "0.0.0.0", "127.0.0.1").Replace(r.admin)
 	r.must(200, "GET", local+"/metrics", "")
 	r.must(404, "GET", local+"/debug/pprof/", "")
@@ -75,14 +75,14 @@ func TestProfilingIsOffWhileOthersReachTheAdminAddress(t *testing.T) {
 
 func TestWithoutAnAdminAddressThereIsNone(t *testing.T) {
 	t.Parallel()
-	if r := start(t, t.TempDir(), "COUNTERSIGN_ADMIN_LISTEN="); r.admin != "" {
+	if r := start(t, fresh(t), "COUNTERSIGN_ADMIN_LISTEN="); r.admin != "" {
 		t.Errorf("metrics are at %s; want nowhere", r.admin)
 	}
 }
 
 func TestAThrottledKeyMayMakeAHundredCallsAMinute(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := fresh(t)
 	r := start(t, dir)
 	plain := r.key
 	r.key = newKey(t, dir, true)

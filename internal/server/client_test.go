@@ -24,7 +24,7 @@ import (
 func TestTheGoClientWorksWithTheServer(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	r := start(t, t.TempDir())
+	r := start(t, fresh(t))
 	r.configure()
 	c, err := client.New(r.url, r.key, client.WithHTTPClient(r.client))
 	if err != nil {
@@ -115,7 +115,7 @@ func certificate(t *testing.T) (certFile, keyFile string, pool *x509.CertPool) {
 func TestWithACertificateTheAPIsSpeakTLSAndHTTP2(t *testing.T) {
 	t.Parallel()
 	cert, key, pool := certificate(t)
-	r := start(t, t.TempDir(), "COUNTERSIGN_LISTEN=0.0.0.0:0", "COUNTERSIGN_TLS_CERT="+cert, "COUNTERSIGN_TLS_KEY="+key)
+	r := start(t, fresh(t), "COUNTERSIGN_LISTEN=0.0.0.0:0", "COUNTERSIGN_TLS_CERT="+cert, "COUNTERSIGN_TLS_KEY="+key)
 	if !strings.HasPrefix(r.out.String(), "listening on https://") {
 		t.Errorf("printed %q; want https", r.out)
 	}

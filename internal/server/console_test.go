@@ -123,7 +123,7 @@ func (r *running) enter() *person {
 
 func TestANewcomerSendsAndTypesACodeOnTheVirtualPhoneByClickingOnly(t *testing.T) {
 	t.Parallel()
-	r := start(t, t.TempDir())
+	r := start(t, fresh(t))
 	p := r.enter()
 	if !strings.HasSuffix(p.at, "/console/phones") {
 		t.Fatalf("the link leads to %s", p.at)
@@ -168,7 +168,7 @@ func TestANewcomerSendsAndTypesACodeOnTheVirtualPhoneByClickingOnly(t *testing.T
 
 func TestAnOrderOnAPhoneActsOnTheNextMessagesOnAnyChannel(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := fresh(t)
 	r := start(t, dir)
 	p := r.enter()
 	p.submit("/phones", "to", "+4915112345678", "via", "sms")
@@ -203,7 +203,7 @@ func TestAnOrderOnAPhoneActsOnTheNextMessagesOnAnyChannel(t *testing.T) {
 
 func TestALivePageAndAWaitingCallerDoNotHoldUpADrain(t *testing.T) {
 	t.Parallel()
-	r := start(t, t.TempDir())
+	r := start(t, fresh(t))
 	p := r.enter()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -226,12 +226,11 @@ func TestALivePageAndAWaitingCallerDoNotHoldUpADrain(t *testing.T) {
 		answered <- body
 	}()
 	time.Sleep(100 * time.Millisecond) // so that it most likely waits
-	begun := time.Now()
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begun); took > 6*time.Second {
-		t.Errorf("the drain took %s", took)
+	if log := r.log.String(); strings.Contains(log, "requests were cut off") {
+		t.Errorf("the drain waited for them in vain:\n%s", log)
 	}
 	if _, err := io.ReadAll(stream); err != nil {
 		t.Errorf("the stream was cut: %v", err)
@@ -243,7 +242,7 @@ func TestALivePageAndAWaitingCallerDoNotHoldUpADrain(t *testing.T) {
 
 func TestAWaitingCallerGetsTheMessage(t *testing.T) {
 	t.Parallel()
-	r := start(t, t.TempDir())
+	r := start(t, fresh(t))
 	r.configure()
 	got := make(chan string, 1)
 	go func() { got <- r.must(200, "GET", "/sandbox/messages/wait?to=%2B4915112345678&timeout=20", "") }()

@@ -22,7 +22,7 @@ func TestAnOwnerSetsEverythingUpAtTheDeskAndSendsWithIt(t *testing.T) {
 	received := make(chan string, 100)
 	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { received <- r.Header.Get("X-Door") }))
 	t.Cleanup(hook.Close)
-	r := start(t, t.TempDir(), "COUNTERSIGN_CALLBACK_ALLOW_PRIVATE=true")
+	r := start(t, fresh(t), "COUNTERSIGN_CALLBACK_ALLOW_PRIVATE=true")
 	p := r.enter()
 	visited := 0
 	for _, link := range href.FindAllStringSubmatch(navigation.FindString(p.body), -1) {

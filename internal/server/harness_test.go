@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/config"
+	"github.com/countersign/countersign/internal/secret"
 	"github.com/countersign/countersign/internal/server"
 	"github.com/countersign/countersign/internal/store/testdb"
 )
@@ -27,8 +29,9 @@ import (
 // notice is long enough to see that a server is draining.
 const notice = 200 * time.Millisecond
 
-// patience bounds every wait for something that must come.
-const patience = 20 * time.Second
+// patience bounds every wait for something that must come, on a machine that
+// does something else most of the time too. No wait is longer than it has to be.
+const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(testdb.Both(m,
@@ -66,11 +69,15 @@ type running struct {
 	key        string // as printed, "" if none was
 	client     *http.Client
 
-	cancel context.CancelFunc
-	ended  chan error
-	err    error
-	once   sync.Once
+	cancel  context.CancelFunc
+	started chan addresses
+	ended   chan error
+	err     error
+	once    sync.Once
 }
+
+// addresses are what a server listens on, admin nil if it has no such address.
+type addresses struct{ api, admin net.Addr }
 
 // databases are the PostgreSQL databases of tests by their data directories.
 var databases sync.Map
@@ -99,35 +106,37 @@ func fileSettings(t *testing.T, dir string, environ ...string) config.Config {
 	return c
 }
 
+// fresh is a data directory with a database that has no account yet, and its
+// key: as start makes them where there is nothing, which is most of its work.
+func fresh(t *testing.T) string {
+	t.Helper()
+	dir := testdb.Dir(t)
+	if !testdb.Postgres() {
+		testdb.PutBlank(t, filepath.Join(dir, "countersign.db"))
+		if _, err := secret.CreateRootFile(filepath.Join(dir, "secret.key")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
 // start starts a server in dir; it is stopped at the latest when the test ends.
 func start(t *testing.T, dir string, environ ...string) *running {
 	t.Helper()
-	r := &running{t: t, out: &buffer{}, log: &buffer{}, ended: make(chan error, 1)}
-	type addresses struct{ api, admin net.Addr }
-	started := make(chan addresses, 1)
+	return launch(t, dir, notice, environ...).await()
+}
+
+// launch begins to start a server, which await waits for.
+func launch(t *testing.T, dir string, notice time.Duration, environ ...string) *running {
+	t.Helper()
+	r := &running{t: t, out: &buffer{}, log: &buffer{}, started: make(chan addresses, 1), ended: make(chan error, 1)}
 	s := &server.Server{
 		Config: settings(t, dir, environ...), Log: slog.New(slog.NewTextHandler(r.log, nil)), Version: "test", Out: r.out,
-		Started: func(api, admin net.Addr) { started <- addresses{api, admin} }, Notice: notice,
+		Started: func(api, admin net.Addr) { r.started <- addresses{api, admin} }, Notice: notice,
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	r.cancel = cancel
 	go func() { r.ended <- s.Run(ctx) }()
-	select {
-	case a := <-started:
-		r.url = "http://" + a.api.String()
-		if a.admin != nil {
-			r.admin = "http://" + a.admin.String()
-		}
-	case err := <-r.ended:
-		cancel()
-		t.Fatalf("the server did not start: %v\n%s", err, r.log)
-	case <-time.After(patience):
-		cancel()
-		t.Fatal("the server did not start in time")
-	}
-	if m := regexp.MustCompile(`(?m)^API key (\S+)$`).FindStringSubmatch(r.out.String()); m != nil {
-		r.key = m[1]
-	}
 	transport := &http.Transport{}
 	r.client = &http.Client{Transport: transport, Timeout: patience}
 	t.Cleanup(func() {
@@ -136,6 +145,27 @@ func start(t *testing.T, dir string, environ ...string) *running {
 		}
 		transport.CloseIdleConnections()
 	})
+	return r
+}
+
+// await waits until the server that was launched serves.
+func (r *running) await() *running {
+	r.t.Helper()
+	select {
+	case a := <-r.started:
+		r.url = "http://" + a.api.String()
+		if a.admin != nil {
+			r.admin = "http://" + a.admin.String()
+		}
+	case err := <-r.ended:
+		r.ended <- err // for stop
+		r.t.Fatalf("the server did not start: %v\n%s", err, r.log)
+	case <-time.After(patience):
+		r.t.Fatalf("the server did not start in time\n%s", r.log)
+	}
+	if m := regexp.MustCompile(`(?m)^API key (\S+)$`).FindStringSubmatch(r.out.String()); m != nil {
+		r.key = m[1]
+	}
 	return r
 }
 

@@ -10,7 +10,7 @@ import (
 // A redirect would repeat the query, and with it a key (K-04).
 func TestAPathThatIsNotCleanIsUnknownInsteadOfRedirected(t *testing.T) {
 	t.Parallel()
-	s := start(t, t.TempDir())
+	s := start(t, fresh(t))
 	for _, path := range []string{"//2fa/v4/otp?apiKey=secret", "/2fa//v4/otp?apiKey=secret", "/x/../2fa/v4/otp?apiKey=secret"} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
 		if err != nil {

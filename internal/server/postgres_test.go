@@ -88,11 +88,12 @@ func TestNodesOfPostgreSQLThatStartAtOnceOnAnEmptyDatabaseMakeOneAccountAndUseNo
 	url := pgtest.URL(t) // without even a schema
 	dir := filepath.Join(t.TempDir(), "data")
 	var nodes [3]*running
-	var wait sync.WaitGroup
 	for i := range nodes {
-		wait.Go(func() { nodes[i] = start(t, dir, environ(url)...) })
+		nodes[i] = launch(t, dir, notice, environ(url)...)
 	}
-	wait.Wait()
+	for _, n := range nodes {
+		n.await()
+	}
 	key := ""
 	for _, n := range nodes {
 		if n.key == "" {

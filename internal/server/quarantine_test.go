@@ -14,6 +14,7 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/server"
+	"github.com/countersign/countersign/internal/stolen"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -67,7 +68,7 @@ func queue(t *testing.T, d *server.Deployment, to string) (id string) {
 	}
 	record, err := d.Verify(d.Store, d.Planner(), server.Elsewhere{}).Send(t.Context(), verify.SendRequest{
 		Account: "default", Origin: "test", Recipient: number.Recipient(),
-		Policy: otp.Policy{Length: 6, Alphabet: otp.Digits, Attempts: 3, Life: time.Minute},
+		Policy: otp.Policy{Length: 6, Alphabet: otp.Digits, Attempts: 3, Life: 10 * time.Minute},
 		Plan: delivery.Plan{Steps: []delivery.Step{{
 			Channel: text.SMS, Text: text.Parse("code #", []text.Placeholder{{Token: "#", Code: true}}),
 			Sender: "VERIFY", Language: "en", Life: time.Minute, Wait: time.Minute,
@@ -81,7 +82,7 @@ func queue(t *testing.T, d *server.Deployment, to string) (id string) {
 
 func TestInQuarantineNothingIsSentNoCallbackIsPostedAndNoCodeIsAcceptedUntilTheRelease(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := fresh(t)
 	url, posts := hook(t)
 	private := "COUNTERSIGN_CALLBACK_ALLOW_PRIVATE=true"
 	before := start(t, dir, private)
@@ -145,15 +146,19 @@ func TestInQuarantineNothingIsSentNoCallbackIsPostedAndNoCodeIsAcceptedUntilTheR
 
 func TestAQuarantineStopsServersThatRunWithinASecond(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := fresh(t)
 	r := start(t, dir)
 	r.configure()
 	otp := r.send("+4915112345678")
+	machine := stolen.Start(t)
 	beside(t, dir, func(d *server.Deployment) {
 		if err := d.Store.BeginQuarantine(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	})
-	time.Sleep(time.Second)
+	begun, before := time.Now(), machine.Total()
+	for time.Since(begun) < time.Second+machine.Total()-before {
+		time.Sleep(20 * time.Millisecond)
+	}
 	refusedInQuarantine(t, r, otp)
 }

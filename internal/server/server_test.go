@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -44,7 +43,7 @@ func TestACodeIsSentReadAndCheckedOnceAndSurvivesARestart(t *testing.T) {
 
 func TestAFailedSMSFallsBackToACall(t *testing.T) {
 	t.Parallel()
-	r := start(t, t.TempDir())
+	r := start(t, fresh(t))
 	r.configure()
 	otp := r.send("+4915112340001")
 	messages := r.inbox(otp, 2)
@@ -60,7 +59,7 @@ func TestAFailedSMSFallsBackToACall(t *testing.T) {
 
 func TestADrainingServerIsUnreadyAliveAndFinishesWhatItHas(t *testing.T) {
 	t.Parallel()
-	r := start(t, t.TempDir())
+	r := launch(t, fresh(t), 3*time.Second).await() // long enough to send something meanwhile
 	r.configure()
 	r.must(200, "GET", "/readyz", "")
 	r.cancel()
@@ -85,7 +84,7 @@ func TestADrainingServerIsUnreadyAliveAndFinishesWhatItHas(t *testing.T) {
 
 func TestAForeignPathAndAnEncodedSlashReachTheFacadeAsTheyCame(t *testing.T) {
 	t.Parallel()
-	r := start(t, t.TempDir())
+	r := start(t, fresh(t))
 	for path, want := range map[string]string{
 		"/2fa/v4/nothing":                   `"title":"Not Found"`,
 		"/2fa/v4//otp":                      `"title":"Not Found"`,
@@ -104,7 +103,7 @@ func TestAForeignPathAndAnEncodedSlashReachTheFacadeAsTheyCame(t *testing.T) {
 
 func TestHeadersOverSixteenKiBAreRefused(t *testing.T) {
 	t.Parallel()
-	r := start(t, t.TempDir())
+	r := start(t, fresh(t))
 	for _, c := range []struct{ size, want int }{{15 << 10, 200}, {17 << 10, 431}} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/livez", nil)
 		if err != nil {
@@ -124,13 +123,13 @@ func TestHeadersOverSixteenKiBAreRefused(t *testing.T) {
 
 func TestABodyOver64KiBIsRefused(t *testing.T) {
 	t.Parallel()
-	r := start(t, t.TempDir())
+	r := start(t, fresh(t))
 	r.must(413, "POST", "/2fa/v4/otp", `{"to":"`+strings.Repeat("1", 64<<10)+`"}`)
 }
 
 func TestWithoutASandboxItsPathIsAbsentAndNothingIsDelivered(t *testing.T) {
 	t.Parallel()
-	r := start(t, t.TempDir(), "COUNTERSIGN_SANDBOX=off")
+	r := start(t, fresh(t), "COUNTERSIGN_SANDBOX=off")
 	r.configure()
 	r.must(404, "GET", "/sandbox/messages", "")
 	r.send("+4915112345678") // accepted; UNDELIVERABLE follows as an event
@@ -138,7 +137,7 @@ func TestWithoutASandboxItsPathIsAbsentAndNothingIsDelivered(t *testing.T) {
 
 func TestTheOpenAPIFileAndPagesAreServedWithoutAKey(t *testing.T) {
 	t.Parallel()
-	r := start(t, t.TempDir())
+	r := start(t, fresh(t))
 	r.key = ""
 	file, err := os.ReadFile("../../api/v4.yaml")
 	if err != nil {
@@ -174,12 +173,10 @@ func TestAPortThatIsTakenIsAnErrorAndMakesNoKey(t *testing.T) {
 func TestTwoServersOnOneDatabaseMakeOneAccountAndBothServe(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
-	var wait sync.WaitGroup
-	servers := make([]*running, 2)
-	for i := range servers {
-		wait.Go(func() { servers[i] = start(t, dir) })
+	servers := []*running{launch(t, dir, notice), launch(t, dir, notice)}
+	for _, r := range servers {
+		r.await()
 	}
-	wait.Wait()
 	key := servers[0].key + servers[1].key
 	if strings.Count(key, "otp_live_") != 1 {
 		t.Fatalf("%d keys were printed; want one", strings.Count(key, "otp_live_"))

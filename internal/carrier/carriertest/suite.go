@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	patience  = 20 * time.Second       // for what must come
-	impatient = 300 * time.Millisecond // for an answer that does not
-	maxPause  = 5 * time.Second        // that a carrier may ask for before a retry
+	patience  = 2 * time.Minute // for what must come
+	impatient = 2 * time.Second // for an answer that does not; what is asked arrives before
+	maxPause  = 5 * time.Second // that a carrier may ask for before a retry
 	maxTries  = 5
 )
 

@@ -27,7 +27,7 @@ import (
 )
 
 // patience bounds every wait for something that must come.
-const patience = 40 * time.Second
+const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

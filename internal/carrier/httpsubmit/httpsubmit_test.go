@@ -134,7 +134,7 @@ func TestAnAnswerThatDoesNotComeIsUncertain(t *testing.T) {
 		<-free
 	})
 	t.Cleanup(func() { close(free) })
-	_, r := client(t, httpsubmit.Options{Timeout: 50 * time.Millisecond}).Do(post(t, t.Context(), s.URL))
+	_, r := client(t, httpsubmit.Options{Timeout: time.Second}).Do(post(t, t.Context(), s.URL))
 	ended(t, r, delivery.Uncertain, "timeout")
 	<-read
 

@@ -19,7 +19,7 @@ import (
 )
 
 // patience is for what must come of other programs, on a busy machine.
-const patience = 40 * time.Second
+const patience = 2 * time.Minute
 
 // eventually waits until done reports true.
 func eventually(t testing.TB, what string, done func() bool) {

@@ -173,7 +173,7 @@ func TestOnlyTheAppsSignatureOfTheVeryBytesOpensTheDoor(t *testing.T) {
 // node signs with an implementation that is not ours.
 func node(t testing.TB, secret string, body []byte) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", "testdata/sign.cjs")
 	cmd.Env = append(cmd.Environ(), "APP_SECRET="+secret)

@@ -180,7 +180,7 @@ func TestTLSIsSpokenFromTheFirstOctetAndThePeerIsProven(t *testing.T) {
 	cfg := config()
 	cfg.Port, cfg.TLS, cfg.CAFile, cfg.CertFile, cfg.KeyFile = l.Addr().(*net.TCPAddr).Port, true, file, file, keyFile
 	deps := smpp.Deps{Receive: newDesk().receive, Log: discard(), Now: time.Now}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	c, err := smpp.New(cfg, deps)
 	if err != nil {

@@ -96,7 +96,7 @@ func (n *npm) wait(t testing.TB, id int, result any) {
 		if err := json.Unmarshal(line, result); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("the message centre of npm does not answer")
 	}
 }
@@ -127,7 +127,7 @@ func (n *npm) do(t testing.TB, customer, command string, more map[string]any, re
 				t.Fatalf("%s: %v", line, err)
 			}
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatalf("the message centre of npm does not answer %s", command)
 	}
 }

@@ -55,7 +55,7 @@ func perl(t *testing.T) <-chan map[string]any {
 // told returns the next line with an event.
 func told(t *testing.T, lines <-chan map[string]any, event string) map[string]any {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		select {
 		case line, ok := <-lines:

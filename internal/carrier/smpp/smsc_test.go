@@ -177,7 +177,7 @@ func (p *peer) ask(id pdu.ID, body pdu.Body) (pdu.PDU, bool) {
 		default:
 			return pdu.PDU{}, false
 		}
-	case <-time.After(time.Minute):
+	case <-time.After(2 * time.Minute):
 		return pdu.PDU{}, false
 	}
 }

@@ -70,7 +70,7 @@ func TestTsharkReadsWhatWeWrite(t *testing.T) {
 	if err := os.WriteFile(file, capture(frames), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	fields := []string{
 		"smpp.command_id", "smpp.sm_length", "smpp.source_addr", "smpp.validity_period_r", "smpp.sar_segment_seqnum",

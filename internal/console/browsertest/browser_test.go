@@ -21,7 +21,7 @@ const (
 )
 
 // caseBound is how long a case may take on a busy machine.
-const caseBound = 5 * time.Minute
+const caseBound = 10 * time.Minute
 
 // browser is one Chromium in which many cases run at once.
 type browser struct {

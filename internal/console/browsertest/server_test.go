@@ -21,7 +21,7 @@ import (
 )
 
 // patience bounds every wait for something that must come.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // build builds the program once, as people run it.
 func build(t testing.TB) string {

@@ -11,7 +11,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -29,6 +28,7 @@ import (
 	"github.com/countersign/countersign/internal/secret"
 	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/store/storetest"
+	"github.com/countersign/countersign/internal/store/testdb"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -61,13 +61,13 @@ func (p *prover) Prove(ctx context.Context) (audit.Proof, error) {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{t: t, wall: &storetest.Wall{}, path: filepath.Join(t.TempDir(), "db")}
+	s := &site{t: t, wall: &storetest.Wall{}, path: testdb.Blank(t)}
 	root, err := secret.NewRoot(rand.Reader)
 	s.must(err)
 	keys, err := secret.NewKeyring(root)
 	s.must(err)
 	log := slog.New(slog.DiscardHandler)
-	store, err := sqlite.Open(t.Context(), sqlite.Config{Path: s.path, Migrate: true, Wall: s.wall.Now, Log: log, Fatal: func(err error) { t.Error(err) }})
+	store, err := sqlite.Open(t.Context(), sqlite.Config{Path: s.path, Wall: s.wall.Now, Log: log, Fatal: func(err error) { t.Error(err) }})
 	s.must(err)
 	s.must(store.CreateAccount(t.Context(), account.Account{Name: "acme"}))
 	s.log = audit.New(store, keys)
@@ -130,7 +130,7 @@ func (s *site) as(role access.Role) *browser {
 	s.must(err)
 	transport := &http.Transport{}
 	s.t.Cleanup(transport.CloseIdleConnections)
-	b := &browser{s, &http.Client{Jar: jar, Transport: transport, Timeout: 20 * time.Second}}
+	b := &browser{s, &http.Client{Jar: jar, Transport: transport, Timeout: 2 * time.Minute}}
 	token, err := s.access.Invite(s.t.Context(), "test", "acme", role, access.InviteLife)
 	s.must(err)
 	csrf := regexp.MustCompile(`name="csrf" value="([^"]+)"`).FindStringSubmatch(b.get("/enter"))[1]

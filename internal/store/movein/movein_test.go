@@ -7,9 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,7 +15,7 @@ import (
 
 	"github.com/countersign/countersign/internal/pgtest"
 	"github.com/countersign/countersign/internal/store/movein"
-	"github.com/countersign/countersign/internal/store/sqlite"
+	"github.com/countersign/countersign/internal/store/testdb"
 )
 
 // rowsPerTable is how many rows each table of a test's source gets.
@@ -28,36 +26,37 @@ const rowsPerTable = 40
 // path and how many rows each table has.
 func filled(t *testing.T, target string) (path string, counts map[string]int64) {
 	t.Helper()
-	path = filepath.Join(t.TempDir(), "countersign.db")
-	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Migrate: true, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	path = testdb.Blank(t)
 	db := openFile(t, path)
 	counts = map[string]int64{}
 	random := rand.New(rand.NewPCG(1, 2))
+	conn := connect(t, target)
+	filling, err := db.BeginTx(t.Context(), nil) // one sync for all of them
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, table := range tablesOf(t, db) {
 		columns, there := columnsOf(t, db, table), table
 		if table == "recipients" {
 			there = "tallies"
 		}
-		kinds := kindsOf(t, target, there)
+		kinds := kindsOf(t, conn, there)
 		for n := range int64(rowsPerTable) {
 			names, marks, values := []string{}, []string{}, []any{}
 			for _, c := range columns {
 				names, marks, values = append(names, `"`+c+`"`), append(marks, "?"), append(values, value(random, table, c, kinds[c], n))
 			}
 			query := fmt.Sprintf(`INSERT INTO %s (%s) VALUES (%s)`, table, strings.Join(names, ", "), strings.Join(marks, ", "))
-			if _, err := db.ExecContext(t.Context(), query, values...); err != nil {
+			if _, err := filling.ExecContext(t.Context(), query, values...); err != nil {
 				t.Fatalf("fill %s: %v", table, err)
 			}
 			counts[there]++
 		}
 	}
-	if _, err := db.ExecContext(t.Context(), "INSERT INTO meta (name, value) VALUES ('clock_high_water', 1234567890), ('root_key_id', 77)"); err != nil {
+	if _, err := filling.ExecContext(t.Context(), "INSERT INTO meta (name, value) VALUES ('clock_high_water', 1234567890), ('root_key_id', 77)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := filling.Commit(); err != nil {
 		t.Fatal(err)
 	}
 	return path, counts
@@ -142,9 +141,8 @@ func columnsOf(t *testing.T, db *sql.DB, table string) []string {
 }
 
 // kindsOf are the columns' types in PostgreSQL.
-func kindsOf(t *testing.T, target, table string) map[string]string {
+func kindsOf(t *testing.T, conn *pgx.Conn, table string) map[string]string {
 	t.Helper()
-	conn := connect(t, target)
 	rows, err := conn.Query(t.Context(), `SELECT a.attname, y.typname FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid WHERE a.attrelid = to_regclass($1) AND a.attnum > 0`, table)
 	if err != nil {
 		t.Fatal(err)
@@ -178,8 +176,13 @@ func number(t *testing.T, url, query string) (n int64) {
 // rows counts a target's.
 func rows(t *testing.T, url string, counts map[string]int64) (n int64) {
 	t.Helper()
+	conn := connect(t, url)
 	for table := range counts {
-		n += number(t, url, "SELECT count(*) FROM "+table)
+		var more int64
+		if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM "+table).Scan(&more); err != nil {
+			t.Fatal(err)
+		}
+		n += more
 	}
 	return n
 }

@@ -22,7 +22,7 @@ func TestARowHeldPastItsExpiryIsNotVerifiedLate(t *testing.T) {
 			t.Parallel()
 			url := pgtest.URL(t)
 			s := made(t, url)
-			id := sent(t, s, 1500*time.Millisecond)
+			id := sent(t, s, 4*time.Second)
 			holder := raw(t, url)
 			tx, err := holder.Begin(t.Context())
 			if err != nil {

@@ -9,11 +9,12 @@ import (
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/pgtest"
+	"github.com/countersign/countersign/internal/stolen"
 	"github.com/countersign/countersign/internal/verify"
 )
 
 // patience is how long a test waits for what happens in the background.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 func TestAStoppedServerIsUnavailableAndItsReturnIsNoticed(t *testing.T) {
 	t.Parallel()
@@ -40,13 +41,14 @@ func TestAStoppedServerIsUnavailableAndItsReturnIsNoticed(t *testing.T) {
 		}},
 	}
 	cluster.Stop(t)
+	machine := stolen.Start(t)
 	for range 3 {
 		for _, c := range calls {
-			start := time.Now()
+			start, before := time.Now(), machine.Total()
 			if err := c.call(); !errors.Is(err, verify.ErrUnavailable) {
 				t.Errorf("%s without a server = %v, want ErrUnavailable", c.name, err)
 			}
-			if took := time.Since(start); took > 10*time.Second {
+			if took := time.Since(start) - (machine.Total() - before); took > 10*time.Second {
 				t.Errorf("%s without a server took %v", c.name, took)
 			}
 		}

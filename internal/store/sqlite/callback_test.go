@@ -1,19 +1,19 @@
 package sqlite_test
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/store/storetest"
+	"github.com/countersign/countersign/internal/store/testdb"
 )
 
 func openCallbacks(t testing.TB, wall func() time.Time) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), sqlite.Config{
-		Path: filepath.Join(t.TempDir(), "countersign.db"), Migrate: true, Wall: wall,
+		Path: testdb.Blank(t), Migrate: true, Wall: wall,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,16 +1,16 @@
 package sqlite_test
 
 import (
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/countersign/countersign/internal/store/storetest"
+	"github.com/countersign/countersign/internal/store/testdb"
 )
 
 func TestTheConsoleKeepsItsPromises(t *testing.T) {
 	t.Parallel()
 	storetest.RunConsole(t, func(t testing.TB, wall func() time.Time) storetest.ConsoleStore {
-		return open(t, filepath.Join(t.TempDir(), "countersign.db"), wall)
+		return open(t, testdb.Blank(t), wall)
 	})
 }

@@ -1,18 +1,18 @@
 package sqlite_test
 
 import (
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/countersign/countersign/internal/store/storetest"
+	"github.com/countersign/countersign/internal/store/testdb"
 	"github.com/countersign/countersign/internal/upkeep"
 )
 
 func TestReportsKeepTheirPromises(t *testing.T) {
 	t.Parallel()
 	storetest.RunReports(t, func(t testing.TB, wall func() time.Time) storetest.Opened {
-		s := open(t, filepath.Join(t.TempDir(), "countersign.db"), wall)
+		s := open(t, testdb.Blank(t), wall)
 		return storetest.Opened{Store: s, Purge: func(t testing.TB, keep time.Duration) int {
 			t.Helper()
 			n, err := s.Purge(t.Context(), upkeep.Retention{OTPs: keep, Callbacks: keep, Tallies: keep})

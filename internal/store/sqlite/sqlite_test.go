@@ -3,12 +3,12 @@ package sqlite_test
 import (
 	"database/sql"
 	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/store/storetest"
+	"github.com/countersign/countersign/internal/store/testdb"
 	"github.com/countersign/countersign/internal/upkeep"
 )
 
@@ -32,7 +32,7 @@ func open(t testing.TB, path string, wall func() time.Time) *sqlite.Store {
 func TestStoreKeepsEveryPromise(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t testing.TB, wall func() time.Time) storetest.Opened {
-		path := filepath.Join(t.TempDir(), "countersign.db")
+		path := testdb.Blank(t)
 		s := open(t, path, wall)
 		return storetest.Opened{
 			Store: s,

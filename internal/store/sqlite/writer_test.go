@@ -91,7 +91,7 @@ func (b bench) hold() (release func()) {
 }
 
 // patience bounds every wait of these tests.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func (b bench) within(what string, done <-chan struct{}) {
 	b.t.Helper()
@@ -273,7 +273,12 @@ func TestAFullQueueRefusesAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range sqlite.MaxWaiting {
 		wg.Go(func() {
-			if err := b.Write(t.Context(), func(*sqlite.Tx) error { return nil }); err != nil {
+			err := b.Write(t.Context(), func(*sqlite.Tx) error { return nil })
+			for errors.Is(err, verify.ErrOverloaded) { // the store's own work has a place
+				time.Sleep(time.Millisecond)
+				err = b.Write(t.Context(), func(*sqlite.Tx) error { return nil })
+			}
+			if err != nil {
 				t.Errorf("work that waited: %v", err)
 			}
 		})
@@ -516,12 +521,12 @@ func TestACallerThatLeftTouchesNoResult(t *testing.T) {
 		// The call's work and then a slow one share a commit; the call's
 		// patience ends between the two.
 		release := b.hold()
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
 		result, slow := make(chan error, 1), make(chan error, 1)
 		go func() { result <- call(ctx) }()
 		b.queued(1)
 		go func() {
-			slow <- b.Write(t.Context(), func(*sqlite.Tx) error { <-ctx.Done(); time.Sleep(20 * time.Millisecond); return nil })
+			slow <- b.Write(t.Context(), func(*sqlite.Tx) error { cancel(); time.Sleep(20 * time.Millisecond); return nil })
 		}()
 		b.queued(2)
 		release()

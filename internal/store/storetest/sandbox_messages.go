@@ -239,14 +239,16 @@ func sandboxDay(t *testing.T, s SandboxStore, wall *Wall) {
 }
 
 func sandboxNewest(t *testing.T, s SandboxStore, _ *Wall) {
-	const more, callers = 200, 100
+	const more, callers = 200, 12 // fewer callers than a store has connections: none is refused for others
 	foreign := sandboxMessage(other, "o1")
 	putMessages(t, s, foreign)
 	var group sync.WaitGroup
 	for i := range callers {
 		group.Go(func() {
 			for j := range (sandbox.KeepNewest + more) / callers {
-				if err := s.PutMessage(t.Context(), sandboxMessage(acme, fmt.Sprintf("%d-%d", i, j))); err != nil {
+				m := sandboxMessage(acme, fmt.Sprintf("%d-%d", i, j))
+				m.RecipientKey[0] = byte(i) // one recipient's are put one after the other
+				if err := s.PutMessage(t.Context(), m); err != nil {
 					t.Errorf("PutMessage: %v", err)
 				}
 			}

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -123,7 +122,7 @@ func New(t testing.TB) Database {
 	if Postgres() {
 		return Database{url: pgtest.Ready(t)}
 	}
-	return Database{path: filepath.Join(t.TempDir(), "countersign.db")}
+	return Database{path: Blank(t)}
 }
 
 // URL names the database as the setting database_url does.

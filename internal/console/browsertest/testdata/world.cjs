@@ -7,7 +7,7 @@ const crypto = require("node:crypto");
 const { request } = require("playwright-core");
 
 // A page that takes longer than this is broken, even on a busy machine.
-const patience = 20_000;
+const patience = 120_000;
 
 const sizes = { wide: { width: 1280, height: 800 }, narrow: { width: 360, height: 740 } };
 

@@ -1,0 +1,67 @@
+// Package stolen tells tests how much time the machine has taken from them, so
+// that a limit in seconds judges the program and not a machine that does
+// something else meanwhile.
+package stolen
+
+import (
+	"sync"
+	"testing"
+	"time"
+)
+
+// A watch sleeps so long again and again, and counts what is more than late.
+const (
+	nap  = 5 * time.Millisecond
+	late = time.Millisecond
+)
+
+// watches are as many as can be on different processors of a small machine.
+// What they count is their average: less than the time that has passed.
+const watches = 2
+
+// Watch counts, until its test ends, how much too late those are that only
+// sleep.
+type Watch struct {
+	mu    sync.Mutex    // guards total
+	total time.Duration // of all watches
+}
+
+// Start begins to count.
+func Start(t testing.TB) *Watch {
+	t.Helper()
+	w := &Watch{}
+	ended := make(chan struct{})
+	var all sync.WaitGroup
+	for range watches {
+		all.Go(func() { w.run(ended) })
+	}
+	t.Cleanup(func() {
+		close(ended)
+		all.Wait()
+	})
+	return w
+}
+
+func (w *Watch) run(ended <-chan struct{}) {
+	for {
+		begun := time.Now() //nolint:forbidigo // what the machine's clock says
+		select {
+		case <-ended:
+			return
+		case <-time.After(nap):
+		}
+		if over := time.Since(begun) - nap; over > late {
+			w.mu.Lock()
+			w.total += over
+			w.mu.Unlock()
+		}
+	}
+}
+
+// Total is what was taken since the start: next to nothing on a machine that
+// has time. The difference of two totals is what was taken between them.
+func (w *Watch) Total() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.total / watches
+}
