@@ -94,6 +94,11 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if s.groups, err = pgxpool.NewWithConfig(ctx, settings.groups); err != nil {
 		return nil, fmt.Errorf("open database: %w", safe(err))
 	}
+	// Its first connection may take what connect_timeout gives it, and not only
+	// as long as callers wait for a free one.
+	if err := s.pool.Ping(ctx); err != nil {
+		return nil, readError("connect to the database", err)
+	}
 	s.clock = newNodeClock(c.Wall)
 	if err := s.startClock(ctx); err != nil {
 		return nil, err

@@ -40,7 +40,9 @@ func isNetwork(err error) bool {
 	return isNet || isOp || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-// acquire takes a connection from a pool, waiting for one at most acquireTime.
+// acquire takes a connection from a pool. It waits at most acquireTime for one
+// that others use, and for one that is being made at most as long as that may
+// take.
 func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("%w: %w", verify.ErrUnavailable, context.Cause(ctx))
@@ -48,12 +50,18 @@ func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
 	bounded, cancel := context.WithTimeoutCause(ctx, acquireTime, errPoolFull)
 	defer cancel()
 	conn, err := pool.Acquire(bounded)
+	full := func() bool { return pool.Stat().AcquiredConns() >= pool.Config().MaxConns }
+	if err != nil && ctx.Err() == nil && bounded.Err() != nil && !full() {
+		making, cancel := context.WithTimeout(ctx, max(0, pool.Config().ConnConfig.ConnectTimeout-acquireTime))
+		defer cancel()
+		conn, err = pool.Acquire(making)
+	}
 	switch {
 	case err == nil:
 		return conn, nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("%w: %w", verify.ErrUnavailable, context.Cause(ctx))
-	case errors.Is(context.Cause(bounded), errPoolFull) && pool.Stat().AcquiredConns() >= pool.Config().MaxConns:
+	case bounded.Err() != nil && full():
 		return nil, fmt.Errorf("%w: %w", verify.ErrOverloaded, errPoolFull)
 	}
 	return nil, fmt.Errorf("connect to the database: %w: %w", verify.ErrUnavailable, safe(err))
