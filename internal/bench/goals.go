@@ -315,12 +315,14 @@ func (b *bench) settle(ctx context.Context, t *target) error {
 // growth measures the second half of P11: three rounds of fill and expire
 // leave the files no larger than the first.
 func (b *bench) growth(ctx context.Context) error {
-	o := options{env: []string{"COUNTERSIGN_RETENTION=1s"}}
+	o := options{env: []string{"COUNTERSIGN_RETENTION=1m"}}
 	return b.withTarget(ctx, o, func(t *target) error {
 		var sizes []float64
 		n := b.live / 10
 		for round := range 3 {
-			if _, err := load(ctx, t.addr, n, 0, t.send("short", round*n, nil)); err != nil {
+			// To the same people each time: what limits remember of a recipient
+			// stays for two days and is no part of what expires.
+			if _, err := load(ctx, t.addr, n, 0, t.send("short", 0, nil)); err != nil {
 				return err
 			}
 			if err := b.settle(ctx, t); err != nil {

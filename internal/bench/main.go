@@ -65,6 +65,7 @@ func run() error {
 		}
 	}
 	b := &bench{settings: s}
+	defer b.print(os.Stdout) // also what was measured before something failed
 	measurements := []measurement{
 		{"P12", b.idle},
 		{"P1 P4 P6", b.throughput},
@@ -83,7 +84,6 @@ func run() error {
 			return fmt.Errorf("%s: %w", m.goals, err)
 		}
 	}
-	b.print(os.Stdout)
 	return nil
 }
 
