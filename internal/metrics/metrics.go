@@ -34,6 +34,7 @@ type Metrics struct {
 	resends      *prometheus.CounterVec
 	checks       *prometheus.CounterVec
 	checkSeconds prometheus.Histogram
+	refused      *prometheus.CounterVec
 
 	deliveries     *prometheus.CounterVec
 	submitSeconds  *prometheus.HistogramVec
@@ -63,6 +64,7 @@ func New(version string) *Metrics {
 		resends:      counters("resends_total", "Resends by facade and result.", "origin", "result"),
 		checks:       counters("checks_total", "Checks by facade and outcome.", "origin", "outcome"),
 		checkSeconds: histogram("check_seconds", "Time the database took for a Check.", fast()),
+		refused:      counters("refused_total", "Sends and checks that were refused when they arrived, because the database would not have come to them soon.", "work"),
 
 		deliveries:     counters("deliveries_total", "Submits by channel, carrier and result.", "channel", "carrier", "result"),
 		submitSeconds:  histograms("submit_seconds", "Time a carrier took to answer a submit.", slow(), "carrier"),
@@ -79,7 +81,7 @@ func New(version string) *Metrics {
 	}
 	m.registry.MustRegister(
 		m.requests, m.requestSeconds, m.sends, m.sendSeconds, m.resends, m.checks, m.checkSeconds,
-		m.deliveries, m.submitSeconds, m.handoffSeconds, m.receipts, m.timeouts, m.lost,
+		m.refused, m.deliveries, m.submitSeconds, m.handoffSeconds, m.receipts, m.timeouts, m.lost,
 		m.callbacks, m.callbackSeconds, m.commitCallers, m.commitSeconds, buildInfo(version),
 	)
 	prometheus.WrapRegistererWithPrefix(namespace+"_", m.registry).MustRegister(

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/countersign/countersign/internal/admission"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/verify"
@@ -50,6 +51,9 @@ func (s store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Check
 	s.m.checks.WithLabelValues(a.Origin, outcome).Inc()
 	return checked, err //nolint:wrapcheck // passed through
 }
+
+// Refused counts a send or check that was refused when it arrived.
+func (m *Metrics) Refused(w admission.Work) { m.refused.WithLabelValues(w.String()).Inc() }
 
 // result names what a call came to. A repeated idempotent call counts again.
 func result(err error) string {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/countersign/countersign/api"
 	"github.com/countersign/countersign/internal/account"
+	"github.com/countersign/countersign/internal/admission"
 	"github.com/countersign/countersign/internal/api/health"
 	"github.com/countersign/countersign/internal/api/octopush"
 	"github.com/countersign/countersign/internal/api/openapi"
@@ -87,23 +88,24 @@ func (s *Server) build(ctx context.Context, d *Deployment, m *metrics.Metrics) (
 	)
 	p.runs = append(p.runs, box.runs()...)
 
-	service := d.Verify(m.Store(d.Store, time.Now), carriers.Router(), dispatcher) //nolint:forbidigo // measures how long calls take
+	gate := admission.New(time.Now, m.Refused)                                                 //nolint:forbidigo // measures how long calls take
+	service := d.Verify(m.Store(gate.Store(d.Store), time.Now), carriers.Router(), dispatcher) //nolint:forbidigo // as above
 	keys := account.NewAuthenticator(d.Store, d.Store.Now)
 	calls := account.NewThrottle(time.Now) //nolint:forbidigo // spaces calls of one key, decides nothing about OTPs
 	v4Config := tyntecv4.Config{
 		Verify: service, Accounts: keys, Catalog: entries, WhatsApp: newWhatsApp(carriers, box), RefuseURL: callbackGuard.CheckURL,
-		Admit: calls.Admit, Wait: d.Wait,
+		Admit: calls.Admit, Room: gate.Room, Wait: d.Wait,
 		Senders: tyntecv4.Senders(s.Config.Senders), Limits: tyntecv4.Limits(s.Config.V4),
 		AllowQueryKey: s.Config.AllowQueryKey, Log: s.Log,
 	}
 	v4 := tyntecv4.New(v4Config)
 	v1Config := tyntecv1.Config{
-		Verify: service, Accounts: keys, Catalog: entries, Now: d.Store.Now, Admit: calls.Admit, Wait: d.Wait, Log: s.Log,
+		Verify: service, Accounts: keys, Catalog: entries, Now: d.Store.Now, Admit: calls.Admit, Room: gate.Room, Wait: d.Wait, Log: s.Log,
 	}
 	v1 := tyntecv1.New(v1Config)
 	octo := octopush.New(octopush.Config{
 		OTPs: service, Accounts: keys, Now: d.Store.Now, Random: rand.Reader,
-		Admit: calls.Admit, Wait: d.Wait, Caller: s.Config.Senders.Voice, Log: s.Log,
+		Admit: calls.Admit, Room: gate.Room, Wait: d.Wait, Caller: s.Config.Senders.Voice, Log: s.Log,
 	})
 	mux := http.NewServeMux()
 	p.health.Register(mux)

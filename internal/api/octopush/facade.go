@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/countersign/countersign/internal/account"
+	"github.com/countersign/countersign/internal/admission"
 	"github.com/countersign/countersign/internal/api/wire"
 	"github.com/countersign/countersign/internal/verify"
 )
@@ -30,6 +31,17 @@ type route struct {
 	pattern    string // method and path
 	parameters []parameter
 	handle     func(context.Context, *call) (answer, error)
+}
+
+// work is what the operation asks of the database.
+func (r route) work() admission.Work {
+	switch r.pattern {
+	case "POST /v1/public/service/otp/generate":
+		return admission.Send
+	case "PUT /v1/public/service/otp/validate":
+		return admission.Check
+	}
+	return admission.Other
 }
 
 func (f *facade) routes() []route {
@@ -88,6 +100,9 @@ func (f *facade) serve(w http.ResponseWriter, r *http.Request) (answer, error) {
 	}
 	if wait := f.Admit(identity.Key); wait > 0 {
 		return answer{}, errTooMany.after(wait)
+	}
+	if err := f.Room(op.work()); err != nil {
+		return answer{}, err //nolint:wrapcheck // translate knows it
 	}
 	raw, err := wire.ReadBody(w, r)
 	if errors.Is(err, wire.ErrTooLarge) {

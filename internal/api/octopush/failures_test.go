@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/account"
+	"github.com/countersign/countersign/internal/admission"
 	"github.com/countersign/countersign/internal/api/octopush"
 	"github.com/countersign/countersign/internal/verify"
 )
@@ -124,6 +125,27 @@ func TestAKeyThatCallsTooOftenIsToldToWait(t *testing.T) {
 	}
 	h.generate(body, header{"api-key", "wrong"}).wants(http.StatusUnauthorized, 101)
 	h.generate(body, header{"api-login", "other@example.org"}, header{"api-key", otherKey}).wants(http.StatusOK, 0)
+}
+
+func TestWhatWouldWaitTooLongIsRefusedUnread(t *testing.T) {
+	t.Parallel()
+	var full admission.Work
+	h := startWith(t, options{config: func(c *octopush.Config) {
+		c.Room = func(w admission.Work) error {
+			if w == full {
+				return verify.ErrOverloaded
+			}
+			return nil
+		}
+	}})
+	full = admission.Send
+	if a := h.generate(`{`).wants(http.StatusServiceUnavailable, 125); a.header.Get("Retry-After") != "1" {
+		t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
+	}
+	h.validate(`{`).wants(http.StatusBadRequest, 100)
+	full = admission.Check
+	h.validate(`{`).wants(http.StatusServiceUnavailable, 125)
+	h.generate(`{`).wants(http.StatusBadRequest, 100)
 }
 
 func TestARepeatedGenerateIsAnsweredAsTheFirstAndSendsNothing(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign/countersign/internal/admission"
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/guard"
@@ -281,6 +282,26 @@ func TestEventsTellOfDeliveriesOnly(t *testing.T) {
 	id = h.send("number=%2B447400123999")
 	h.at(6 * time.Minute) // the receipt that never came is no event
 	equal(t, "events", len(h.get(otps+"/"+id+"/events").list()), 1)
+}
+
+func TestWhatWouldWaitTooLongIsRefused(t *testing.T) {
+	t.Parallel()
+	var full admission.Work
+	h := startWith(t, options{room: func(w admission.Work) error {
+		if w == full {
+			return verify.ErrOverloaded
+		}
+		return nil
+	}})
+	id := h.send(toMobile)
+	full = admission.Send
+	a := h.post(otps+"?"+toMobile).refused(503, "1999")
+	equal(t, "Retry-After", a.header.Get("Retry-After"), "1")
+	h.post(otps+"/"+id).refused(503, "1999")
+	h.check(id, "").refused(400, "1901")
+	full = admission.Check
+	h.check(id, "").refused(503, "1999")
+	h.send(toMobile)
 }
 
 // sick is a store that fails in one way.

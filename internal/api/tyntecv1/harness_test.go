@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/account"
+	"github.com/countersign/countersign/internal/admission"
 	"github.com/countersign/countersign/internal/api/tyntecv1"
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/delivery"
@@ -54,6 +55,7 @@ type harness struct {
 type options struct {
 	rules guard.Rules
 	store func(testdb.Store) (verify.Store, catalog.Store)
+	room  func(admission.Work) error
 }
 
 func start(t *testing.T) *harness {
@@ -91,7 +93,7 @@ func startWith(t *testing.T, o options) *harness {
 		}),
 		Accounts: account.NewAuthenticator(h.store, h.wall.Now),
 		Catalog:  catalog.New(catalog.Config{Store: entries, Keys: keys, Random: rand.Reader, Now: h.wall.Now}),
-		Now:      h.store.Now, Admit: account.NewThrottle(h.wall.Now).Admit, Log: logger,
+		Now:      h.store.Now, Admit: account.NewThrottle(h.wall.Now).Admit, Room: o.room, Log: logger,
 	})
 	for _, name := range []string{"acme", "other"} {
 		h.must(h.store.CreateAccount(t.Context(), account.Account{Name: name, Created: h.wall.Now()}))

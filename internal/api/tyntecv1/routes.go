@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/countersign/countersign/internal/admission"
 )
 
 // route is one operation.
@@ -12,6 +14,17 @@ type route struct {
 	pattern    string   // method and path; {…} stands for one segment
 	parameters []string // that it reads, as documented and in that order
 	handle     func(context.Context, *call) (reply, error)
+}
+
+// work is what the operation asks of the database.
+func (r *route) work() admission.Work {
+	switch r.pattern {
+	case "POST /2fa/v1/otp", "POST /2fa/v1/otp/{otpId}":
+		return admission.Send
+	case "POST /2fa/v1/otp/{otpId}/check":
+		return admission.Check
+	}
+	return admission.Other
 }
 
 // routes are the operations of contract v1 §3, in its order.

@@ -157,7 +157,7 @@ func tenThousandCodes(h *harness) {
 		seen[id] = true
 	}
 	equal(h.t, "different ids", len(seen), senders*each)
-	for deadline := time.Now().Add(time.Minute); len(h.sms.messages()) < senders*each; {
+	for deadline := time.Now().Add(2 * time.Minute); len(h.sms.messages()) < senders*each; {
 		if time.Now().After(deadline) {
 			h.t.Fatalf("%d of %d messages after a minute", len(h.sms.messages()), senders*each)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/account"
+	"github.com/countersign/countersign/internal/admission"
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
@@ -78,6 +79,10 @@ type Config struct {
 	// Admit is asked at every request and returns how long the key has to wait,
 	// 0 if it need not. Default: no key is throttled.
 	Admit func(account.Key) time.Duration
+	// Room is asked when a send or check arrives, before its body is read, and
+	// returns verify.ErrOverloaded where it would wait too long (D-08). Default:
+	// there always is.
+	Room func(admission.Work) error
 	// Wait is how long a channel waits for its receipt before the next one.
 	// Default delivery.DefaultWait.
 	Wait          func(message.Channel) time.Duration
@@ -90,6 +95,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Admit == nil {
 		c.Admit = func(account.Key) time.Duration { return 0 }
+	}
+	if c.Room == nil {
+		c.Room = func(admission.Work) error { return nil }
 	}
 	if c.Wait == nil {
 		c.Wait = delivery.DefaultWait

@@ -123,6 +123,9 @@ func (f *facade) serve(ctx context.Context, c *call) (reply, error) {
 		return reply{}, problemError{Status: http.StatusMethodNotAllowed, Detail: "No such method on this path", allow: found.allow()}.plain()
 	}
 	c.r.Pattern = c.route.pattern // for whoever counts requests
+	if err := f.Room(c.route.work()); err != nil {
+		return reply{}, err //nolint:wrapcheck // translate knows it
+	}
 	return c.route.handle(ctx, c)
 }
 

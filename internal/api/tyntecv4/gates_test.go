@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/countersign/countersign/internal/account"
+	"github.com/countersign/countersign/internal/admission"
 	"github.com/countersign/countersign/internal/api/tyntecv4"
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/guard"
@@ -150,6 +153,35 @@ func TestAThrottledKeyWaits(t *testing.T) {
 	equal(t, "Retry-After", r.header.Get("Retry-After"), "2")
 	h.get("/otp", header{"apiKey", "key-b"}).status(http.StatusOK)
 	h.get("/otp", header{"apiKey", "nope"}).fb()
+}
+
+func TestWhatWouldWaitTooLongIsRefusedUnread(t *testing.T) {
+	t.Parallel()
+	for _, full := range []admission.Work{admission.Send, admission.Check} {
+		t.Run(full.String(), func(t *testing.T) {
+			t.Parallel()
+			h := newServer(t, options{config: func(c *tyntecv4.Config) {
+				c.Room = func(w admission.Work) error {
+					if w == full {
+						return verify.ErrOverloaded
+					}
+					return nil
+				}
+			}})
+			for path, work := range map[string]admission.Work{
+				"/otp": admission.Send, "/otp/" + uuid.NewString() + "/validate": admission.Check, "/priorities": admission.Other,
+			} {
+				r := h.post(path, `{`)
+				if work != full {
+					r.status(http.StatusBadRequest)
+					continue
+				}
+				r.pr(http.StatusServiceUnavailable)
+				equal(t, "Retry-After", r.header.Get("Retry-After"), "1")
+			}
+			h.post("/otp", `{`, header{"apiKey", "nope"}).fb()
+		})
+	}
 }
 
 func TestAKeyInTheQueryCountsOnlyWhereAllowed(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/countersign/countersign/internal/admission"
 	"github.com/countersign/countersign/internal/message"
 )
 
@@ -15,6 +16,17 @@ type route struct {
 	pattern string // method and path; {…} stands for one segment
 	handle  func(context.Context, *call) (reply, error)
 	absent  absence // the body that says that the path's target does not exist
+}
+
+// work is what the operation asks of the database.
+func (r *route) work() admission.Work {
+	switch r.pattern {
+	case "POST /2fa/v4/otp":
+		return admission.Send
+	case "POST /2fa/v4/otp/{otp-id}/validate":
+		return admission.Check
+	}
+	return admission.Other
 }
 
 // absence is the shape of an operation's 404.

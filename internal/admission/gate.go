@@ -1,0 +1,204 @@
+// Package admission decides when a request arrives whether the database will
+// come to it soon (D-08). It stands in front of every store: it counts the
+// sends and checks that a store has under way and how long they take, and from
+// both how long one more would wait. What would wait too long is refused
+// before anything is spent on it, so that what is accepted stays quick however
+// much is asked for.
+package admission
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/countersign/countersign/internal/verify"
+)
+
+// Work is what a request asks of the database.
+type Work uint8
+
+// The kinds of work.
+const (
+	Other Work = iota // never refused here
+	Send
+	Check
+)
+
+// String is the work's name in metrics.
+func (w Work) String() string {
+	switch w {
+	case Send:
+		return "send"
+	case Check:
+		return "check"
+	case Other:
+	}
+	return "other"
+}
+
+// Bounds of what is under way. Sends are refused long before checks are: where
+// both wait for the same processors and disk, people can still type their
+// codes.
+const (
+	sendWait  = 150 * time.Millisecond // what sends may take on average
+	checkWait = 300 * time.Millisecond
+	leastSend = 64 // so many are never refused, however slow everything is
+	// leastCheck is more than a burst of guesses at a few OTPs, which wait for
+	// each other.
+	leastCheck  = 512
+	mostAtOnce  = 4096                   // what memory is given to, however quick everything is
+	stalledTime = 500 * time.Millisecond // nothing has ended for so long: nobody knows when anything will
+	// forgetTime is how long what was measured holds.
+	forgetTime = 10 * time.Second
+	// busy is how much must be under way for its times to tell anything: groups
+	// cost little more when they are larger.
+	busy   = 16
+	weight = 1. / 64 // of one measurement in the means
+)
+
+// Gate refuses work that would wait too long. It is safe for concurrent use.
+type Gate struct {
+	now     func() time.Time
+	refused func(Work)
+	sends   queue
+	checks  queue
+}
+
+// New returns a gate that has measured nothing and lets thousands pass. now is
+// time.Now in production; refused is told of each refusal.
+func New(now func() time.Time, refused func(Work)) *Gate {
+	return &Gate{
+		now: now, refused: refused,
+		sends:  queue{wait: sendWait, least: leastSend},
+		checks: queue{wait: checkWait, least: leastCheck},
+	}
+}
+
+// Room returns verify.ErrOverloaded where work that arrives now would wait too
+// long. It does not block.
+func (g *Gate) Room(w Work) error {
+	q := g.queue(w)
+	if q == nil || q.room(g.now()) {
+		return nil
+	}
+	g.refused(w)
+	return verify.ErrOverloaded
+}
+
+func (g *Gate) queue(w Work) *queue {
+	switch w {
+	case Send:
+		return &g.sends
+	case Check:
+		return &g.checks
+	case Other:
+	}
+	return nil
+}
+
+// Store returns s with its sends, resends and checks measured, and refused
+// where they came between others that arrived together.
+func (g *Gate) Store(s verify.Store) verify.Store { return store{s, g} }
+
+type store struct {
+	verify.Store
+
+	gate *Gate
+}
+
+// CreateOTP measures a send.
+func (s store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, error) {
+	return through(s.gate, Send, func() (verify.Record, error) { return s.Store.CreateOTP(ctx, n) })
+}
+
+// AddDelivery measures a resend.
+func (s store) AddDelivery(ctx context.Context, n verify.NewDelivery) (verify.Record, error) {
+	return through(s.gate, Send, func() (verify.Record, error) { return s.Store.AddDelivery(ctx, n) })
+}
+
+// CountAttempt measures a check.
+func (s store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Checked, error) {
+	return through(s.gate, Check, func() (verify.Checked, error) { return s.Store.CountAttempt(ctx, a) })
+}
+
+// through does work if there is room for it.
+func through[T any](g *Gate, w Work, do func() (T, error)) (result T, err error) {
+	q, begun := g.queue(w), g.now()
+	ahead, ok := q.enter(begun)
+	if !ok {
+		g.refused(w)
+		return result, verify.ErrOverloaded
+	}
+	done := false // what was refused, or broke, tells nothing of how long work takes
+	defer func() { q.leave(begun, g.now(), ahead, done) }()
+	result, err = do()
+	_, limited := errors.AsType[*verify.LimitError](err)
+	done = err == nil || limited
+	return result, err //nolint:wrapcheck // passed through
+}
+
+// queue is the work of one kind that is under way.
+type queue struct {
+	wait  time.Duration // what it may take on average
+	least int           // what is never refused
+
+	mu    sync.Mutex // guards what follows
+	under int        // way
+	moved time.Time  // when work last ended, or began where there was none
+	// Means of how many were under way when one more came, itself among them,
+	// and of the seconds that it took: their ratio is what ends in a second
+	// (Little's law). Both 0 where nothing is known.
+	met, took float64
+	learnt    time.Time // when they last were
+}
+
+// most is how much may be under way now.
+func (q *queue) most(now time.Time) int {
+	switch {
+	case now.Sub(q.moved) > stalledTime:
+		return q.least
+	case q.took == 0 || now.Sub(q.learnt) > forgetTime:
+		return mostAtOnce
+	}
+	return max(q.least, int(min(q.wait.Seconds()*q.met/q.took, mostAtOnce)))
+}
+
+// room reports whether one more may come.
+func (q *queue) room(now time.Time) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.under < q.least || q.under < q.most(now)
+}
+
+// enter begins work if there is room and returns how much is under way with it.
+func (q *queue) enter(now time.Time) (with int, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.under == 0 {
+		q.moved = now
+	}
+	if q.under >= q.least && q.under >= q.most(now) {
+		return 0, false
+	}
+	q.under++
+	return q.under, true
+}
+
+// leave ends work that entered with so many under way.
+func (q *queue) leave(begun, now time.Time, with int, done bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.under--
+	q.moved = now
+	if !done || with < busy {
+		return
+	}
+	share := weight
+	if q.took == 0 || now.Sub(q.learnt) > forgetTime {
+		share = 1
+	}
+	q.met += share * (float64(with) - q.met)
+	q.took += share * (now.Sub(begun).Seconds() - q.took)
+	q.learnt = now
+}
