@@ -197,11 +197,7 @@ func (s *Store) flushSends(group []*send) (again []*send) {
 // createEach writes the sends of a group one by one.
 func (s *Store) createEach(group []*send) {
 	for _, job := range group {
-		job.err = s.write(context.Background(), func(t *tx) (err error) {
-			t.only(job.accountID)
-			job.rec, err = t.create(job)
-			return err
-		})
+		job.rec, job.err = s.createOnce(context.Background(), job)
 	}
 }
 
@@ -272,7 +268,8 @@ const insertOTP = `INSERT INTO otps (account_id, id, origin, state, allowed, for
 const insertDelivery = `INSERT INTO deliveries (account_id, otp, seq, state, step, next_step, queued_at, due_at, dedupe, sender, sealed)
 	VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10)`
 
-// createOnce is CreateOTP with an answer to repeat.
+// createOnce writes one send in a transaction of its own, with an answer to
+// repeat if the caller gave a key for it.
 func (s *Store) createOnce(ctx context.Context, job *send) (verify.Record, error) {
 	n := &job.otp
 	var rec verify.Record
