@@ -1,5 +1,7 @@
 package postgres
 
+import "context"
+
 // EncodeID lets tests look up ids as the tables keep them.
 var EncodeID = encodeID
 
@@ -37,4 +39,13 @@ func Texts(all []string) string {
 		in.bytes([]byte(s))
 	}
 	return in.String()
+}
+
+// piece is work without anything to write.
+type piece struct{ work }
+
+// Lanes are lanes whose groups do nothing but flush.
+func Lanes(flush func()) (submit func(context.Context) error, closeAll func()) {
+	l := newLanes(func(_, _ *piece) bool { return true }, func([]*piece) []*piece { flush(); return nil })
+	return func(ctx context.Context) error { return l.submit(ctx, &piece{work{key: "one"}}) }, l.close
 }

@@ -3,18 +3,22 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"hash/maphash"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/countersign/countersign/internal/verify"
 )
 
 // Bounds of group commits.
 const (
-	lanesPerKind = 2    // group commits under way at a time, of sends and of checks each: while one waits for the disk or a standby, the other works
+	groupsAtOnce = 2    // group commits under way at a time, of sends and of checks each
 	maxGroup     = 256  // callers' work in one commit: more only lengthens the wait of the first
-	maxWaiting   = 2048 // work waiting in each lane; more is refused at once (verify.ErrOverloaded)
+	maxWaiting   = 4096 // work waiting for each kind's groups; more is refused at once (verify.ErrOverloaded)
+	// slowTime is when a group is taken to wait for the disk, for a standby or
+	// for a row, so that the next one begins beside it. A quick one is waited
+	// for: what comes meanwhile shares one commit, which costs each of them less.
+	slowTime = 20 * time.Millisecond
 )
 
 // Where a piece of work stands.
@@ -26,8 +30,8 @@ const (
 
 // work is what one caller waits for.
 type work struct {
-	key   string // chooses the lane; no two of one group share it
-	also  string // what no two of one group may share besides, "" for nothing
+	key   string // no two under way share it
+	also  string // what no two under way may share besides, "" for nothing
 	state atomic.Int32
 	err   error
 	done  chan struct{}
@@ -38,32 +42,26 @@ func (w *work) base() *work { return w }
 // groupable is work that group commits can carry.
 type groupable interface{ base() *work }
 
-// lanes are goroutines that commit: each takes all the work that waits for it,
-// does it in one round trip and one commit and wakes the callers. It never
-// waits for more work to come. Work with one key is always of one lane, so that
-// two lanes of a node never wait for each other's rows.
+// lanes commit work in groups: each group is all the work that waits, done in
+// one round trip and one commit. None waits for more work to come, only for a
+// quick one before it. Work that shares a key is never in two groups at once,
+// so that they do not wait for each other's rows.
 type lanes[J groupable] struct {
-	queues []chan J
-	paces  []*pace // of the queues
-	seed   maphash.Seed
-	alike  func(a, b J) bool
+	queue chan J
+	paced *pace
+	alike func(a, b J) bool
 	// flush does a group's work and sets each one's err. What it returns is to
 	// be done in a later group.
 	flush func(group []J) (again []J)
 
-	mu     sync.RWMutex // guards closed against sends on the queues
+	mu     sync.RWMutex // guards closed against sends on the queue
 	closed bool
 	ended  sync.WaitGroup
 }
 
 func newLanes[J groupable](alike func(a, b J) bool, flush func([]J) []J) *lanes[J] {
-	l := &lanes[J]{seed: maphash.MakeSeed(), alike: alike, flush: flush}
-	for range lanesPerKind {
-		queue := make(chan J, maxWaiting)
-		paced := newPace()
-		l.queues, l.paces = append(l.queues, queue), append(l.paces, paced)
-		l.ended.Go(func() { l.run(queue, paced) })
-	}
+	l := &lanes[J]{queue: make(chan J, maxWaiting), paced: newPace(), alike: alike, flush: flush}
+	l.ended.Go(l.run)
 	return l
 }
 
@@ -71,9 +69,7 @@ func newLanes[J groupable](alike func(a, b J) bool, flush func([]J) []J) *lanes[
 func (l *lanes[J]) close() {
 	l.mu.Lock()
 	l.closed = true
-	for _, q := range l.queues {
-		close(q)
-	}
+	close(l.queue)
 	l.mu.Unlock()
 	l.ended.Wait()
 }
@@ -92,14 +88,12 @@ func (l *lanes[J]) submit(ctx context.Context, job J) error {
 		l.mu.RUnlock()
 		return fmt.Errorf("database is closing: %w", verify.ErrUnavailable)
 	}
-	lane := maphash.String(l.seed, w.key) % uint64(len(l.queues))
-	queue := l.queues[lane]
-	if len(queue) >= l.paces[lane].room(started()) {
+	if len(l.queue) >= l.paced.room(started()) {
 		l.mu.RUnlock()
 		return verify.ErrOverloaded
 	}
 	select {
-	case queue <- job:
+	case l.queue <- job:
 		l.mu.RUnlock()
 	default:
 		l.mu.RUnlock()
@@ -121,54 +115,95 @@ func (l *lanes[J]) submit(ctx context.Context, job J) error {
 	}
 }
 
-// run is one lane.
-func (l *lanes[J]) run(queue chan J, paced *pace) {
-	var held []J // for the next group
-	open := true
-	for open || len(held) > 0 {
-		g := gathering[J]{alike: l.alike, most: paced.group(), keys: map[string]struct{}{}}
-		for _, job := range held {
-			g.add(job)
-		}
-		if len(g.group) == 0 { // block for the first
-			job, ok := <-queue
-			if open = ok; !ok {
+// over is a group that has ended.
+type over[J groupable] struct {
+	group, again []J
+	begun        time.Time
+}
+
+// run begins groups and hears of their ends until the lanes are closed and
+// nothing is left to do.
+func (l *lanes[J]) run() {
+	var (
+		held    []J                     // for a later group, before what is in the queue
+		groups  int                     // under way
+		callers int                     // whose work they carry
+		keys    = map[string]struct{}{} // of that work
+		last    time.Time               // when the last group began
+		ended   = make(chan over[J], groupsAtOnce)
+		slow    = time.NewTimer(slowTime)
+	)
+	defer slow.Stop()
+	for open := true; open || len(held) > 0 || groups > 0; {
+		may := groups == 0 || groups < groupsAtOnce && started().Sub(last) >= slowTime
+		if may {
+			g := gathering[J]{alike: l.alike, under: keys, keys: map[string]struct{}{}, most: l.paced.group(len(l.queue) + len(held) + callers)}
+			for _, job := range held {
+				g.add(job)
+			}
+		more:
+			for open && len(g.group) < g.most && len(g.held) < maxGroup {
+				select {
+				case job, ok := <-l.queue:
+					if open = ok; ok {
+						g.add(job)
+					}
+				default:
+					break more
+				}
+			}
+			held = g.held
+			if len(g.group) > 0 {
+				groups, callers, last = groups+1, callers+len(g.group), started()
+				for key := range g.keys {
+					keys[key] = struct{}{}
+				}
+				l.paced.begin(last)
+				slow.Reset(slowTime)
+				at := last
+				l.ended.Go(func() { ended <- l.commit(g.group, at) })
 				continue
 			}
-			g.add(job)
-		}
-	more:
-		for open && len(g.group) < g.most && len(g.held) < maxGroup {
-			select {
-			case job, ok := <-queue:
-				if open = ok; ok {
-					g.add(job)
-				}
-			default:
-				break more
+			if !open && len(held) == 0 && groups == 0 {
+				return // closed since the last look
 			}
 		}
-		held = g.held
-		if len(g.group) == 0 {
-			continue
+		next := l.queue
+		if !may || !open || len(held) >= maxGroup {
+			next = nil // nothing could be done with it now
 		}
-		paced.begin(started())
-		again := l.flush(g.group)
-		paced.end(started(), len(g.group))
-		for _, job := range again {
-			job.base().state.Store(waiting) // it was not reached: its caller may leave
-		}
-		done := map[*work]bool{}
-		for _, job := range again {
-			done[job.base()] = true
-		}
-		for _, job := range g.group {
-			if w := job.base(); !done[w] {
-				close(w.done)
+		select {
+		case job, ok := <-next:
+			if open = ok; ok {
+				held = append(held, job)
 			}
+		case <-slow.C:
+		case o := <-ended:
+			groups, callers = groups-1, callers-len(o.group)
+			l.paced.end(o.begun, started(), len(o.group))
+			for _, job := range o.group {
+				delete(keys, job.base().key)
+				delete(keys, job.base().also)
+			}
+			held = append(o.again, held...)
 		}
-		held = append(again, held...)
 	}
+}
+
+// commit does a group's work and wakes its callers.
+func (l *lanes[J]) commit(group []J, begun time.Time) over[J] {
+	again := l.flush(group)
+	done := map[*work]bool{}
+	for _, job := range again {
+		done[job.base()] = true
+		job.base().state.Store(waiting) // it was not reached: its caller may leave
+	}
+	for _, job := range group {
+		if w := job.base(); !done[w] {
+			close(w.done)
+		}
+	}
+	return over[J]{group, again, begun}
 }
 
 // gathering is a group in the making.
@@ -176,20 +211,32 @@ type gathering[J groupable] struct {
 	alike       func(a, b J) bool
 	most        int // of the group
 	group, held []J
-	keys        map[string]struct{}
+	under, keys map[string]struct{} // of the groups under way; of this one
 }
 
 // add puts job into the group, or holds it for a later one.
 func (g *gathering[J]) add(job J) {
 	w := job.base()
-	_, taken := g.keys[w.key]
-	_, too := g.keys[w.also]
-	if len(g.group) >= g.most || taken || too && w.also != "" || len(g.group) > 0 && !g.alike(g.group[0], job) {
+	if len(g.group) >= g.most || g.taken(w.key) || g.taken(w.also) || len(g.group) > 0 && !g.alike(g.group[0], job) {
 		g.held = append(g.held, job)
 		return
 	}
 	if w.state.CompareAndSwap(waiting, begun) {
 		g.group = append(g.group, job)
-		g.keys[w.key], g.keys[w.also] = struct{}{}, struct{}{}
+		for _, key := range []string{w.key, w.also} {
+			if key != "" {
+				g.keys[key] = struct{}{}
+			}
+		}
 	}
+}
+
+// taken reports whether a group has work with this key.
+func (g *gathering[J]) taken(key string) bool {
+	if key == "" {
+		return false
+	}
+	_, here := g.keys[key]
+	_, there := g.under[key]
+	return here || there
 }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -9,55 +10,62 @@ import (
 const (
 	groupTime   = 150 * time.Millisecond // a group is made smaller where it takes longer …
 	leastGroup  = 32                     // … down to this
-	leastRoom   = 2 * leastGroup         // a few dozen callers are never refused, however slow everything is
+	leastRoom   = 4 * leastGroup         // so many callers are never refused here, however slow everything is
 	waitTime    = 200 * time.Millisecond // about what may wait before a group that is under way
 	stalledTime = 500 * time.Millisecond // after it nobody knows when a group will end
 )
 
-// pace is how much a lane takes: groups shrink when they take long and grow
+// pace is how much lanes take: groups shrink when they take long and grow
 // again when full ones are quick, and what waits is bounded by time as well as
 // by number.
 type pace struct {
 	mu    sync.Mutex // guards what follows
 	size  int        // of a group, at most
 	took  time.Duration
-	begun time.Time // of the group under way; zero for none
+	begun []time.Time // of the groups under way, the oldest first
 }
 
 func newPace() *pace { return &pace{size: maxGroup} }
 
-// group is how many callers' work the next group may carry.
-func (p *pace) group() int {
+// group is how many callers' work the next group may carry, where so many wait
+// or are under way. Slow groups share them.
+func (p *pace) group(all int) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.size
+	if p.took < slowTime {
+		return p.size
+	}
+	return max(1, min(p.size, (all+groupsAtOnce-1)/groupsAtOnce))
 }
 
 // room is how much work may wait now.
 func (p *pace) room(now time.Time) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.begun.IsZero() && now.Sub(p.begun) > stalledTime {
+	if len(p.begun) > 0 && now.Sub(p.begun[0]) > stalledTime {
 		return max(p.size, leastRoom)
 	}
-	groups := maxWaiting / maxGroup
+	groups := maxWaiting / maxGroup / groupsAtOnce
 	if p.took > 0 {
 		groups = min(groups, int(waitTime/p.took))
 	}
-	return max(groups*p.size, p.size, leastRoom)
+	return max(groupsAtOnce*groups*p.size, p.size, leastRoom)
 }
 
 func (p *pace) begin(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.begun = now
+	p.begun = append(p.begun, now)
 }
 
-// end notes how long a group of n callers' work took.
-func (p *pace) end(now time.Time, n int) {
+// end notes how long a group of n callers' work took that began then.
+func (p *pace) end(begun, now time.Time, n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.took, p.begun = now.Sub(p.begun), time.Time{}
+	p.took = now.Sub(begun)
+	if i := slices.Index(p.begun, begun); i >= 0 {
+		p.begun = slices.Delete(p.begun, i, i+1)
+	}
 	switch {
 	case p.took > groupTime && n > leastGroup: // a small group was slow for another reason
 		p.size = max(leastGroup, min(p.size, int(float64(n)*float64(groupTime)/float64(p.took))))

@@ -39,7 +39,7 @@ func parse(url string) (settings, error) {
 	for _, c := range []struct {
 		config **pgxpool.Config
 		size   int32
-	}{{&s.main, poolSize}, {&s.groups, 2 * lanesPerKind}} {
+	}{{&s.main, poolSize}, {&s.groups, 2 * groupsAtOnce}} {
 		p, err := pgxpool.ParseConfig(url)
 		if err != nil {
 			return settings{}, fmt.Errorf("%w: %s", ErrURL, reason(err))
