@@ -143,9 +143,9 @@ type queue struct {
 	wait  time.Duration // what it may take on average
 	least int           // what is never refused
 
-	mu    sync.Mutex // guards what follows
-	under int        // way
-	moved time.Time  // when work last ended, or began where there was none
+	mu       sync.Mutex // guards what follows
+	underWay int
+	moved    time.Time // when work last ended, or began where there was none
 	// Means of how many were under way when one more came, itself among them,
 	// and of the seconds that it took: their ratio is what ends in a second
 	// (Little's law). Both 0 where nothing is known.
@@ -153,12 +153,15 @@ type queue struct {
 	learnt    time.Time // when they last were
 }
 
+// knows reports whether the means tell of now.
+func (q *queue) knows(now time.Time) bool { return q.took > 0 && now.Sub(q.learnt) <= forgetTime }
+
 // most is how much may be under way now.
 func (q *queue) most(now time.Time) int {
 	switch {
 	case now.Sub(q.moved) > stalledTime:
 		return q.least
-	case q.took == 0 || now.Sub(q.learnt) > forgetTime:
+	case !q.knows(now):
 		return mostAtOnce
 	}
 	return max(q.least, int(min(q.wait.Seconds()*q.met/q.took, mostAtOnce)))
@@ -168,34 +171,34 @@ func (q *queue) most(now time.Time) int {
 func (q *queue) room(now time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.under < q.least || q.under < q.most(now)
+	return q.underWay < q.most(now)
 }
 
 // enter begins work if there is room and returns how much is under way with it.
 func (q *queue) enter(now time.Time) (with int, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.under == 0 {
+	if q.underWay == 0 {
 		q.moved = now
 	}
-	if q.under >= q.least && q.under >= q.most(now) {
+	if q.underWay >= q.most(now) {
 		return 0, false
 	}
-	q.under++
-	return q.under, true
+	q.underWay++
+	return q.underWay, true
 }
 
 // leave ends work that entered with so many under way.
 func (q *queue) leave(begun, now time.Time, with int, done bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.under--
+	q.underWay--
 	q.moved = now
 	if !done || with < busy {
 		return
 	}
 	share := weight
-	if q.took == 0 || now.Sub(q.learnt) > forgetTime {
+	if !q.knows(now) {
 		share = 1
 	}
 	q.met += share * (float64(with) - q.met)

@@ -96,6 +96,18 @@ func sending(s verify.Store) func(context.Context) error {
 	}
 }
 
+// together makes n calls at once and waits for the answers.
+func together(t *testing.T, n int, call func(context.Context) error) *outcome {
+	t.Helper()
+	var o outcome
+	var calls sync.WaitGroup
+	for range n {
+		calls.Go(func() { o.note(t, time.Now(), call(t.Context())) })
+	}
+	calls.Wait()
+	return &o
+}
+
 func TestTwiceTheCapacityIsHalfRefusedAtOnceAndTheRestIsQuick(t *testing.T) {
 	t.Parallel()
 	for _, each := range []time.Duration{200 * time.Microsecond, time.Millisecond, 3 * time.Millisecond} {
@@ -131,13 +143,7 @@ func TestAFewDozenAreNeverRefusedHoweverSlowTheDatabaseIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, s := gate(&database{send: 100 * time.Millisecond})
 		for range 5 {
-			var o outcome
-			var calls sync.WaitGroup
-			for range 64 {
-				calls.Go(func() { o.note(t, time.Now(), sending(s)(t.Context())) })
-			}
-			calls.Wait()
-			if o.refused > 0 {
+			if o := together(t, 64, sending(s)); o.refused > 0 {
 				t.Fatalf("of 64 sends at once %d were refused", o.refused)
 			}
 		}
@@ -206,13 +212,7 @@ func TestASlowTimeIsForgotten(t *testing.T) {
 		}
 		d.send = 100 * time.Microsecond
 		time.Sleep(11 * time.Second)
-		var o outcome
-		var calls sync.WaitGroup
-		for range 1000 {
-			calls.Go(func() { o.note(t, time.Now(), sending(s)(t.Context())) })
-		}
-		calls.Wait()
-		if o.refused > 0 {
+		if o := together(t, 1000, sending(s)); o.refused > 0 {
 			t.Errorf("of 1000 sends at once %d were refused for what was long ago", o.refused)
 		}
 	})

@@ -15,8 +15,8 @@ const (
 	memoryRoom = 2 << 30 // bytes free: a cluster with some dozen databases in each of several processes
 )
 
-// inMemory is a directory in memory, or "" if there is none with enough room.
-func inMemory() string {
+// Memory is a directory in memory, or "" if there is none with enough room.
+func Memory() string {
 	if bench := flag.Lookup("test.bench"); bench != nil && bench.Value.String() != "" {
 		return ""
 	}

@@ -2,5 +2,5 @@
 
 package pgtest
 
-// inMemory knows no directory in memory on this system.
-func inMemory() string { return "" }
+// Memory knows no directory in memory on this system.
+func Memory() string { return "" }

@@ -33,17 +33,13 @@ var shared = sync.OnceValues(func() (string, error) {
 	if u := os.Getenv(ServerEnv); u != "" {
 		return u, nil
 	}
-	c, err := start(inMemory())
+	c, err := start(Memory())
 	if err != nil {
 		return "", err
 	}
 	atEnd(func() error { return errors.Join(c.stop(), os.RemoveAll(c.dir)) })
 	return c.URL(), nil
 })
-
-// Memory is a directory in memory, or "" if there is none with room for
-// databases, or benchmarks run.
-func Memory() string { return inMemory() }
 
 // ends are what End does, the last first.
 var ends struct {

@@ -134,7 +134,7 @@ func (l *lanes[J]) run() {
 		slow    = time.NewTimer(slowTime)
 	)
 	defer slow.Stop()
-	for open := true; open || len(held) > 0 || groups > 0; {
+	for open := true; ; {
 		may := groups == 0 || groups < groupsAtOnce && started().Sub(last) >= slowTime
 		if may {
 			g := gathering[J]{alike: l.alike, under: keys, keys: map[string]struct{}{}, most: l.paced.group(len(l.queue) + len(held) + callers)}
@@ -165,7 +165,7 @@ func (l *lanes[J]) run() {
 				continue
 			}
 			if !open && len(held) == 0 && groups == 0 {
-				return // closed since the last look
+				return
 			}
 		}
 		next := l.queue
