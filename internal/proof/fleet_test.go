@@ -57,10 +57,16 @@ func newFleet(t testing.TB, database string, n int, environ ...string) *fleet {
 // looks for the other one after the time that it has by default.
 func roomy(t testing.TB, database string) string {
 	t.Helper()
-	if strings.Contains(strings.SplitN(database, "?", 2)[0], ",") {
+	if namesSeveral(database) {
 		return database
 	}
 	return withParameters(t, database, "connect_timeout", "60", "pool_min_conns", "8", "pool_max_conns", "24")
+}
+
+// namesSeveral reports whether a connection string names several servers.
+func namesSeveral(database string) bool {
+	servers, _, _ := strings.Cut(database, "?")
+	return strings.Contains(servers, ",")
 }
 
 // withParameters is a connection string with more parameters: names and values
@@ -141,7 +147,7 @@ func (f *fleet) try(ctx context.Context, args ...string) (out, log string, err e
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "COUNTERSIGN_LOG_FORMAT=json"}, f.environ...)
-	if !strings.Contains(strings.SplitN(f.url, "?", 2)[0], ",") { // a command needs one connection
+	if !namesSeveral(f.url) { // a command needs one connection
 		cmd.Env = append(cmd.Env, "COUNTERSIGN_DATABASE_URL="+withParameters(f.t, f.url, "connect_timeout", "60"))
 	}
 	var stdout, stderr bytes.Buffer

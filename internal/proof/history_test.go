@@ -28,6 +28,7 @@ import (
 	"github.com/countersign/countersign/internal/secret"
 	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/store/storetest"
+	"github.com/countersign/countersign/internal/store/testdb"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -74,13 +75,7 @@ func newStack(t testing.TB) *stack {
 		t.Fatal(err)
 	}
 	s := &stack{path: filepath.Join(t.TempDir(), "countersign.db"), wall: &storetest.Wall{}, keys: keys}
-	blank, err := template()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(s.path, blank, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testdb.PutBlank(t, s.path)
 	s.open(t)
 	t.Cleanup(func() {
 		if err := s.store.Close(); err != nil {
@@ -92,24 +87,6 @@ func newStack(t testing.TB) *stack {
 	}
 	return s
 }
-
-// template is an empty database of this version.
-var template = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "countersign-template-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "countersign.db")
-	s, err := sqlite.Open(context.Background(), sqlite.Config{Path: path, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Close(); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(path)
-})
 
 func (s *stack) open(t testing.TB) {
 	t.Helper()

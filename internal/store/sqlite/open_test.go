@@ -2,7 +2,6 @@ package sqlite_test
 
 import (
 	"bytes"
-	"context"
 	"database/sql"
 	"errors"
 	"io/fs"
@@ -10,13 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/pressly/goose/v3"
 
 	"github.com/countersign/countersign/internal/store/sqlite"
+	"github.com/countersign/countersign/internal/store/testdb"
 )
 
 // try opens the database at path and closes it again.
@@ -29,37 +28,13 @@ func try(t testing.TB, path string, migrate bool) error {
 	return s.Close()
 }
 
-// made returns a database of this version, closed.
+// made returns a database of this version, closed, on the disk.
 func made(t testing.TB) string {
 	t.Helper()
-	blank, err := template()
-	if err != nil {
-		t.Fatalf("an empty database is set up without Migrate too: %v", err)
-	}
 	path := filepath.Join(t.TempDir(), "countersign.db")
-	if err := os.WriteFile(path, blank, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testdb.PutBlank(t, path)
 	return path
 }
-
-// template makes one database for all tests: setting up takes many syncs.
-var template = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "countersign-template-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "countersign.db")
-	s, err := sqlite.Open(context.Background(), sqlite.Config{Path: path, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Close(); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(path)
-})
 
 func run(t testing.TB, path string, statements ...string) {
 	t.Helper()

@@ -56,7 +56,8 @@ func PutBlank(t testing.TB, path string) {
 }
 
 // blank is made once for all tests: setting a database up takes as much
-// processor time as many a test, and a sync for each migration.
+// processor time as many a test, and a sync for each migration. An empty one is
+// set up without Migrate too.
 var blank = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "countersign-blank-")
 	if err != nil {
