@@ -72,9 +72,9 @@ func failOver(t *testing.T, failovers int, still bool, calm time.Duration) {
 				pair.Primary.Kill(t)
 			}
 			rest(300 * time.Millisecond)
-			promoted, taken := time.Now(), machine.Total()
+			promoted, span := time.Now(), machine.Begin()
 			old := pair.FailOver(t)
-			back := c.works(promoted) - (machine.Total() - taken)
+			back := c.works(promoted) - span.Taken()
 			slowest = max(slowest, back)
 			rest(calm / 2)
 

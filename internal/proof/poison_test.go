@@ -91,7 +91,7 @@ func poison(t *testing.T, turns int, span time.Duration, rate, atOnce int) (rati
 	number := 0
 	room := make(chan struct{}, atOnce)
 	load := func() (times []time.Duration, taken time.Duration) {
-		before := machine.Total()
+		loading := machine.Begin()
 		e.mu.Lock()
 		e.times = nil
 		e.mu.Unlock()
@@ -139,7 +139,7 @@ func poison(t *testing.T, turns int, span time.Duration, rate, atOnce int) (rati
 		})
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		return e.times, machine.Total() - before
+		return e.times, loading.Taken()
 	}
 	load() // connections and caches
 	var good, bad []time.Duration

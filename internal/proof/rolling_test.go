@@ -145,14 +145,14 @@ func roll(t *testing.T, rounds int, pause time.Duration) {
 			for i := range f.nodes {
 				f.command("migrate")
 				old := f.node(i)
-				begun, before := time.Now(), machine.Total()
+				ending := machine.Begin()
 				old.signal(syscall.SIGTERM)
 				select {
 				case <-old.gone():
 				case <-time.After(patience):
 					t.Fatalf("node %d does not end\n%s", i, old.log)
 				}
-				slowest = max(slowest, time.Since(begun)-(machine.Total()-before))
+				slowest = max(slowest, ending.Own())
 				if code := old.cmd.ProcessState.ExitCode(); code != 0 {
 					t.Errorf("node %d ended with %d, want 0\n%s", i, code, old.log)
 				}
@@ -222,10 +222,10 @@ func TestARevokedKeyIsRefusedByEveryNodeWithinASecond(t *testing.T) { //nolint:p
 			eventually(t, "the new key", patience, func() bool { return status(f.node(i)) == http.StatusOK })
 		}
 		f.command("key", "revoke", keyID(key))
-		revoked, before := time.Now(), machine.Total()
+		revoked := machine.Begin()
 		for i := range f.nodes {
 			eventually(t, "the key's end", patience, func() bool { return status(f.node(i)) == http.StatusForbidden })
-			slowest = max(slowest, time.Since(revoked)-(machine.Total()-before))
+			slowest = max(slowest, revoked.Own())
 		}
 	}
 	t.Logf("%d keys revoked on 3 nodes, the slowest %v after the command", keys, slowest.Round(time.Millisecond))

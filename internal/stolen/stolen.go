@@ -65,3 +65,22 @@ func (w *Watch) Total() time.Duration {
 	defer w.mu.Unlock()
 	return w.total / watches
 }
+
+// Span is a time that a test measures.
+type Span struct {
+	w      *Watch
+	begun  time.Time
+	before time.Duration
+}
+
+// Begin begins a span.
+func (w *Watch) Begin() Span {
+	return Span{w: w, begun: time.Now(), before: w.Total()} //nolint:forbidigo // as run
+}
+
+// Taken is what the machine took of the span until now.
+func (s Span) Taken() time.Duration { return s.w.Total() - s.before }
+
+// Own is how long the span is until now, without what the machine took: what
+// a limit in seconds is for.
+func (s Span) Own() time.Duration { return time.Since(s.begun) - s.Taken() }
