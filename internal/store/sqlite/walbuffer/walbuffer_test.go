@@ -2,6 +2,7 @@ package walbuffer_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"net/url"
 	"os"
@@ -81,10 +82,25 @@ func TestTheLogIsWhatItWouldBeWithout(t *testing.T) {
 		t.Fatalf("the log has %d bytes, %d without the buffer", len(logs[1]), len(logs[0]))
 	}
 	for at := header; at < len(logs[0]); at += frame {
-		if !bytes.Equal(logs[0][at:at+prefix], logs[1][at:at+prefix]) || !bytes.Equal(logs[0][at+24:at+frame], logs[1][at+24:at+frame]) {
+		a, b := logs[0][at:at+frame], logs[1][at:at+frame]
+		for _, f := range [][]byte{a, b} {
+			if binary.BigEndian.Uint32(f) == 1 {
+				forgetCounter(f[24:])
+			}
+		}
+		if !bytes.Equal(a[:prefix], b[:prefix]) || !bytes.Equal(a[24:], b[24:]) {
 			t.Fatalf("the frame at %d differs", at)
 		}
 	}
+}
+
+// forgetCounter blanks the file's change counter in a database's first page,
+// and the copy of it (https://www.sqlite.org/fileformat.html §1.3.7, §1.3.19).
+// With a log it counts how often the connection had to read that page again,
+// and the connections of a process take pages of their caches from each other.
+func forgetCounter(page []byte) {
+	clear(page[24:28])
+	clear(page[92:96])
 }
 
 func TestOthersSeeACommitAsSoonAsItIsMade(t *testing.T) {
