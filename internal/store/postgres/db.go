@@ -16,6 +16,7 @@ import (
 
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/store/version"
 )
 
 // Config is what a Store is opened with. The zero value of every field but URL
@@ -53,7 +54,7 @@ type Store struct {
 	checks   *lanes[*check]
 
 	accounts accountIDs
-	versions versionCache
+	versions *version.Cache
 	// countries are those of recipients.
 	countries phone.Countries
 	// stepRules limit fallback steps; nil limits none.
@@ -83,6 +84,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 		return nil, err
 	}
 	s := &Store{log: c.Log, observer: c.Observer}
+	s.versions = s.newVersions()
 	defer func() {
 		if err != nil {
 			s.closePools()

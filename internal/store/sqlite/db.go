@@ -27,6 +27,7 @@ import (
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/store/sqlite/walbuffer"
+	"github.com/countersign/countersign/internal/store/version"
 )
 
 // Bounds of the store.
@@ -76,7 +77,7 @@ type Store struct {
 
 	accounts accountIDs
 
-	versions versionCache
+	versions *version.Cache
 	plans    planCache
 	// countries are those of recipients.
 	countries phone.Countries
@@ -176,6 +177,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	}
 	var once sync.Once
 	s := &Store{path: path, log: c.Log, fatal: func(err error) { once.Do(func() { c.Fatal(err) }) }}
+	s.versions = s.newVersions()
 	defer func() {
 		if err != nil {
 			_ = s.closeDatabases()
