@@ -35,6 +35,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 	var next time.Time
 	err = s.write(ctx, func(t *tx) error {
 		jobs = jobs[:0]
+		t.put(byKeys)
 		due, err := collect(t.query, func(row scanner) (*deliveryRow, error) {
 			r := &deliveryRow{}
 			return r, r.scan(row)

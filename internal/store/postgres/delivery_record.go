@@ -88,6 +88,7 @@ func (s *Store) EndWaits(ctx context.Context, limit int) (ended int, next bool, 
 	var started bool
 	err = s.write(ctx, func(t *tx) error {
 		n, started = 0, false
+		t.put(byKeys)
 		keys, err := collect(t.query, scanDeliveryKey, claimWaits, micros(t.now), limit)
 		if err != nil || len(keys) == 0 {
 			return err

@@ -90,6 +90,7 @@ func (t *tx) deliveries(keys []deliveryKey) ([]*deliveryRow, error) {
 	}
 	found := make([]*deliveryRow, len(keys))
 	otps := map[int64]*otpRow{}
+	t.put(byKeys)
 	t.put(lockDeliveries, accounts, ids)
 	t.later.Queue(selectDeliveries, accounts, ids, seqs).Query(func(rows pgx.Rows) error {
 		return eachRow(rows, func(row scanner) error {

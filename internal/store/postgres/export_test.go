@@ -11,9 +11,13 @@ const HighWaterMeta = highWaterMeta
 // Skew compares clocks as Open does.
 var Skew = skew
 
-// Hot are the statements of group commits, by name.
+// Hot are the statements of group commits, and those of transactions that have
+// the same settings by byKeys, by name.
 func Hot() map[string]string {
-	return map[string]string{"createOTPs": createOTPs, "lockChecked": lockChecked, "countAttempts": countAttempts}
+	return map[string]string{
+		"createOTPs": createOTPs, "lockChecked": lockChecked, "countAttempts": countAttempts,
+		"lockDeliveries": lockDeliveries, "selectDeliveries": selectDeliveries, "leaseDeliveries": leaseDeliveries,
+	}
 }
 
 // GroupSettings are what group commits set for their connections.
