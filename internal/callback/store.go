@@ -107,7 +107,9 @@ type Store interface {
 	// attempts of all earlier events of its OTP and configuration have ended
 	// (W-08). next is the earliest time, after now, at which one that was not
 	// claimed is due, zero if there is none; what is due now and waits for the
-	// limits or for an earlier event does not count.
+	// limits or for an earlier event does not count. It is in a few milliseconds
+	// where another node was just claiming for a configuration with something
+	// due: what came meanwhile that node may have missed.
 	ClaimCallbacks(ctx context.Context, c Claim) (posts []Post, next time.Time, err error)
 	// RecordPosts writes what attempts came to: received ones are removed, the
 	// others wait for RetryAt or become dead letters. Callbacks that were

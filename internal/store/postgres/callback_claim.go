@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,190 +10,207 @@ import (
 	"github.com/countersign/countersign/internal/callback"
 )
 
-// uses callbacks_due_idx.
-const selectNextCallback = `SELECT coalesce(min(due_at), 0) FROM callbacks WHERE due_at > $1`
+// heldAgain is when to look again at configurations that another node was just
+// claiming for: what was queued meanwhile it may not have seen. A claim is a
+// few round trips.
+const heldAgain = 10 * time.Millisecond
 
 // selectDueConfigs steps from configuration to configuration, however much is
-// queued for each, and keeps those that have something due, earliest first.
-// uses callbacks_config_idx: two seeks a configuration.
+// queued for each, and keeps those that have something due, earliest first,
+// with the number of their leases. The row without a configuration has when the
+// next one will be due. uses callbacks_config_idx: two seeks a configuration,
+// none if nothing is due; callbacks_lease_idx, callbacks_due_idx.
 const selectDueConfigs = `WITH RECURSIVE head (account_id, config_id) AS (
-		(SELECT account_id, config_id FROM callbacks ORDER BY account_id, config_id LIMIT 1)
+		(SELECT account_id, config_id FROM callbacks
+			WHERE (SELECT min(due_at) FROM callbacks WHERE due_at > 0) <= $1
+			ORDER BY account_id, config_id LIMIT 1)
 		UNION ALL
 		SELECT n.account_id, n.config_id FROM head h CROSS JOIN LATERAL (
 			SELECT c.account_id, c.config_id FROM callbacks c
 			WHERE (c.account_id, c.config_id) > (h.account_id, h.config_id)
 			ORDER BY c.account_id, c.config_id LIMIT 1) n
+	), leased AS MATERIALIZED (` + selectLeased + `)
+	SELECT h.account_id, h.config_id, coalesce(l.n, 0), d.due_at
+	FROM head h CROSS JOIN LATERAL (SELECT c.due_at FROM callbacks c
+		WHERE c.account_id = h.account_id AND c.config_id = h.config_id AND c.due_at > 0
+		ORDER BY c.due_at LIMIT 1) d
+	LEFT JOIN leased l ON l.account_id = h.account_id AND l.config_id = h.config_id
+	WHERE d.due_at <= $1
+	UNION ALL
+	SELECT 0, '', 0, coalesce(min(due_at), 0) FROM callbacks WHERE due_at > $1
+	ORDER BY 4`
+
+// selectLeased counts leases that have not ended: due_at is their end. uses
+// callbacks_lease_idx, which has as many entries as are under way.
+const selectLeased = `SELECT account_id, config_id, count(*) AS n FROM callbacks
+		WHERE lease_node IS NOT NULL AND due_at > $1 GROUP BY account_id, config_id`
+
+// holdConfigs locks configurations so that their places are counted by one node
+// at a time, and passes over those that another node just claims for. uses
+// callback_configs_id_key.
+const holdConfigs = `SELECT k.place FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS k (account_id, id, place)
+	CROSS JOIN LATERAL (SELECT 1 FROM callback_configs c
+		WHERE c.account_id = k.account_id AND c.id = k.id FOR NO KEY UPDATE SKIP LOCKED) held
+	ORDER BY k.place`
+
+// claimCallbacks leases what is due and has room, in configurations that the
+// transaction holds: it must be a statement after holdConfigs, for its snapshot
+// has all that was leased before. due_at moves to the lease's end. What waits
+// for an earlier event's first attempt is left out (W-08), and what another
+// transaction is just changing. One of each configuration goes first, then a
+// second of each, and so on.
+//
+// IS TRUE and LIMIT 1 say nothing but which index is not used and which is.
+//
+// $1 is the time, $2 to $4 are the configurations and how many places each has
+// in all, $5 is how many to lease, $6 the lease's end and $7 the node. uses
+// callbacks_lease_idx, callbacks_config_idx, callbacks_order_idx and the tables'
+// keys.
+const claimCallbacks = `WITH leased AS MATERIALIZED (` + selectLeased + `),
+	due AS MATERIALIZED (
+		SELECT c.account_id, c.seq, c.turn, k.place
+		FROM unnest($2::bigint[], $3::text[], $4::int[]) WITH ORDINALITY AS k (account_id, id, places, place)
+		LEFT JOIN leased l ON l.account_id = k.account_id AND l.config_id = k.id
+		CROSS JOIN LATERAL (
+			SELECT q.account_id, q.seq, row_number() OVER () AS turn FROM (
+				SELECT c.account_id, c.seq FROM callbacks c
+				WHERE c.account_id = k.account_id AND c.config_id = k.id AND c.due_at > 0 AND c.due_at <= $1
+				AND (c.attempts > 0 OR NOT EXISTS (SELECT 1 FROM callbacks b
+					WHERE b.account_id = c.account_id AND b.otp = c.otp AND b.config_id = c.config_id
+					AND b.event_seq < c.event_seq AND b.attempts = 0))
+				ORDER BY c.due_at LIMIT greatest(k.places - coalesce(l.n, 0), 0)) q) c
+		ORDER BY c.turn, k.place LIMIT $5
+	), taken AS MATERIALIZED (
+		SELECT c.account_id, c.seq, d.turn, d.place
+		FROM due d JOIN callbacks c ON c.account_id = d.account_id AND c.seq = d.seq
+		WHERE (c.due_at > 0 AND c.due_at <= $1) IS TRUE
+		FOR UPDATE OF c SKIP LOCKED
+	), claimed AS (
+		UPDATE callbacks c SET due_at = $6, lease_node = $7
+		FROM taken t WHERE c.account_id = t.account_id AND c.seq = t.seq
+		RETURNING c.account_id, c.id, c.config_id, c.otp, c.event_seq, c.attempts, t.turn, t.place
 	)
-	SELECT account_id, config_id FROM (
-		SELECT h.account_id, h.config_id, (SELECT min(c.due_at) FROM callbacks c
-			WHERE c.account_id = h.account_id AND c.config_id = h.config_id AND c.due_at > 0) AS due
-		FROM head h) due
-	WHERE due <= $1 ORDER BY due`
-
-const (
-	// A configuration that another node just claims for is passed over, so that
-	// places are counted by one node at a time. uses callback_configs_id_key.
-	holdConfig = `SELECT 1 FROM callback_configs WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE SKIP LOCKED`
-
-	// countLeased counts leases that have not ended: due_at is their end. uses
-	// callbacks_config_idx.
-	countLeased = `SELECT count(*) FROM callbacks
-		WHERE account_id = $1 AND config_id = $2 AND lease_node IS NOT NULL AND due_at > $3`
-
-	// selectClaimable leaves out what waits for an earlier event's first attempt
-	// (W-08). uses callbacks_config_idx, callbacks_order_idx.
-	selectClaimable = `SELECT c.seq FROM callbacks c
-		WHERE c.account_id = $1 AND c.config_id = $2 AND c.due_at > 0 AND c.due_at <= $3
-		AND (c.attempts > 0 OR NOT EXISTS (SELECT 1 FROM callbacks b
-			WHERE b.account_id = c.account_id AND b.otp = c.otp AND b.config_id = c.config_id
-			AND b.event_seq < c.event_seq AND b.attempts = 0))
-		ORDER BY c.due_at, c.seq LIMIT $4 FOR UPDATE OF c SKIP LOCKED`
-)
-
-// uses the tables' keys.
-const selectPost = `SELECT c.id, c.account_id, c.config_id, c.attempts, o.id, o.profile_id,
+	SELECT c.id, a.name, c.config_id, c.attempts, o.id, o.profile_id,
 		k.url, k.headers, k.secret, k.previous_secret, k.previous_until,
 		e.seq, e.at, e.kind, e.delivery, coalesce(e.channel, ''), coalesce(e.carrier, ''),
 		e.failure_area, coalesce(e.failure_code, ''), coalesce(e.failure_text, '')
-	FROM callbacks c
-	JOIN callback_configs k ON k.account_id = c.account_id AND k.id = c.config_id
+	FROM claimed c
+	JOIN accounts a ON a.id = c.account_id
+	CROSS JOIN LATERAL (SELECT * FROM callback_configs k
+		WHERE k.account_id = c.account_id AND k.id = c.config_id LIMIT 1) k
 	JOIN otps o ON o.account_id = c.account_id AND o.seq = c.otp
 	JOIN events e ON e.account_id = c.account_id AND e.otp = c.otp AND e.seq = c.event_seq
-	WHERE c.account_id = $1 AND c.seq = $2`
+	ORDER BY c.turn, c.place`
 
-const leaseCallback = `UPDATE callbacks SET due_at = $1, lease_node = $2 WHERE account_id = $3 AND seq = $4`
-
-// configKey names a configuration.
-type configKey struct {
+// dueConfig is a configuration that has something due.
+type dueConfig struct {
 	account int64
-	id      string
+	id      string // "" for what is not due yet
+	leased  int
+	due     int64
 }
 
-// callbackKey names a callback inside the database.
-type callbackKey struct{ account, seq int64 }
+func scanDueConfig(row scanner) (k dueConfig, err error) {
+	err = row.Scan(&k.account, &k.id, &k.leased, &k.due)
+	return k, err //nolint:wrapcheck // the caller says what it was doing
+}
 
-// ClaimCallbacks implements callback.Store.
+// rooms are configurations and how many callbacks each may have leased.
+type rooms struct {
+	accounts []int64
+	ids      []string
+	places   []int
+}
+
+func (r *rooms) add(account int64, id string, places int) {
+	r.accounts, r.ids, r.places = append(r.accounts, account), append(r.ids, id), append(r.places, places)
+}
+
+// roomy returns those of the due that have room, earliest first: so many that
+// what is claimed gets its turn, however many there are. One without leases
+// surely has something that waits for no other.
+func roomy(due []dueConfig, c callback.Claim) (r rooms) {
+	sure := 0
+	for _, k := range due {
+		if sure == c.Limit { // each gets one: no more can get any
+			break
+		}
+		places := c.PerConfig
+		if narrow, ok := c.Narrow[k.id]; ok {
+			places = min(places, narrow)
+		}
+		if k.id == "" || k.leased >= places {
+			continue
+		}
+		if k.leased == 0 {
+			sure++
+		}
+		r.add(k.account, k.id, places)
+	}
+	return r
+}
+
+// ClaimCallbacks implements callback.Store. However much it claims, it costs
+// the same few round trips: a pusher does nothing else meanwhile.
 func (s *Store) ClaimCallbacks(ctx context.Context, c callback.Claim) ([]callback.Post, time.Time, error) {
-	// Reads say where there is work, so that an idle pusher does not write and
+	// A read says where there is work, so that an idle pusher does not write and
 	// a long queue holds nothing.
-	now := micros(s.Now())
-	next, _, err := first(s.pooled(ctx), scanInt, selectNextCallback, 0)
-	if err != nil {
-		return nil, time.Time{}, readError("read next due callback", err)
-	}
-	if next == 0 || next > now {
-		return nil, fromMicros(next), nil
-	}
-	configs, err := collect(s.pooled(ctx), scanConfigKey, selectDueConfigs, now)
+	due, err := collect(s.pooled(ctx), scanDueConfig, selectDueConfigs, micros(s.Now()))
 	if err != nil {
 		return nil, time.Time{}, readError("read configurations with due callbacks", err)
 	}
+	var next int64
+	for _, k := range due {
+		if k.id == "" {
+			next = k.due
+		}
+	}
+	wanted := roomy(due, c)
+	if len(wanted.ids) == 0 {
+		return nil, fromMicros(next), nil
+	}
 	var posts []callback.Post
+	var again int64
 	err = s.write(ctx, func(t *tx) error {
-		posts = posts[:0]
-		var err error
-		if next, _, err = first(t.query, scanInt, selectNextCallback, micros(t.now)); err != nil {
-			return fmt.Errorf("read next due callback: %w", err)
-		}
-		keys, err := t.claimable(c, configs)
+		posts, again = posts[:0], 0
+		t.put(byKeys)
+		held, err := collect(t.query, scanInt, holdConfigs, wanted.accounts, wanted.ids)
 		if err != nil {
-			return err
+			return fmt.Errorf("hold callback configurations: %w", err)
 		}
-		for _, k := range keys {
-			p, err := t.post(k)
-			if errors.Is(err, pgx.ErrNoRows) {
-				continue // its OTP is just being deleted
-			}
-			if err != nil {
-				return fmt.Errorf("read callback: %w", err)
-			}
-			posts = append(posts, p)
-			t.put(leaseCallback, micros(t.now.Add(c.Lease)), c.Node, k.account, k.seq)
+		if len(held) < len(wanted.ids) {
+			again = micros(t.now.Add(heldAgain))
 		}
+		if len(held) == 0 {
+			return nil
+		}
+		var ours rooms
+		for _, place := range held {
+			ours.add(wanted.accounts[place-1], wanted.ids[place-1], wanted.places[place-1])
+		}
+		t.later.Queue(claimCallbacks, micros(t.now), ours.accounts, ours.ids, ours.places, c.Limit,
+			micros(t.now.Add(c.Lease)), c.Node).Query(func(rows pgx.Rows) error {
+			return eachRow(rows, func(row scanner) error {
+				p, err := scanPost(row)
+				posts = append(posts, p)
+				return err
+			})
+		})
 		return nil
 	})
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	return posts, fromMicros(next), nil
+	return posts, earliest(next, again), nil
 }
 
-// claimable returns what to lease: one of each configuration that has
-// something due and room for it, then a second of each, and so on.
-func (t *tx) claimable(c callback.Claim, configs []configKey) ([]callbackKey, error) {
-	var queues [][]callbackKey
-	for _, k := range configs {
-		if len(queues) == c.Limit { // each gets one: no more can get any
-			break
-		}
-		room := c.PerConfig
-		if narrow, ok := c.Narrow[k.id]; ok {
-			room = min(room, narrow)
-		}
-		if room <= 0 {
-			continue
-		}
-		held, err := exists(t.query, holdConfig, k.account, k.id)
-		if err != nil {
-			return nil, fmt.Errorf("hold a callback configuration: %w", err)
-		}
-		if !held {
-			continue
-		}
-		leased, _, err := first(t.query, scanInt, countLeased, k.account, k.id, micros(t.now))
-		if err != nil {
-			return nil, fmt.Errorf("count leased callbacks: %w", err)
-		}
-		if room -= int(leased); room <= 0 {
-			continue
-		}
-		queue, err := collect(t.query, func(row scanner) (callbackKey, error) {
-			seq, err := scanInt(row)
-			return callbackKey{k.account, seq}, err
-		}, selectClaimable, k.account, k.id, micros(t.now), min(room, c.Limit))
-		if err != nil {
-			return nil, fmt.Errorf("read due callbacks: %w", err)
-		}
-		if len(queue) > 0 {
-			queues = append(queues, queue)
-		}
-	}
-	return takeTurns(queues, c.Limit), nil
-}
-
-// takeTurns takes up to limit from the queues' heads: one of each, then a
-// second of each, and so on.
-func takeTurns[T any](queues [][]T, limit int) []T {
-	var taken []T
-	for turn := 0; ; turn++ {
-		some := false
-		for _, q := range queues {
-			if turn >= len(q) {
-				continue
-			}
-			if len(taken) == limit {
-				return taken
-			}
-			taken, some = append(taken, q[turn]), true
-		}
-		if !some {
-			return taken
-		}
-	}
-}
-
-func scanConfigKey(row scanner) (k configKey, err error) {
-	err = row.Scan(&k.account, &k.id)
-	return k, err //nolint:wrapcheck // the caller says what it was doing
-}
-
-// post reads what is to be posted; pgx.ErrNoRows if it is no more.
-func (t *tx) post(k callbackKey) (p callback.Post, err error) {
+// scanPost reads a row of claimCallbacks.
+func scanPost(row scanner) (p callback.Post, err error) {
 	var id, otpID, profileID []byte
-	var accountID, until int64
+	var until int64
 	var e eventScan
-	err = t.row(selectPost, k.account, k.seq).Scan(append([]any{
-		&id, &accountID, &p.ConfigID, &p.Attempts, &otpID, &profileID,
+	err = row.Scan(append([]any{
+		&id, &p.Account, &p.ConfigID, &p.Attempts, &otpID, &profileID,
 		&p.URL, &p.Headers, &p.Secret, &p.Previous, &until,
 	}, e.dest()...)...)
 	if err != nil {
@@ -202,6 +218,5 @@ func (t *tx) post(k callbackKey) (p callback.Post, err error) {
 	}
 	p.ID, p.OTPID, p.ProfileID = decodeID(id), decodeID(otpID), decodeOptionalID(profileID)
 	p.Event, p.PreviousUntil = e.event(), fromMicros(until)
-	p.Account, err = t.store.accountName(t.query, accountID)
-	return p, err
+	return p, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/secret"
 	"github.com/countersign/countersign/internal/verify"
 )
@@ -33,6 +34,7 @@ type CallbackStore interface {
 	DeleteOTP(ctx context.Context, ref verify.Ref, i verify.Idempotency) (verify.Record, error)
 	RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOutcome) (bool, error)
 	RecordReceipt(ctx context.Context, r delivery.Receipt) (known, started bool, err error)
+	OTPRecord(ctx context.Context, account, id string) (report.Record, error)
 }
 
 // Outbox fills a store with callback configurations and events, in two

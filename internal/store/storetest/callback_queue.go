@@ -49,6 +49,10 @@ func RunCallbacks(t *testing.T, open func(t testing.TB, wall func() time.Time) C
 		{"a deleted configuration takes its queue along", configDeleted},
 		{"a deleted OTP takes its callbacks along", otpDeleted},
 		{"parallel claims never share a callback", callbacksClaimedOnce},
+		{"parallel claims leave a configuration its places", placesOfClaimers},
+		{"parallel claims keep first attempts in order", orderOfClaimers},
+		{"attempts of one event that are recorded at once are all noted", notedTogether},
+		{"an event has so many notes and no more, recorded at once or not", notesBounded},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

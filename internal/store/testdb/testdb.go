@@ -25,6 +25,7 @@ import (
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/pgtest"
+	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/postgres"
 	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/verify"
@@ -42,6 +43,7 @@ type Store interface {
 	sandbox.MessageStore
 	sandbox.TemplateStore
 
+	OTPRecord(ctx context.Context, account, id string) (report.Record, error)
 	Now() time.Time
 	LimitSteps(rules guard.Rules)
 	ClearLimits(ctx context.Context, account string, recipientKey [16]byte) (bool, error)

@@ -1,0 +1,15 @@
+package postgres
+
+// Claims are the statements that claim and record callbacks, by name.
+func Claims() map[string]string {
+	return map[string]string{
+		"holdConfigs": holdConfigs, "claimCallbacks": claimCallbacks, "notePushes": notePushes,
+		"receivedCallbacks": receivedCallbacks, "failedCallbacks": failedCallbacks,
+	}
+}
+
+// ByKeys is what is set before them.
+const ByKeys = byKeys
+
+// HeldAgain is when a claim looks again at what another node holds.
+const HeldAgain = heldAgain
