@@ -3,6 +3,8 @@
 package proof_test
 
 import (
+	"cmp"
+	"slices"
 	"testing"
 	"time"
 )
@@ -42,8 +44,11 @@ func TestSoakAnOverloadedNodeDoesWhatItCan(t *testing.T) { //nolint:paralleltest
 }
 
 func TestSoakAHangingEndpointLeavesTheOthersAlone(t *testing.T) { //nolint:paralleltest // others would be part of the load
-	ratio, _ := poison(t, 5, 10*time.Second, 100, 1000)
-	if ratio > 1.5 {
-		t.Errorf("with a hanging endpoint the p99 of the others is %.2f ×, want 1.5 × (W-07)", ratio)
+	// What the machine does meanwhile meets one span or the other; an endpoint
+	// that holds others up does so in all of them.
+	pairs := poison(t, 5, 10*time.Second, 100, 1000)
+	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Compare(a.ratio(), b.ratio()) })
+	if typical := pairs[len(pairs)/2].ratio(); typical > 1.5 {
+		t.Errorf("with a hanging endpoint the p99 of the others is %.2f ×, want 1.5 × (W-07)", typical)
 	}
 }

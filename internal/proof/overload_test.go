@@ -1,14 +1,25 @@
 package proof_test
 
 import (
+	"bufio"
 	"context"
+	"database/sql"
 	"fmt"
+	"io"
+	"math"
+	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	_ "modernc.org/sqlite" // to make the node's database slow
 
 	"github.com/countersign/countersign/internal/pgtest"
 )
@@ -27,7 +38,131 @@ const (
 	machineShare = 6 // how many times what the slow database does the machine could do
 	// longestTick is the longest time whose requests are asked for at once.
 	longestTick = 50 * time.Millisecond
+	// controlEvery is how many sends there are for each request to the control.
+	controlEvery = 8
+	// controlShare is how many times as long as the control's answers refusals
+	// may take, where the machine lets even those take longer than wanted.
+	controlShare = 1.5
 )
+
+// slowly is a node whose database can be made slow.
+type slowly struct {
+	*process
+
+	// slow makes the insertion of an OTP take so many seconds more.
+	slow func(pause float64)
+}
+
+// slowNodes start one on each store.
+var slowNodes = []struct {
+	name  string
+	start func(*testing.T) slowly
+}{{"PostgreSQL", slowPostgres}, {"SQLite", slowSQLite}}
+
+// slowSettings are those of both.
+var slowSettings = []string{"COUNTERSIGN_SENDS_PER_RECIPIENT=0", "COUNTERSIGN_LOG_LEVEL=error"}
+
+// slowPostgres has a database that sleeps.
+func slowPostgres(t *testing.T) slowly {
+	t.Helper()
+	url := pgtest.Ready(t)
+	p := newFleet(t, url, 1, slowSettings...).node(0)
+	return slowly{p, func(pause float64) {
+		change(t, open(t, url), fmt.Sprintf(`CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(%f); RETURN NEW; END $$;
+			CREATE TRIGGER slowly BEFORE INSERT ON otps FOR EACH ROW EXECUTE FUNCTION slowly()`, pause))
+	}}
+}
+
+// slowSQLite has a database that counts: SQLite cannot sleep. It is a part of
+// the node, so one of the processors has its hands full.
+func slowSQLite(t *testing.T) slowly {
+	t.Helper()
+	p := serve(t, t.TempDir(), append([]string{"COUNTERSIGN_BOOTSTRAP_API_KEY=" + fleetKey}, slowSettings...)...)
+	return slowly{p, func(pause float64) {
+		files, err := filepath.Glob(filepath.Join(p.dir, "*.db"))
+		if err != nil || len(files) != 1 {
+			t.Fatalf("database files: %v, %v", files, err)
+		}
+		db, err := sql.Open("sqlite", files[0]+"?_pragma=busy_timeout(10000)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		const some = 100
+		fill := `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO slowly SELECT i FROM n`
+		change(t, db, `CREATE TABLE slowly (i INTEGER PRIMARY KEY)`)
+		change(t, db, fmt.Sprintf(fill, some))
+		const pairs = `SELECT count(*) FROM slowly a, slowly b`
+		took := time.Hour // for some²
+		for range 5 {
+			begun := time.Now()
+			count(t, db, pairs)
+			took = min(took, time.Since(begun))
+		}
+		change(t, db, `DELETE FROM slowly`)
+		change(t, db, fmt.Sprintf(fill, int(some*math.Sqrt(pause/took.Seconds()))))
+		change(t, db, `CREATE TRIGGER slowly BEFORE INSERT ON otps BEGIN `+pairs+`; END`)
+	}}
+}
+
+func change(t *testing.T, db *sql.DB, statement string) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// bareEnv makes this binary the control of overload.
+const bareEnv = "COUNTERSIGN_PROOF_BARE"
+
+// bare refuses everything, at once, until its input ends. How long its answers
+// take is what the machine and the generator of the load take.
+func bare() {
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("http://" + l.Addr().String())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = io.WriteString(w, `{"error":"refused"}`)
+	}))
+}
+
+// control is a process with a handler that does nothing but refuse.
+func control(t *testing.T) *process {
+	t.Helper()
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), os.Args[0])
+	cmd.Env = append(os.Environ(), bareEnv+"=1")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: 2048}
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		_ = in.Close()
+		_ = cmd.Wait()
+	})
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		t.Fatal("the control did not start")
+	}
+	return &process{t: t, url: strings.TrimSpace(lines.Text()), client: &http.Client{Timeout: patience, Transport: transport}}
+}
 
 // quantile is the least duration that at least q of all are within.
 func quantile(all []time.Duration, q float64) time.Duration {
@@ -59,18 +194,25 @@ func (r *rush) note(begun time.Time, a answer, err error, good int) {
 	}
 }
 
-// overload asks a node for twice what its database can write, and shows that it
-// goes on doing what it can, quickly, that it refuses the rest at once, and
+// overload shows of a node on each store what overloaded shows.
+func overload(t *testing.T, span time.Duration, want demands) {
+	t.Helper()
+	for _, c := range slowNodes {
+		t.Run(c.name, func(t *testing.T) { overloaded(t, c.start(t), span, want) })
+	}
+}
+
+// overloaded asks a node for twice what its database can write, and shows that
+// it goes on doing what it can, quickly, that it refuses the rest at once, and
 // that checks are not refused for sends (D-08). The database is made slow, so
 // that what it can do is known and the machine's processors are not what ends
 // first: slower on a slower machine, where it takes longer until it has too much
-// to do.
-func overload(t *testing.T, span time.Duration, want demands) {
+// to do. Where the machine answers nobody in time, refusals are compared with
+// those of a control that was asked in the same moments.
+func overloaded(t *testing.T, p slowly, span time.Duration, want demands) {
 	t.Helper()
-	url := pgtest.Ready(t)
-	f := newFleet(t, url, 1, "COUNTERSIGN_SENDS_PER_RECIPIENT=0", "COUNTERSIGN_LOG_LEVEL=error")
-	p := f.node(0)
 	p.client.Transport.(*http.Transport).MaxIdleConnsPerHost = 2048
+	other := control(t)
 	var checkable []string
 	for i := range 200 {
 		a, err := p.make(t.Context(), v1{key: fleetKey}.send(fmt.Sprintf("+49153%07d9", i), rightCode))
@@ -84,7 +226,7 @@ func overload(t *testing.T, span time.Duration, want demands) {
 		checkable = append(checkable, id)
 	}
 	var number atomic.Int64
-	send := func(r *rush) {
+	send := func(p *process, r *rush) {
 		begun := time.Now()
 		a, err := p.makeAdvised(context.WithoutCancel(t.Context()), v1{key: fleetKey}.send(fmt.Sprintf("+49154%07d9", number.Add(1)), rightCode))
 		r.note(begun, a, err, http.StatusOK)
@@ -98,7 +240,7 @@ func overload(t *testing.T, span time.Duration, want demands) {
 		for range 48 {
 			callers.Go(func() {
 				for time.Since(begun) < span {
-					send(&r)
+					send(p.process, &r)
 				}
 			})
 		}
@@ -112,15 +254,11 @@ func overload(t *testing.T, span time.Duration, want demands) {
 	unhindered := closed(time.Second)
 	pause := min(max(2*machineShare/unhindered, leastPause), mostPause)
 	span = max(span, time.Duration(float64(span)*pause/leastPause))
-	db := open(t, url)
-	if _, err := db.ExecContext(t.Context(), fmt.Sprintf(`CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(%f); RETURN NEW; END $$;
-		CREATE TRIGGER slowly BEFORE INSERT ON otps FOR EACH ROW EXECUTE FUNCTION slowly()`, pause)); err != nil {
-		t.Fatal(err)
-	}
+	p.slow(pause)
 	closed(time.Second) // the pace is found
 	capacity := closed(span / 2)
 
-	var sends, checks rush
+	var sends, checks, controls rush
 	var calls sync.WaitGroup
 	begun := time.Now()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -132,7 +270,10 @@ func overload(t *testing.T, span time.Duration, want demands) {
 		gone += min(time.Since(last), longestTick).Seconds()
 		last = time.Now()
 		for ; float64(asked) < 2*capacity*gone; asked++ {
-			calls.Go(func() { send(&sends) })
+			calls.Go(func() { send(p.process, &sends) })
+			if asked%controlEvery == 0 {
+				calls.Go(func() { send(other, &controls) })
+			}
 		}
 		for ; float64(checked) < 50*gone; checked++ {
 			id := checkable[checked%len(checkable)]
@@ -151,11 +292,11 @@ func overload(t *testing.T, span time.Duration, want demands) {
 	// What it could do in those moments is what it can do before and after.
 	after := closed(span / 2)
 	goodput := float64(len(sends.done)) / took.Seconds() / min(capacity, after)
-	t.Logf("%.0f sends/s without pauses, of %.1f ms; with them %.0f before and %.0f after; asked for %.0f/s: %.0f %% of it done, p99 %v; %d refused, p99 %v; %d checks beside, %d refused, p99 %v",
+	t.Logf("%.0f sends/s without pauses, of %.1f ms; with them %.0f before and %.0f after; asked for %.0f/s: %.0f %% of it done, p99 %v; %d refused, p99 %v, the control's %d %v; %d checks beside, %d refused, p99 %v",
 		unhindered, 1000*pause, capacity, after, float64(asked)/took.Seconds(), 100*goodput, quantile(sends.done, 0.99).Round(time.Millisecond),
-		len(sends.refused), quantile(sends.refused, 0.99).Round(time.Millisecond), len(checks.done), len(checks.refused), quantile(checks.done, 0.99).Round(time.Millisecond))
-	if sends.problems+checks.problems > 0 {
-		t.Errorf("%d answers were neither done nor a refusal with Retry-After", sends.problems+checks.problems)
+		len(sends.refused), quantile(sends.refused, 0.99).Round(time.Millisecond), len(controls.refused), quantile(controls.refused, 0.99).Round(time.Millisecond), len(checks.done), len(checks.refused), quantile(checks.done, 0.99).Round(time.Millisecond))
+	if sends.problems+checks.problems+controls.problems > 0 {
+		t.Errorf("%d answers were neither done nor a refusal with Retry-After", sends.problems+checks.problems+controls.problems)
 	}
 	if len(sends.refused) == 0 {
 		t.Error("nothing was refused: this was no overload")
@@ -172,8 +313,10 @@ func overload(t *testing.T, span time.Duration, want demands) {
 	if p99 := quantile(sends.done, 0.99); want.accepted > 0 && p99 > want.accepted {
 		t.Errorf("p99 of accepted sends is %v, want %v", p99, want.accepted)
 	}
-	if p99 := quantile(sends.refused, 0.99); want.refusals > 0 && p99 > want.refusals {
-		t.Errorf("p99 of refusals is %v, want %v", p99, want.refusals)
+	bare := quantile(controls.refused, 0.99)
+	most := max(want.refusals, time.Duration(controlShare*float64(bare)))
+	if p99 := quantile(sends.refused, 0.99); want.refusals > 0 && p99 > most {
+		t.Errorf("p99 of refusals is %v, of the control's %v; want %v", p99, bare, most)
 	}
 }
 
