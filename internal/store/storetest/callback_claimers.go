@@ -14,9 +14,9 @@ import (
 	"github.com/countersign/countersign/internal/report"
 )
 
-// A claimers' round ends early where others hold what is due; so many in a row
-// mean that nothing is left.
-const idleRounds = 200
+// claimersIdle is how long nothing may come until claimers give up: on a machine
+// that is at something else it takes long until it does.
+const claimersIdle = 30 * time.Second
 
 // claimers are several nodes that claim and record at once, and what they have
 // under way.
@@ -39,14 +39,14 @@ func (c *claimers) run(want int, nodes ...string) {
 	var wg sync.WaitGroup
 	for _, node := range nodes {
 		wg.Go(func() {
-			for idle := 0; idle < idleRounds && c.t.Context().Err() == nil; idle++ {
+			for last := time.Now(); time.Since(last) < claimersIdle && c.t.Context().Err() == nil; {
 				posts, _, err := c.ClaimCallbacks(c.t.Context(), callback.Claim{Node: node, Limit: 100, PerConfig: c.perConfig, Lease: callbackLease})
 				if err != nil {
 					c.t.Errorf("ClaimCallbacks: %v", err)
 					return
 				}
 				if len(posts) > 0 {
-					idle = 0
+					last = time.Now()
 				}
 				// One by one, so that others claim while some have ended.
 				c.begun(posts)
