@@ -9,7 +9,7 @@ func Claims() map[string]string {
 }
 
 // ByKeys is what is set before them.
-const ByKeys = byKeys
+var ByKeys = byKeys
 
 // HeldAgain is when a claim looks again at what another node holds.
 const HeldAgain = heldAgain

@@ -60,12 +60,9 @@ func parse(url string) (settings, error) {
 			}
 		}
 		if c.config == &s.groups {
-			// Group commits look rows up by their keys, however small or new the
-			// tables were when the plan was made.
-			for _, name := range []string{"enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"} {
-				params[name] = "off"
+			for _, s := range keyPlans {
+				params[s.name] = s.value
 			}
-			params["plan_cache_mode"] = "force_generic_plan"
 		}
 		if p.ConnConfig.ConnectTimeout == 0 {
 			p.ConnConfig.ConnectTimeout = connectTime
