@@ -26,6 +26,7 @@ func (s *Store) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOut
 	var latest time.Time
 	err := s.write(ctx, func(t *tx) error {
 		started, latest = false, time.Time{}
+		t.put(byKeys)
 		rows, err := t.deliveries(keys)
 		if err != nil {
 			return err
@@ -141,6 +142,7 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 	var found, started bool
 	err = s.write(ctx, func(t *tx) error {
 		found, started = false, false
+		t.put(byKeys)
 		rows, err := t.deliveries([]deliveryKey{key})
 		if err != nil || rows[0] == nil {
 			return err

@@ -82,7 +82,8 @@ const (
 )
 
 // deliveries locks the OTPs of the deliveries that keys name, and then reads
-// both and the time. What is no more is nil in the result.
+// both and the time. What is no more is nil in the result. Its transaction begins
+// with byKeys.
 func (t *tx) deliveries(keys []deliveryKey) ([]*deliveryRow, error) {
 	accounts, ids, seqs := []int64{}, [][]byte{}, []int{}
 	for _, k := range keys {
@@ -90,7 +91,6 @@ func (t *tx) deliveries(keys []deliveryKey) ([]*deliveryRow, error) {
 	}
 	found := make([]*deliveryRow, len(keys))
 	otps := map[int64]*otpRow{}
-	t.put(byKeys)
 	t.put(lockDeliveries, accounts, ids)
 	t.later.Queue(selectDeliveries, accounts, ids, seqs).Query(func(rows pgx.Rows) error {
 		return eachRow(rows, func(row scanner) error {
