@@ -1,7 +1,6 @@
 package postgres_test
 
 import (
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -115,31 +114,18 @@ func TestClaimsAndRecordsFindCallbacksByTheirKeys(t *testing.T) {
 	}
 }
 
-// planByKeys is the plan that is kept for a statement.
-func planByKeys(t *testing.T, url, statement string) string {
+// planByKeys is the plan that is kept for a statement after byKeys.
+func planByKeys(t *testing.T, url, statement string) (plan string) {
 	t.Helper()
-	conn := raw(t, url)
-	parameters := 0
-	for strings.Contains(statement, "$"+strconv.Itoa(parameters+1)) {
-		parameters++
-	}
-	var plan []string
-	err := pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
-		for _, s := range []string{postgres.ByKeys, "PREPARE kept AS " + statement} {
-			if _, err := tx.Exec(t.Context(), s); err != nil {
-				return err
-			}
-		}
-		args := strings.TrimSuffix(strings.Repeat("NULL, ", parameters), ", ")
-		rows, err := tx.Query(t.Context(), "EXPLAIN EXECUTE kept ("+args+")", pgx.QueryExecModeSimpleProtocol)
-		if err != nil {
+	err := pgx.BeginFunc(t.Context(), raw(t, url), func(tx pgx.Tx) (err error) {
+		if _, err := tx.Exec(t.Context(), postgres.ByKeys); err != nil {
 			return err
 		}
-		plan, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		plan, err = keptPlan(t.Context(), tx, statement)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.Join(plan, "\n")
+	return plan
 }

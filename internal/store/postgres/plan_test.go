@@ -1,11 +1,13 @@
 package postgres_test
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/countersign/countersign/internal/pgtest"
 	"github.com/countersign/countersign/internal/store/postgres"
@@ -28,23 +30,35 @@ func explain(t *testing.T, url, statement string) string {
 			t.Fatal(err)
 		}
 	}
-	if _, err := conn.Exec(t.Context(), "PREPARE hot AS "+statement); err != nil {
-		t.Fatal(err)
-	}
-	last := 0
-	for n := 1; strings.Contains(statement, "$"+strconv.Itoa(n)); n++ {
-		last = n
-	}
-	args := strings.TrimSuffix(strings.Repeat("NULL, ", last), ", ")
-	rows, err := conn.Query(t.Context(), "EXPLAIN EXECUTE hot ("+args+")", pgx.QueryExecModeSimpleProtocol)
+	plan, err := keptPlan(t.Context(), conn, statement)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return plan
+}
+
+// session is a connection or a transaction on it.
+type session interface {
+	Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, query string, args ...any) (pgx.Rows, error)
+}
+
+// keptPlan is the plan that the session makes of a statement and keeps.
+func keptPlan(ctx context.Context, s session, statement string) (string, error) {
+	if _, err := s.Exec(ctx, "PREPARE kept AS "+statement); err != nil {
+		return "", err
+	}
+	parameters := 0
+	for strings.Contains(statement, "$"+strconv.Itoa(parameters+1)) {
+		parameters++
+	}
+	args := strings.TrimSuffix(strings.Repeat("NULL, ", parameters), ", ")
+	rows, err := s.Query(ctx, "EXPLAIN EXECUTE kept ("+args+")", pgx.QueryExecModeSimpleProtocol)
+	if err != nil {
+		return "", err
 	}
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Join(lines, "\n")
+	return strings.Join(lines, "\n"), err
 }
 
 // A plan that is made while the tables are empty stays for as long as the
