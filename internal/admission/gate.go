@@ -109,21 +109,21 @@ type store struct {
 
 // CreateOTP measures a send.
 func (s store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, error) {
-	return through(s.gate, Send, func() (verify.Record, error) { return s.Store.CreateOTP(ctx, n) })
+	return through(ctx, s.gate, Send, func() (verify.Record, error) { return s.Store.CreateOTP(ctx, n) })
 }
 
 // AddDelivery measures a resend.
 func (s store) AddDelivery(ctx context.Context, n verify.NewDelivery) (verify.Record, error) {
-	return through(s.gate, Send, func() (verify.Record, error) { return s.Store.AddDelivery(ctx, n) })
+	return through(ctx, s.gate, Send, func() (verify.Record, error) { return s.Store.AddDelivery(ctx, n) })
 }
 
 // CountAttempt measures a check.
 func (s store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Checked, error) {
-	return through(s.gate, Check, func() (verify.Checked, error) { return s.Store.CountAttempt(ctx, a) })
+	return through(ctx, s.gate, Check, func() (verify.Checked, error) { return s.Store.CountAttempt(ctx, a) })
 }
 
 // through does work if there is room for it.
-func through[T any](g *Gate, w Work, do func() (T, error)) (result T, err error) {
+func through[T any](ctx context.Context, g *Gate, w Work, do func() (T, error)) (result T, err error) {
 	q, begun := g.queue(w), g.now()
 	ahead, ok := q.enter(begun)
 	if !ok {
@@ -131,7 +131,10 @@ func through[T any](g *Gate, w Work, do func() (T, error)) (result T, err error)
 		return result, verify.ErrOverloaded
 	}
 	done := false // what was refused, or broke, tells nothing of how long work takes
-	defer func() { q.leave(begun, g.now(), ahead, done) }()
+	defer func() {
+		// A caller that leaves does so of its own: the database has not moved.
+		q.leave(begun, g.now(), ahead, done, done || ctx.Err() == nil)
+	}()
 	result, err = do()
 	_, limited := errors.AsType[*verify.LimitError](err)
 	done = err == nil || limited
@@ -145,7 +148,7 @@ type queue struct {
 
 	mu       sync.Mutex // guards what follows
 	underWay int
-	moved    time.Time // when work last ended, or began where there was none
+	moved    time.Time // when the database last ended work, or work began where there was none
 	// Means of how many were under way when one more came, itself among them,
 	// and of the seconds that it took: their ratio is what ends in a second
 	// (Little's law). Both 0 where nothing is known.
@@ -188,12 +191,15 @@ func (q *queue) enter(now time.Time) (with int, ok bool) {
 	return q.underWay, true
 }
 
-// leave ends work that entered with so many under way.
-func (q *queue) leave(begun, now time.Time, with int, done bool) {
+// leave ends work that entered with so many under way; moved says that the
+// database ended it.
+func (q *queue) leave(begun, now time.Time, with int, done, moved bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.underWay--
-	q.moved = now
+	if moved {
+		q.moved = now
+	}
 	if !done || with < busy {
 		return
 	}

@@ -24,11 +24,15 @@ type database struct {
 	err   error
 }
 
-func (d *database) CreateOTP(context.Context, verify.NewOTP) (verify.Record, error) {
+func (d *database) CreateOTP(ctx context.Context, _ verify.NewOTP) (verify.Record, error) {
 	if d.err != nil {
 		return verify.Record{}, d.err
 	}
-	d.turn <- struct{}{}
+	select {
+	case d.turn <- struct{}{}:
+	case <-ctx.Done():
+		return verify.Record{}, ctx.Err()
+	}
 	time.Sleep(d.send)
 	<-d.turn
 	return verify.Record{}, nil
@@ -171,6 +175,50 @@ func TestNothingMoreIsTakenWhenNothingEnds(t *testing.T) {
 		}
 		<-d.turn
 		calls.Wait()
+	})
+}
+
+// Callers that leave a database that stands make no room for others.
+func TestNothingMoreIsTakenWhenNothingEndsThoughCallersLeave(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{}
+		_, s := gate(d)
+		d.turn <- struct{}{}
+		var calls sync.WaitGroup
+		call := func(o *outcome, patience time.Duration) {
+			calls.Go(func() {
+				ctx, leave := context.WithTimeout(t.Context(), patience)
+				defer leave()
+				at := time.Now()
+				if _, err := s.CreateOTP(ctx, verify.NewOTP{}); !errors.Is(err, context.DeadlineExceeded) {
+					o.note(t, at, err)
+				}
+			})
+			synctest.Wait()
+		}
+		var first, later outcome
+		for range 40 {
+			call(&first, time.Hour)
+			call(&first, time.Hour)
+			call(&first, 5*time.Second)
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		for range 1500 {
+			call(&later, time.Second)
+			time.Sleep(10 * time.Millisecond)
+		}
+		// Meanwhile some leave, and what waits is still more than is let in by a
+		// database that stands.
+		if later.refused != 1500 {
+			t.Errorf("of 1500 sends that found everything standing %d were refused", later.refused)
+		}
+		<-d.turn
+		calls.Wait()
+		if first.accepted != 80 || first.refused > 0 {
+			t.Errorf("of 80 sends that waited %d were done, %d refused", first.accepted, first.refused)
+		}
 	})
 }
 
