@@ -235,8 +235,8 @@ func TestTheFirstStartPrintsTheKeyTheSecondDoesNotAndSIGTERMEndsWithZero(t *test
 	if code := first.end(syscall.SIGTERM); code != 0 {
 		t.Errorf("SIGTERM: exit code %d; want 0\n%s", code, first.errs)
 	}
-	if took := ending.Own(); took > 15*time.Second {
-		t.Errorf("SIGTERM: ended after %s; want at most 15 s", took)
+	if ending.Exceeds(15 * time.Second) {
+		t.Errorf("SIGTERM: ended after %s; want at most 15 s", ending.Own())
 	}
 	if !strings.Contains(first.errs.String(), `"mode":"compat"`) {
 		t.Errorf("the log does not tell the mode: %s", first.errs)
@@ -262,20 +262,20 @@ func TestAKeyIsKnownToARunningServerWithinASecondOfItsMakingAndRefusedWithinOneO
 	p := newPlace(t)
 	s := p.serve()
 	first := s.key
-	machine := stolen.Start(t)
+	// What is asked a second later is known, however long the answer takes.
 	within := func(what string, want int) {
 		t.Helper()
-		var status int
-		for span := machine.Begin(); ; time.Sleep(20 * time.Millisecond) {
-			var err error
-			if status, _, err = s.get("/2fa/v4/otp"); err != nil {
+		for begun := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+			asked := time.Since(begun)
+			status, _, err := s.get("/2fa/v4/otp")
+			if err != nil {
 				t.Fatal(err)
 			}
 			if status == want {
 				return
 			}
-			if span.Own() > time.Second {
-				t.Errorf("%s: %d a second later, beside %v that the machine took; want %d", what, status, span.Taken(), want)
+			if asked > time.Second {
+				t.Errorf("%s: %d to a request %v later; want %d", what, status, asked, want)
 				return
 			}
 		}

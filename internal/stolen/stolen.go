@@ -84,3 +84,11 @@ func (s Span) Taken() time.Duration { return s.w.Total() - s.before }
 // Own is how long the span is until now, without what the machine took: what
 // a limit in seconds is for.
 func (s Span) Own() time.Duration { return time.Since(s.begun) - s.Taken() }
+
+// Exceeds reports whether the span is longer than a limit in seconds. Of one
+// that the machine took most of, nobody knows how long it would have been: it
+// exceeds nothing.
+func (s Span) Exceeds(limit time.Duration) bool {
+	own := s.Own()
+	return own > limit && s.Taken() < own
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/countersign/countersign/internal/stolen"
@@ -70,9 +71,23 @@ func frozen(t *testing.T) {
 	t.Helper()
 	begun := time.Now()
 	w := stolen.Start(t)
-	time.Sleep(50 * time.Millisecond) // until all watches have begun
+	time.Sleep(500 * time.Millisecond) // until all watches have begun
 	fmt.Println("counting")
 	_, _ = bufio.NewReader(os.Stdin).ReadByte()
-	time.Sleep(50 * time.Millisecond) // until all have noticed
+	time.Sleep(500 * time.Millisecond) // until all have noticed
 	fmt.Printf("taken %d of %d\n", w.Total(), time.Since(begun))
+}
+
+func TestASpanExceedsALimitOfWhichTheMachineTookNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		span := stolen.Start(t).Begin()
+		time.Sleep(time.Second)
+		if !span.Exceeds(999 * time.Millisecond) {
+			t.Error("a second does not exceed 999 ms")
+		}
+		if span.Exceeds(time.Second) {
+			t.Error("a second exceeds a second")
+		}
+	})
 }

@@ -13,12 +13,12 @@ const firstRunGoal = time.Minute
 
 func (f *fixture) firstRun(t *testing.T) {
 	s := serve(t, f.binary)
-	machine := stolen.Start(t)
+	span := stolen.Start(t).Begin()
 	var took struct{ Took int64 }
 	f.browser.run(t, "firstRun", map[string]any{"link": s.link}, &took)
 	d := time.Duration(took.Took) * time.Millisecond
 	t.Logf("from the link to VERIFIED: %v", d)
-	if d > firstRunGoal+machine.Total() {
+	if taken := span.Taken(); d-taken > firstRunGoal && taken < d/2 {
 		t.Errorf("from the link to VERIFIED: %v, want at most %v", d, firstRunGoal)
 	}
 }
@@ -29,10 +29,11 @@ const liveBound = 3 * time.Second
 
 func (f *fixture) live(t *testing.T) {
 	var after struct{ Median, Worst int64 }
-	machine := stolen.Start(t)
+	span := stolen.Start(t).Begin()
 	f.browser.run(t, "live", f.local.args(t, map[string]any{"second": f.local.invite(t, "owner")}), &after)
 	t.Logf("from the carrier's submit to the second browser's page: median %d ms, worst %d ms", after.Median, after.Worst)
-	if d := time.Duration(after.Median) * time.Millisecond; d > liveBound+machine.Total() {
+	// A machine that took as much meanwhile may have taken it from any of them.
+	if d := time.Duration(after.Median) * time.Millisecond; d > liveBound && span.Taken() < liveBound {
 		t.Errorf("a message came up after %v, want at most %v", d, liveBound)
 	}
 }

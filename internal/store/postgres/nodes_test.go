@@ -16,7 +16,6 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/pgtest"
 	"github.com/countersign/countersign/internal/phone"
-	"github.com/countersign/countersign/internal/stolen"
 	"github.com/countersign/countersign/internal/store/postgres"
 	"github.com/countersign/countersign/internal/verify"
 )
@@ -208,8 +207,8 @@ func TestARevokedKeyIsSeenByEveryNodeWithinASecond(t *testing.T) {
 	if err := nodes[0].RevokeKey(t.Context(), "k1"); err != nil {
 		t.Fatal(err)
 	}
-	revoked := stolen.Start(t).Begin()
-	for {
+	for revoked := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		asked := time.Since(revoked)
 		now, err := nodes[1].AccessVersion(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -217,9 +216,8 @@ func TestARevokedKeyIsSeenByEveryNodeWithinASecond(t *testing.T) {
 		if now != before {
 			return
 		}
-		if revoked.Own() > time.Second {
-			t.Fatal("the other node's access version has not changed within a second (K-03)")
+		if asked > time.Second {
+			t.Fatalf("%v later the other node's access version has not changed, want 1 s at most (K-03)", asked)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
