@@ -191,6 +191,14 @@ func open(t testing.TB, url string) *sql.DB {
 	return db
 }
 
+// change does a statement that returns nothing.
+func change(t *testing.T, db *sql.DB, statement string) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // count is the number that a query returns.
 func count(t testing.TB, db *sql.DB, query string, args ...any) (n int) {
 	t.Helper()

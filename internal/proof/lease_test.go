@@ -20,7 +20,9 @@ import (
 const (
 	leaseTime = time.Minute
 	workers   = 256
-	underWay  = 2 * time.Second // from a claim to the carrier, on a busy machine
+	// underWay is from a claim to the carrier, on a machine that does something
+	// else most of the time: milliseconds on another, a lease where it is wrong.
+	underWay = 10 * time.Second
 )
 
 // gateway is a carrier's double that takes its time and counts by dedupe

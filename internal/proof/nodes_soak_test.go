@@ -39,10 +39,6 @@ func TestSoakRollingRestartsRefuseNothing(t *testing.T) {
 	roll(t, 10, 5*time.Millisecond)
 }
 
-func TestSoakAnOverloadedNodeDoesWhatItCan(t *testing.T) { //nolint:paralleltest // others would be part of the load
-	overload(t, 30*time.Second, demands{0.9, 500 * time.Millisecond, 20 * time.Millisecond})
-}
-
 func TestSoakAHangingEndpointLeavesTheOthersAlone(t *testing.T) { //nolint:paralleltest // others would be part of the load
 	// What the machine does meanwhile meets one span or the other; an endpoint
 	// that holds others up does so in all of them.

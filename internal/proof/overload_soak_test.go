@@ -1,9 +1,10 @@
+//go:build soak
+
 package proof_test
 
 import (
 	"bufio"
 	"context"
-	"database/sql"
 	"fmt"
 	"io"
 	"math"
@@ -11,17 +12,11 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	_ "modernc.org/sqlite" // to make the node's database slow
-
-	"github.com/countersign/countersign/internal/pgtest"
 )
 
 // demands are what an overloaded node is held to (D-08). Times that are 0 are
@@ -45,75 +40,51 @@ const (
 	controlShare = 1.5
 )
 
-// slowly is a node whose database can be made slow.
-type slowly struct {
-	*process
+// slowly makes a node's insertion of an OTP take so many seconds more.
+type slowly func(h hindered, t *testing.T, pause float64)
 
-	// slow makes the insertion of an OTP take so many seconds more.
-	slow func(pause float64)
-}
-
-// slowNodes start one on each store.
+// slowNodes are one on each store.
 var slowNodes = []struct {
 	name  string
-	start func(*testing.T) slowly
-}{{"PostgreSQL", slowPostgres}, {"SQLite", slowSQLite}}
+	start func(*testing.T) hindered
+	slow  slowly
+}{{"PostgreSQL", onPostgres, hindered.slowPostgres}, {"SQLite", onSQLite, hindered.slowSQLite}}
 
-// slowSettings are those of both.
-var slowSettings = []string{"COUNTERSIGN_SENDS_PER_RECIPIENT=0", "COUNTERSIGN_LOG_LEVEL=error"}
-
-// slowPostgres has a database that sleeps.
-func slowPostgres(t *testing.T) slowly {
+// slowPostgres lets the database sleep.
+func (h hindered) slowPostgres(t *testing.T, pause float64) {
 	t.Helper()
-	url := pgtest.Ready(t)
-	p := newFleet(t, url, 1, slowSettings...).node(0)
-	return slowly{p, func(pause float64) {
-		change(t, open(t, url), fmt.Sprintf(`CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(%f); RETURN NEW; END $$;
-			CREATE TRIGGER slowly BEFORE INSERT ON otps FOR EACH ROW EXECUTE FUNCTION slowly()`, pause))
-	}}
+	change(t, h.db, fmt.Sprintf(`CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(%f); RETURN NEW; END $$;
+		CREATE TRIGGER slowly BEFORE INSERT ON otps FOR EACH ROW EXECUTE FUNCTION slowly()`, pause))
 }
 
-// slowSQLite has a database that counts: SQLite cannot sleep. It is a part of
-// the node, so one of the processors has its hands full.
-func slowSQLite(t *testing.T) slowly {
+// slowSQLite lets the database count: SQLite cannot sleep. It is a part of the
+// node, so one of the processors has its hands full.
+func (h hindered) slowSQLite(t *testing.T, pause float64) {
 	t.Helper()
-	p := serve(t, t.TempDir(), append([]string{"COUNTERSIGN_BOOTSTRAP_API_KEY=" + fleetKey}, slowSettings...)...)
-	return slowly{p, func(pause float64) {
-		files, err := filepath.Glob(filepath.Join(p.dir, "*.db"))
-		if err != nil || len(files) != 1 {
-			t.Fatalf("database files: %v, %v", files, err)
-		}
-		db, err := sql.Open("sqlite", files[0]+"?_pragma=busy_timeout(10000)")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = db.Close() })
-		const some = 100
-		fill := `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO slowly SELECT i FROM n`
-		change(t, db, `CREATE TABLE slowly (i INTEGER PRIMARY KEY)`)
-		change(t, db, fmt.Sprintf(fill, some))
-		const pairs = `SELECT count(*) FROM slowly a, slowly b`
-		took := time.Hour // for some²
-		for range 5 {
-			begun := time.Now()
-			count(t, db, pairs)
-			took = min(took, time.Since(begun))
-		}
-		change(t, db, `DELETE FROM slowly`)
-		change(t, db, fmt.Sprintf(fill, int(some*math.Sqrt(pause/took.Seconds()))))
-		change(t, db, `CREATE TRIGGER slowly BEFORE INSERT ON otps BEGIN `+pairs+`; END`)
-	}}
-}
-
-func change(t *testing.T, db *sql.DB, statement string) {
-	t.Helper()
-	if _, err := db.ExecContext(t.Context(), statement); err != nil {
-		t.Fatal(err)
+	const some = 100
+	fill := `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO slowly SELECT i FROM n`
+	change(t, h.db, `CREATE TABLE slowly (i INTEGER PRIMARY KEY)`)
+	change(t, h.db, fmt.Sprintf(fill, some))
+	const pairs = `SELECT count(*) FROM slowly a, slowly b`
+	took := time.Hour // for some²
+	for range 5 {
+		begun := time.Now()
+		count(t, h.db, pairs)
+		took = min(took, time.Since(begun))
 	}
+	change(t, h.db, `DELETE FROM slowly`)
+	change(t, h.db, fmt.Sprintf(fill, int(some*math.Sqrt(pause/took.Seconds()))))
+	change(t, h.db, `CREATE TRIGGER slowly BEFORE INSERT ON otps BEGIN `+pairs+`; END`)
 }
 
 // bareEnv makes this binary the control of overload.
 const bareEnv = "COUNTERSIGN_PROOF_BARE"
+
+func init() {
+	if os.Getenv(bareEnv) != "" {
+		bare()
+	}
+}
 
 // bare refuses everything, at once, until its input ends. How long its answers
 // take is what the machine and the generator of the load take.
@@ -164,15 +135,6 @@ func control(t *testing.T) *process {
 	return &process{t: t, url: strings.TrimSpace(lines.Text()), client: &http.Client{Timeout: patience, Transport: transport}}
 }
 
-// quantile is the least duration that at least q of all are within.
-func quantile(all []time.Duration, q float64) time.Duration {
-	if len(all) == 0 {
-		return 0
-	}
-	s := slices.Sorted(slices.Values(all))
-	return s[min(len(s)-1, int(q*float64(len(s))))]
-}
-
 // rush is what came of a load.
 type rush struct {
 	mu            sync.Mutex // guards what follows
@@ -198,7 +160,7 @@ func (r *rush) note(begun time.Time, a answer, err error, good int) {
 func overload(t *testing.T, span time.Duration, want demands) {
 	t.Helper()
 	for _, c := range slowNodes {
-		t.Run(c.name, func(t *testing.T) { overloaded(t, c.start(t), span, want) })
+		t.Run(c.name, func(t *testing.T) { overloaded(t, c.start(t), c.slow, span, want) })
 	}
 }
 
@@ -209,7 +171,7 @@ func overload(t *testing.T, span time.Duration, want demands) {
 // first: slower on a slower machine, where it takes longer until it has too much
 // to do. Where the machine answers nobody in time, refusals are compared with
 // those of a control that was asked in the same moments.
-func overloaded(t *testing.T, p slowly, span time.Duration, want demands) {
+func overloaded(t *testing.T, p hindered, slow slowly, span time.Duration, want demands) {
 	t.Helper()
 	p.client.Transport.(*http.Transport).MaxIdleConnsPerHost = 2048
 	other := control(t)
@@ -254,7 +216,7 @@ func overloaded(t *testing.T, p slowly, span time.Duration, want demands) {
 	unhindered := closed(time.Second)
 	pause := min(max(2*machineShare/unhindered, leastPause), mostPause)
 	span = max(span, time.Duration(float64(span)*pause/leastPause))
-	p.slow(pause)
+	slow(p, t, pause)
 	closed(time.Second) // the pace is found
 	capacity := closed(span / 2)
 
@@ -320,7 +282,6 @@ func overloaded(t *testing.T, p slowly, span time.Duration, want demands) {
 	}
 }
 
-// Beside other tests times are chance; the soak holds to them.
-func TestAnOverloadedNodeDoesWhatItCan(t *testing.T) { //nolint:paralleltest // others would be part of the load
-	overload(t, 3*time.Second, demands{goodput: 0.5})
+func TestSoakAnOverloadedNodeDoesWhatItCan(t *testing.T) { //nolint:paralleltest // others would be part of the load
+	overload(t, 30*time.Second, demands{0.9, 500 * time.Millisecond, 20 * time.Millisecond})
 }

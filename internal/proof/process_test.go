@@ -42,10 +42,6 @@ var binary = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	if os.Getenv(bareEnv) != "" {
-		bare()
-		return
-	}
 	code := m.Run()
 	if path, err := binary(); err == nil && os.Getenv(binaryEnv) == "" {
 		os.RemoveAll(filepath.Dir(path))

@@ -3,6 +3,7 @@ package proof_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -163,12 +164,9 @@ func roll(t *testing.T, rounds int, pause time.Duration) {
 			}
 		}
 	})
-	t.Logf("%d restarts, the slowest end took %v", restarts, slowest.Round(time.Millisecond))
+	within(t, fmt.Sprintf("the slowest end of %d nodes", restarts), slowest, 15*time.Second, "D-09")
 	if c.refused > 0 || c.counts[unknown] > 0 {
 		t.Errorf("%d requests were refused and %d broken by the restarts, want none (D-09): %v\n%s", c.refused, c.counts[unknown], c.refusals, f.logs())
-	}
-	if slowest > 15*time.Second {
-		t.Errorf("a node took %v to end, want 15 s at most (D-09)", slowest)
 	}
 }
 
@@ -203,11 +201,12 @@ func TestARollingRestartRefusesNothing(t *testing.T) {
 	roll(t, 2, 20*time.Millisecond)
 }
 
-// The test runs alone: others would take the time that it measures.
-func TestARevokedKeyIsRefusedByEveryNodeWithinASecond(t *testing.T) { //nolint:paralleltest // see above
+// A request that is begun a second after the command is refused, however busy
+// the machine is: a node believes no copy of what it knows of keys for longer.
+func TestARevokedKeyIsRefusedByEveryNodeWithinASecond(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, pgtest.Ready(t), 3)
-	machine := stolen.Start(t)
-	slowest := time.Duration(0) // without what the machine took
+	slowest := time.Duration(0)
 	const keys = 5
 	for range keys {
 		key := f.command("key", "create", "--account", "default")
@@ -222,16 +221,21 @@ func TestARevokedKeyIsRefusedByEveryNodeWithinASecond(t *testing.T) { //nolint:p
 			eventually(t, "the new key", patience, func() bool { return status(f.node(i)) == http.StatusOK })
 		}
 		f.command("key", "revoke", keyID(key))
-		revoked := machine.Begin()
+		revoked := time.Now()
 		for i := range f.nodes {
-			eventually(t, "the key's end", patience, func() bool { return status(f.node(i)) == http.StatusForbidden })
-			slowest = max(slowest, revoked.Own())
+			for {
+				asked := time.Since(revoked)
+				if status(f.node(i)) == http.StatusForbidden {
+					break
+				}
+				if slowest = max(slowest, asked); asked > time.Second {
+					t.Fatalf("node %d accepted the key %v after its revocation, want 1 s at most (K-03)", i, asked)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
 		}
 	}
-	t.Logf("%d keys revoked on 3 nodes, the slowest %v after the command", keys, slowest.Round(time.Millisecond))
-	if slowest > time.Second {
-		t.Errorf("a revoked key was accepted for %v, want 1 s at most (K-03)", slowest)
-	}
+	t.Logf("%d keys revoked on 3 nodes; the last request that was accepted began %v after the command", keys, slowest.Round(time.Millisecond))
 }
 
 // keyID is the id in a key that the program made: otp_live_ID_….

@@ -1,0 +1,5 @@
+//go:build !soak
+
+package proof_test
+
+const timesCount = false
