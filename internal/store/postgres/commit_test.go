@@ -113,3 +113,73 @@ func TestACommitWhoseStandbyWaitWasCancelledIsNoSuccess(t *testing.T) {
 		}
 	}
 }
+
+// A server that is told to end a session amid a commit commits first and says
+// 57P01 then, as when it shuts down: that is no word of what was done.
+func TestNothingThatWasCommittedIsToldAsUndone(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.Start(t)
+	s := made(t, cluster.URL())
+	for _, q := range []string{
+		"ALTER SYSTEM SET commit_delay = 100000", // µs: every commit waits so long before its sync
+		"ALTER SYSTEM SET commit_siblings = 0",
+		"SELECT pg_reload_conf()",
+	} {
+		pgtest.Exec(t, cluster.AdminURL(), q)
+	}
+	for _, c := range []struct {
+		name  string
+		amid  string // what the session is doing
+		call  func(id string) error
+		isHow func(r verify.Record, err error) bool // whether it was done
+	}{
+		{"delete", "query = 'commit'", func(id string) error {
+			_, err := s.DeleteOTP(t.Context(), ref(id), verify.Idempotency{})
+			return err
+		}, func(_ verify.Record, err error) bool { return errors.Is(err, verify.ErrNotFound) }},
+		{"check", "query NOT IN ('begin', 'commit')", func(id string) error {
+			_, err := s.CountAttempt(t.Context(), guess(id, wrongCode))
+			return err
+		}, func(r verify.Record, err error) bool { return err == nil && r.Attempts > 0 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			watch := raw(t, cluster.AdminURL())
+			ended := 0
+			for begun := time.Now(); ended < 5; {
+				if time.Since(begun) > patience {
+					t.Fatalf("%d calls of %s met the end of their session, want 5", ended, c.name)
+				}
+				id := sent(t, s, time.Hour)
+				answer := make(chan error, 1)
+				go func() { answer <- c.call(id) }()
+				ends, err := 0, error(nil)
+				for waits := true; waits; {
+					select {
+					case err = <-answer:
+						waits = false
+					default:
+						ends += count(t.Context(), t, watch, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'countersign' AND state = 'active' AND "+c.amid)
+					}
+				}
+				if ends > 0 {
+					ended++
+				}
+				r, readErr := s.OTP(t.Context(), ref(id))
+				for readErr != nil && !errors.Is(readErr, verify.ErrNotFound) { // sessions that ended are still known
+					r, readErr = s.OTP(t.Context(), ref(id))
+				}
+				switch done := c.isHow(r, readErr); {
+				case err == nil && !done:
+					t.Errorf("%s = nil and was not done", c.name)
+				case errors.Is(err, verify.ErrUnavailable) && done:
+					t.Errorf("%s = %v and was done (V-07)", c.name, err)
+				case err != nil && !errors.Is(err, verify.ErrUnavailable) && !errors.Is(err, verify.ErrOutcomeUnknown):
+					t.Errorf("%s = %v", c.name, err)
+				}
+				if r.Attempts > 1 {
+					t.Errorf("one %s counted %d times", c.name, r.Attempts)
+				}
+			}
+		})
+	}
+}

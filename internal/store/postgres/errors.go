@@ -33,6 +33,7 @@ var (
 
 	errNotSetUp = errors.New("the schema is not there")
 	errPoolFull = errors.New("no database connection became free")
+	errUndone   = errors.New("the transaction had failed before its commit")
 )
 
 // SQLSTATEs that the store acts on.
@@ -110,12 +111,20 @@ func ours(err error) bool {
 
 // readError says what was being read; what keeps the database from answering
 // becomes verify.ErrUnavailable.
-func readError(doing string, err error) error { return failure(doing, err, false) }
+func readError(doing string, err error) error { return failure(doing, err, unsent) }
 
-// failure says what was being done. committing tells that the statement that
-// failed would have made the work durable: where no answer came, nobody knows
-// whether it did.
-func failure(doing string, err error, committing bool) error {
+// commitment is how far a commit had come when an error was told.
+type commitment uint8
+
+const (
+	unsent  commitment = iota // the server was asked for none
+	asked                     // the server was asked, and had not answered all that stands before
+	reached                   // it had: the commit was next, or done
+)
+
+// failure says what was being done. Where a commit was asked for and no answer
+// came, nobody knows whether it was done.
+func failure(doing string, err error, commit commitment) error {
 	if ours(err) {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -126,13 +135,17 @@ func failure(doing string, err error, committing bool) error {
 		if !transient(said.code) {
 			return fmt.Errorf("%s: %w", doing, clean)
 		}
-		// A server that shuts down says so before it commits, or never.
-		if committing && said.fatal && said.code != stateShutdown && said.code != stateStarting {
+		// A server that shuts down ends what it is doing first, be that a commit,
+		// and says so where the next answer would stand. Others that end a session,
+		// such as a pooler in between, do not keep to the order.
+		switch {
+		case !said.fatal || commit == unsent || said.code == stateStarting:
+		case said.code != stateShutdown || commit == reached:
 			kind = verify.ErrOutcomeUnknown
 		}
 		return fmt.Errorf("%s: %w: %w", doing, kind, clean)
 	case broken(err):
-		if committing && !pgconn.SafeToRetry(err) {
+		if commit != unsent && !pgconn.SafeToRetry(err) {
 			kind = verify.ErrOutcomeUnknown
 		}
 		return fmt.Errorf("%s: %w: %w", doing, kind, clean)

@@ -13,33 +13,60 @@ import (
 // results, on each try.
 func (s *Store) group(queue func(*pgx.Batch)) error {
 	for try := 1; ; try++ {
-		err := s.groupOnce(queue)
+		commit, err := s.groupOnce(queue)
 		if err == nil {
 			return nil
 		}
 		s.forget(err)
 		// A server that was restarted says so on the old connection before it
 		// has read anything.
-		untouched := pgconn.SafeToRetry(err) || stateOf(err) == stateShutdown
+		untouched := pgconn.SafeToRetry(err) || stateOf(err) == stateShutdown && commit != reached
 		if try == maxTries || !again(err) && (!untouched || try > 1) {
-			return failure("write", err, true)
+			return failure("write", err, commit)
 		}
 	}
 }
 
-func (s *Store) groupOnce(queue func(*pgx.Batch)) error {
+// groupOnce says how far the commit had come by an error. What is sent together
+// is one transaction, which commits after its last statement.
+func (s *Store) groupOnce(queue func(*pgx.Batch)) (commitment, error) {
 	// No request's end cancels a commit (V-07).
 	conn, err := acquire(context.Background(), s.groups)
 	if err != nil {
-		return err
+		return unsent, err
 	}
 	defer conn.Release()
 	var b pgx.Batch
 	queue(&b)
-	if err := conn.SendBatch(context.Background(), &b).Close(); err != nil {
-		return err //nolint:wrapcheck // failure says what it was doing
+	answered, err := exchange(conn.Conn(), &b)
+	switch {
+	case err == nil:
+		return reached, replicated(conn.Conn())
+	case answered == b.Len():
+		return reached, err
 	}
-	return replicated(conn.Conn())
+	return asked, err
+}
+
+// exchange sends statements in one round trip, with the functions that read their
+// results, and returns how many the server had answered in full by an error.
+func exchange(conn *pgx.Conn, b *pgx.Batch) (answered int, err error) {
+	for _, q := range b.QueuedQueries {
+		read := q.Fn
+		q.Fn = func(results pgx.BatchResults) (err error) {
+			if read == nil {
+				_, err = results.Exec()
+			} else {
+				err = read(results)
+			}
+			if err == nil {
+				answered++
+			}
+			return err //nolint:wrapcheck // the caller says what it was doing
+		}
+	}
+	err = conn.SendBatch(context.Background(), b).Close()
+	return answered, err //nolint:wrapcheck // as above
 }
 
 // finish gives every piece of work the group's error.

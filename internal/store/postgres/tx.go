@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/countersign/countersign/internal/verify"
@@ -119,7 +120,7 @@ func (s *Store) attempt(conn *pgx.Conn, f func(*tx) error) error {
 	t.later.Queue("begin")
 	if err := t.readClock(); err != nil {
 		s.forget(err)
-		return failure("begin", err, false)
+		return failure("begin", err, unsent)
 	}
 	if err := t.run(f); err != nil {
 		if conn.PgConn().TxStatus() != 'I' && !conn.IsClosed() {
@@ -127,25 +128,41 @@ func (s *Store) attempt(conn *pgx.Conn, f func(*tx) error) error {
 		}
 		s.forget(err)
 		if _, fromServer := errors.AsType[*serverError](safe(err)); fromServer || broken(err) {
-			return failure("write", err, false)
+			return failure("write", err, unsent)
 		}
 		return err
 	}
 	t.putFacts()
-	t.later.Queue("commit")
-	if err := t.flush(); err != nil {
-		if conn.PgConn().TxStatus() != 'I' && !conn.IsClosed() {
-			_, _ = conn.Exec(ctx, "rollback")
-		}
-		s.forget(err)
-		return failure("commit", err, true)
+	t.later.Queue("commit").Exec(committed)
+	all := t.later.Len()
+	answered, err := exchange(conn, t.later)
+	s.forget(err)
+	if answered == all { // an error after that is of the session, not of the commit
+		return replicated(conn)
 	}
-	return replicated(conn)
+	if conn.PgConn().TxStatus() != 'I' && !conn.IsClosed() {
+		_, _ = conn.Exec(ctx, "rollback")
+	}
+	if answered == all-1 {
+		return failure("commit", err, reached)
+	}
+	return failure("commit", err, asked)
 }
 
-// forget closes idle connections after one broke: they have broken too.
+// committed is the answer to a commit: a transaction that had failed before is
+// undone without an error.
+func committed(tag pgconn.CommandTag) error {
+	if tag.String() != "COMMIT" {
+		return errUndone
+	}
+	return nil
+}
+
+// forget closes idle connections after one broke or was ended by the server:
+// they are likely to be of no use either.
 func (s *Store) forget(err error) {
-	if broken(err) {
+	said, isSaid := errors.AsType[*serverError](safe(err))
+	if broken(err) || isSaid && said.fatal {
 		s.pool.Reset()
 		s.groups.Reset()
 	}
