@@ -58,6 +58,7 @@ type chronicle struct {
 	counts    [unknown + 1]int
 	refused   int                    // calls that are known to have changed nothing
 	refusals  map[string]int         // those, by what was answered
+	late      int                    // those whose answer took as long as a node waits for its database
 	unadvised int                    // refusals without Retry-After
 	repeated  int                    // calls that were repeated with their Idempotency-Key
 	slowest   time.Duration          // answer
@@ -77,6 +78,8 @@ const (
 	callsPerCustomer = 60 // more would mostly meet limits
 	// longestRest of a client between two calls.
 	longestRest = 500 * time.Millisecond
+	// requestTime is how long a node waits for its database.
+	requestTime = 10 * time.Second
 	// repeats bounds how long a client repeats a call with an Idempotency-Key.
 	repeats = 20 * time.Second
 )
@@ -239,6 +242,9 @@ func (c *chronicle) call(ctx context.Context, client int) {
 		case errors.Is(err, errNothingDone):
 			c.refused++
 			c.refusals[err.Error()]++
+			if time.Since(begun) >= requestTime {
+				c.late++
+			}
 			return
 		case errors.Is(err, errUnadvised):
 			c.unadvised++
@@ -322,7 +328,7 @@ func (c *chronicle) do(ctx context.Context, in input, what call) (out output, id
 	case a.status == http.StatusServiceUnavailable && strings.Contains(said.Message, "not known"):
 		return output{outcome: unknown}, "", nil
 	case a.status == http.StatusServiceUnavailable:
-		return output{}, "", errors.Join(errNothingDone, a.strange("a call"))
+		return output{}, "", errors.Join(errNothingDone, a.strange("a call after "+time.Since(begun).Round(time.Millisecond).String()+" of "+by.url))
 	case a.status == http.StatusNotFound && said.Code == "1921":
 		return output{outcome: notFound}, "", nil
 	case a.status == http.StatusUnauthorized && said.Code == "1930":

@@ -146,11 +146,12 @@ func stopStandby(t *testing.T, rounds int, stopped time.Duration) {
 		}
 		rest(time.Second)
 		pair.Standby.Freeze(t)
+		waiting, primary := 0, open(t, pair.Primary.AdminURL())
+		eventually(t, "a commit that waits for the standby that is stopped", patience, func() bool {
+			waiting = count(t, primary, `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
+			return waiting > 0
+		})
 		rest(time.Second)
-		waiting := count(t, open(t, pair.Primary.AdminURL()), `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`)
-		if waiting == 0 {
-			t.Error("no commit waits for the standby that is stopped")
-		}
 		pair.Primary.Kill(t)
 		pair.Standby.Thaw(t)
 		promoted := time.Now()
