@@ -17,6 +17,10 @@ import (
 const (
 	maxGroup   = 256  // callers' work in one commit: more only lengthens the wait of the first
 	maxWaiting = 4096 // work waiting in each queue; more is refused at once (verify.ErrOverloaded)
+	// groupTime is what a group's statements should take: checks wait for no
+	// longer behind sends (D-08). Groups become smaller where they take longer …
+	groupTime  = 50 * time.Millisecond
+	leastGroup = 8 // … down to this
 )
 
 // writer is the one goroutine that writes. It takes all the work that waits,
@@ -27,6 +31,7 @@ type writer struct {
 	conn     *engine.Conn
 	tx       tx
 	observer Observer
+	most     int // callers' work in the next commit
 	// Checks and what frees work (receipts, outcomes) go before sends, so that
 	// under overload people can still type their codes (D-08).
 	urgent, normal chan *work
@@ -57,7 +62,7 @@ func newWriter(s *Store, o Observer) (*writer, error) {
 		return nil, fmt.Errorf("open writer: %w", err)
 	}
 	w := &writer{
-		store: s, conn: conn, observer: o, tx: tx{conn: conn, statements: map[string]*engine.Stmt{}, store: s},
+		store: s, conn: conn, observer: o, most: maxGroup, tx: tx{conn: conn, statements: map[string]*engine.Stmt{}, store: s},
 		urgent: make(chan *work, maxWaiting), normal: make(chan *work, maxWaiting), pauses: make(chan func()), done: make(chan struct{}),
 	}
 	go w.run()
@@ -164,7 +169,7 @@ func (w *writer) run() {
 		// less, and nobody waits for anybody who is not ready.
 		runtime.Gosched()
 	gather:
-		for len(group) < maxGroup {
+		for len(group) < w.most {
 			select {
 			case job, ok := <-urgent:
 				add(job, ok, &urgent)
@@ -223,6 +228,7 @@ func (w *writer) transaction(group []*work) (failed bool, err error) {
 	}
 	w.tx.now = w.store.clock.Now()
 	w.tx.totals.Reset()
+	begun := time.Now()
 	for _, job := range group {
 		w.tx.writes = 0
 		job.err = w.tx.run(job.do)
@@ -235,6 +241,7 @@ func (w *writer) transaction(group []*work) (failed bool, err error) {
 			job.err = w.unavailable("read for a write", job.err)
 		}
 	}
+	w.pace(len(group), time.Since(begun))
 	if err := w.tx.writeTotals(); err != nil {
 		w.rollback()
 		return false, w.unavailable("write figures", err)
@@ -244,6 +251,17 @@ func (w *writer) transaction(group []*work) (failed bool, err error) {
 		return false, w.unavailable("commit", err)
 	}
 	return false, nil
+}
+
+// pace makes groups smaller whose statements took long, and larger again when
+// full ones are quick. What the commit takes after them it takes of any group.
+func (w *writer) pace(callers int, took time.Duration) {
+	switch {
+	case took > groupTime && callers > leastGroup:
+		w.most = max(leastGroup, min(w.most, int(float64(callers)*float64(groupTime)/float64(took))))
+	case took < groupTime/2 && callers >= w.most:
+		w.most = min(2*w.most, maxGroup)
+	}
 }
 
 func (w *writer) rollback() {

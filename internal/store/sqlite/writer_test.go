@@ -218,6 +218,43 @@ func TestNoCommitIsLargerThanTheBound(t *testing.T) {
 	}
 }
 
+// Checks would wait as long behind a group of slow sends (D-08).
+func TestGroupsAreSmallerWhereWorkIsSlow(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	together := func(callers int, do func(*sqlite.Tx) error) (largest int) {
+		b.commits.mu.Lock()
+		b.commits.callers = nil
+		b.commits.mu.Unlock()
+		release := b.hold()
+		var wg sync.WaitGroup
+		for range callers {
+			wg.Go(func() {
+				if err := b.Write(t.Context(), do); err != nil {
+					t.Errorf("Write: %v", err)
+				}
+			})
+		}
+		b.queued(callers)
+		release()
+		wg.Wait()
+		return b.commits.largest()
+	}
+	slow := func(*sqlite.Tx) error { time.Sleep(5 * time.Millisecond); return nil }
+	quick := func(*sqlite.Tx) error { return nil }
+	if got := together(40, slow); got != 40 {
+		t.Errorf("before anything was slow the largest commit carried %d callers, want all 40", got)
+	}
+	if got := together(40, slow); got > 10 { // at least 200 ms then, where 50 are wanted
+		t.Errorf("after 40 slow ones the largest commit carried %d callers, want 10 at most", got)
+	}
+	for begun := time.Now(); together(40, quick) < 40; {
+		if time.Since(begun) > patience {
+			t.Fatalf("groups stay small after %v of quick work", patience)
+		}
+	}
+}
+
 func TestAFailingJobIsUndoneAlone(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
