@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/countersign/countersign/internal/store/groupsize"
 )
 
 // Bounds that keep what is accepted quick when the database is slow (D-08).
@@ -20,12 +22,12 @@ const (
 // by number.
 type pace struct {
 	mu    sync.Mutex // guards what follows
-	size  int        // of a group, at most
+	size  groupsize.Size
 	took  time.Duration
 	begun []time.Time // of the groups under way, the oldest first
 }
 
-func newPace() *pace { return &pace{size: maxGroup} }
+func newPace() *pace { return &pace{size: groupsize.New(leastGroup, maxGroup, groupTime)} }
 
 // group is how many callers' work the next group may carry, where so many wait
 // or are under way. Slow groups share them.
@@ -33,9 +35,9 @@ func (p *pace) group(all int) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.took < slowTime {
-		return p.size
+		return p.size.Max()
 	}
-	return max(1, min(p.size, (all+groupsAtOnce-1)/groupsAtOnce))
+	return max(1, min(p.size.Max(), (all+groupsAtOnce-1)/groupsAtOnce))
 }
 
 // room is how much work may wait now.
@@ -43,13 +45,13 @@ func (p *pace) room(now time.Time) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.begun) > 0 && now.Sub(p.begun[0]) > stalledTime {
-		return max(p.size, leastRoom)
+		return max(p.size.Max(), leastRoom)
 	}
 	groups := maxWaiting / maxGroup / groupsAtOnce
 	if p.took > 0 {
 		groups = min(groups, int(waitTime/p.took))
 	}
-	return max(groupsAtOnce*groups*p.size, p.size, leastRoom)
+	return max(groupsAtOnce*groups*p.size.Max(), p.size.Max(), leastRoom)
 }
 
 func (p *pace) begin(now time.Time) {
@@ -66,10 +68,5 @@ func (p *pace) end(begun, now time.Time, n int) {
 	if i := slices.Index(p.begun, begun); i >= 0 {
 		p.begun = slices.Delete(p.begun, i, i+1)
 	}
-	switch {
-	case p.took > groupTime && n > leastGroup: // a small group was slow for another reason
-		p.size = max(leastGroup, min(p.size, int(float64(n)*float64(groupTime)/float64(p.took))))
-	case p.took < groupTime/2 && n >= p.size:
-		p.size = min(2*p.size, maxGroup)
-	}
+	p.size.Took(n, p.took)
 }

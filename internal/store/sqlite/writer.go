@@ -10,6 +10,7 @@ import (
 
 	engine "zombiezen.com/go/sqlite"
 
+	"github.com/countersign/countersign/internal/store/groupsize"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -31,7 +32,7 @@ type writer struct {
 	conn     *engine.Conn
 	tx       tx
 	observer Observer
-	most     int // callers' work in the next commit
+	size     groupsize.Size
 	// Checks and what frees work (receipts, outcomes) go before sends, so that
 	// under overload people can still type their codes (D-08).
 	urgent, normal chan *work
@@ -62,7 +63,7 @@ func newWriter(s *Store, o Observer) (*writer, error) {
 		return nil, fmt.Errorf("open writer: %w", err)
 	}
 	w := &writer{
-		store: s, conn: conn, observer: o, most: maxGroup, tx: tx{conn: conn, statements: map[string]*engine.Stmt{}, store: s},
+		store: s, conn: conn, observer: o, size: groupsize.New(leastGroup, maxGroup, groupTime), tx: tx{conn: conn, statements: map[string]*engine.Stmt{}, store: s},
 		urgent: make(chan *work, maxWaiting), normal: make(chan *work, maxWaiting), pauses: make(chan func()), done: make(chan struct{}),
 	}
 	go w.run()
@@ -169,7 +170,7 @@ func (w *writer) run() {
 		// less, and nobody waits for anybody who is not ready.
 		runtime.Gosched()
 	gather:
-		for len(group) < w.most {
+		for len(group) < w.size.Max() {
 			select {
 			case job, ok := <-urgent:
 				add(job, ok, &urgent)
@@ -241,7 +242,8 @@ func (w *writer) transaction(group []*work) (failed bool, err error) {
 			job.err = w.unavailable("read for a write", job.err)
 		}
 	}
-	w.pace(len(group), time.Since(begun))
+	// What the commit takes after the statements it takes of any group.
+	w.size.Took(len(group), time.Since(begun))
 	if err := w.tx.writeTotals(); err != nil {
 		w.rollback()
 		return false, w.unavailable("write figures", err)
@@ -251,17 +253,6 @@ func (w *writer) transaction(group []*work) (failed bool, err error) {
 		return false, w.unavailable("commit", err)
 	}
 	return false, nil
-}
-
-// pace makes groups smaller whose statements took long, and larger again when
-// full ones are quick. What the commit takes after them it takes of any group.
-func (w *writer) pace(callers int, took time.Duration) {
-	switch {
-	case took > groupTime && callers > leastGroup:
-		w.most = max(leastGroup, min(w.most, int(float64(callers)*float64(groupTime)/float64(took))))
-	case took < groupTime/2 && callers >= w.most:
-		w.most = min(2*w.most, maxGroup)
-	}
 }
 
 func (w *writer) rollback() {
