@@ -92,3 +92,22 @@ func (s Span) Exceeds(limit time.Duration) bool {
 	own := s.Own()
 	return own > limit && s.Taken() < own
 }
+
+// askEvery is how often Within asks.
+const askEvery = 10 * time.Millisecond
+
+// Within asks until the answer is yes, and fails the test where a question that
+// began after the limit has another one: how long an answer takes is the
+// machine's affair. It returns when the last question that got no yes began.
+func Within(t testing.TB, limit time.Duration, what string, yes func() bool) (last time.Duration) {
+	t.Helper()
+	for begun := time.Now(); ; time.Sleep(askEvery) { //nolint:forbidigo // as run
+		asked := time.Since(begun)
+		if yes() {
+			return last
+		}
+		if last = asked; asked > limit {
+			t.Fatalf("%v later, want %v at most, not: %s", asked, limit, what)
+		}
+	}
+}

@@ -91,3 +91,18 @@ func TestASpanExceedsALimitOfWhichTheMachineTookNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestOnlyQuestionsThatBeginWithinTheLimitMayGetANo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		last := stolen.Within(t, time.Second, "the third answer", func() bool {
+			time.Sleep(900 * time.Millisecond) // the second begins in time and ends late
+			asked++
+			return asked == 3
+		})
+		if asked != 3 || last != 910*time.Millisecond {
+			t.Errorf("asked %d times, the last no to a question after %v; want 3 and 910ms", asked, last)
+		}
+	})
+}

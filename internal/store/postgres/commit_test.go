@@ -128,10 +128,10 @@ func TestNothingThatWasCommittedIsToldAsUndone(t *testing.T) {
 		pgtest.Exec(t, cluster.AdminURL(), q)
 	}
 	for _, c := range []struct {
-		name  string
-		amid  string // what the session is doing
-		call  func(id string) error
-		isHow func(r verify.Record, err error) bool // whether it was done
+		name string
+		amid string // what the session is doing
+		call func(id string) error
+		done func(r verify.Record, err error) bool
 	}{
 		{"delete", "query = 'commit'", func(id string) error {
 			_, err := s.DeleteOTP(t.Context(), ref(id), verify.Idempotency{})
@@ -168,7 +168,7 @@ func TestNothingThatWasCommittedIsToldAsUndone(t *testing.T) {
 				for readErr != nil && !errors.Is(readErr, verify.ErrNotFound) { // sessions that ended are still known
 					r, readErr = s.OTP(t.Context(), ref(id))
 				}
-				switch done := c.isHow(r, readErr); {
+				switch done := c.done(r, readErr); {
 				case err == nil && !done:
 					t.Errorf("%s = nil and was not done", c.name)
 				case errors.Is(err, verify.ErrUnavailable) && done:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/catalog"
+	"github.com/countersign/countersign/internal/stolen"
 	"github.com/countersign/countersign/internal/store/storetest"
 	"github.com/countersign/countersign/internal/store/testdb"
 )
@@ -27,20 +28,11 @@ func TestTheCatalogKeepsEveryPromise(t *testing.T) {
 	})
 }
 
-// eventually calls f until it reports true. A call that is begun after the
-// second that a change may take to be seen by another process does (K-03),
-// however long the machine takes for it.
+// eventually calls f until it reports true, as it must after the second that a
+// change may take to be seen by another process (K-03).
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		called := time.Since(begun)
-		if f() {
-			return
-		}
-		if called > time.Second {
-			t.Fatalf("not %v later: %s", called, what)
-		}
-	}
+	stolen.Within(t, time.Second, what, f)
 }
 
 func TestARevokedKeyIsRefusedAtOnceHereAndWithinASecondElsewhere(t *testing.T) {
