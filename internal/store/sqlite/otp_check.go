@@ -44,7 +44,7 @@ func (s *Store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Chec
 	return c, nil
 }
 
-func (t *tx) countAttempt(row *otpRow, a verify.Attempt) (verify.Checked, error) {
+func (t *tx) countAttempt(row *otpRow, a verify.Attempt) (_ verify.Checked, err error) {
 	before := row.OTP
 	after, verdict := row.Check(t.now, a.Guess)
 	if verdict.Compared() && row.limited {
@@ -68,10 +68,15 @@ func (t *tx) countAttempt(row *otpRow, a verify.Attempt) (verify.Checked, error)
 		}
 	}
 	row.OTP = after
-	if after != before {
-		if err := t.saveLife(row); err != nil {
-			return verify.Checked{}, err
-		}
+	switch {
+	case after == before:
+	case after.State == before.State:
+		err = t.saveAttempts(row)
+	default:
+		err = t.saveLife(row)
+	}
+	if err != nil {
+		return verify.Checked{}, err
 	}
 	if after.State != before.State {
 		if err := t.endDeliveries(row); err != nil {

@@ -127,13 +127,26 @@ func (t *tx) loadOTP(accountID int64, ref verify.Ref) (*otpRow, error) {
 	return r, nil
 }
 
-// uses the primary key.
-const updateLife = `UPDATE otps SET state = ?, attempts = ?, end_seen = ?, ended_at = ?, expires_at = ? WHERE seq = ? AND account_id = ?`
+// use the primary key.
+const (
+	updateLife = `UPDATE otps SET state = ?, attempts = ?, end_seen = ?, ended_at = ?, expires_at = ? WHERE seq = ? AND account_id = ?`
+	// No index has these columns: SQLite writes anew what an index has of a column
+	// that is named, changed or not.
+	updateAttempts = `UPDATE otps SET attempts = ?, end_seen = ? WHERE seq = ? AND account_id = ?`
+)
 
 // saveLife writes what checks and time changed.
 func (t *tx) saveLife(r *otpRow) error {
 	_, err := t.exec(updateLife, r.State, r.Attempts, r.EndSeen, optionalMicros(r.Ended), r.Expires.UnixMicro(), r.seq, r.accountID)
 	if err != nil {
+		return fmt.Errorf("write otp: %w", err)
+	}
+	return nil
+}
+
+// saveAttempts writes what a check changed that ended nothing.
+func (t *tx) saveAttempts(r *otpRow) error {
+	if _, err := t.exec(updateAttempts, r.Attempts, r.EndSeen, r.seq, r.accountID); err != nil {
 		return fmt.Errorf("write otp: %w", err)
 	}
 	return nil
