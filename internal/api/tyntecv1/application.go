@@ -71,6 +71,11 @@ func (f *facade) application(ctx context.Context, account, name string) (catalog
 	if err != nil {
 		return catalog.Application{}, err
 	}
+	return named(all, name)
+}
+
+// named returns the application that name names, errApplication if none does.
+func named(all []catalog.Application, name string) (catalog.Application, error) {
 	i := slices.IndexFunc(all, called(name))
 	if i < 0 {
 		return catalog.Application{}, errApplication
@@ -122,8 +127,9 @@ func (c *call) application(a catalog.Application) reply {
 }
 
 // settle sets in a what the parameters say; the first that is not acceptable,
-// in the order of contract v1 §3.8, is the error.
-func (p params) settle(a *catalog.Application, alphanumeric string) (err error) {
+// in the order of contract v1 §3.8, is the error. others are the account's
+// applications.
+func (p params) settle(a *catalog.Application, alphanumeric string, others []catalog.Application) (err error) {
 	if name, ok := p["name"]; ok {
 		switch {
 		case a.Default:
@@ -132,6 +138,8 @@ func (p params) settle(a *catalog.Application, alphanumeric string) (err error) 
 			return errReserved
 		case !fits(name, maxName):
 			return errName
+		case slices.ContainsFunc(others, func(o catalog.Application) bool { return o.Name == name && o.ID != a.ID }):
+			return errNameTaken
 		}
 		a.Name = name
 	}
@@ -172,20 +180,24 @@ func (f *facade) createApplication(ctx context.Context, c *call) (reply, error) 
 	if err != nil {
 		return reply{}, err
 	}
-	if err := c.params.settle(&a, "alphanumeric"); err != nil {
+	others, err := f.Catalog.Applications(ctx, c.account.Name)
+	if err != nil {
+		return reply{}, fmt.Errorf("list applications: %w", err)
+	}
+	if err := c.params.settle(&a, "alphanumeric", others); err != nil {
 		return reply{}, err
 	}
 	a.Created = f.Now().UTC().Truncate(time.Millisecond)
 	if err := f.ensureDefault(ctx, c.account.Name); err != nil {
 		return reply{}, err // it is the oldest
 	}
-	named := a.Name != ""
+	hasName := a.Name != ""
 	for range maxNameless {
-		if !named {
+		if !hasName {
 			a.Name = "App-" + strconv.FormatInt(a.Created.UnixMilli(), 10)
 		}
 		err = f.Catalog.CreateApplication(ctx, c.account.Name, a)
-		if named || !errors.Is(err, catalog.ErrNameTaken) {
+		if hasName || !errors.Is(err, catalog.ErrNameTaken) {
 			break
 		}
 		a.Created = a.Created.Add(time.Millisecond)
@@ -207,13 +219,20 @@ func (f *facade) readApplication(ctx context.Context, c *call) (reply, error) {
 
 // editApplication is contract v1 §3.10.
 func (f *facade) editApplication(ctx context.Context, c *call) (reply, error) {
-	return f.change(ctx, c, func(a *catalog.Application) error { return c.params.settle(a, "alphaNumeric") })
+	return f.change(ctx, c, func(a *catalog.Application, all []catalog.Application) error {
+		return c.params.settle(a, "alphaNumeric", all)
+	})
 }
 
 // change applies a change to the path's application, unless there is nothing
-// to change; an error of apply changes nothing.
-func (f *facade) change(ctx context.Context, c *call, apply func(*catalog.Application) error) (reply, error) {
-	a, err := f.application(ctx, c.account.Name, c.id)
+// to change; an error of apply, which is also told all the account's
+// applications, changes nothing.
+func (f *facade) change(ctx context.Context, c *call, apply func(_ *catalog.Application, all []catalog.Application) error) (reply, error) {
+	all, err := f.applications(ctx, c.account.Name)
+	if err != nil {
+		return reply{}, err
+	}
+	a, err := named(all, c.id)
 	if err != nil {
 		return reply{}, err
 	}
@@ -222,7 +241,7 @@ func (f *facade) change(ctx context.Context, c *call, apply func(*catalog.Applic
 	}
 	var changed catalog.Application // read only if the update returned no error: else it may still be running
 	err = f.Catalog.UpdateApplication(ctx, c.account.Name, a.ID, func(a catalog.Application) (catalog.Application, error) {
-		err := apply(&a)
+		err := apply(&a, all)
 		changed = a
 		return a, err
 	})

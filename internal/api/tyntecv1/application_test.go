@@ -179,7 +179,7 @@ func TestSettingsAreRefusedInTheOrderOfTheContract(t *testing.T) {
 	h.post(applications, jsonBody(`{"name":"taken"}`)).is(200)
 	for body, code := range map[string]string{
 		`{"name":" DEFAULT ","pinLength":3}`: "1017", `{"name":"` + strings.Repeat("ä", 101) + `"}`: "1909",
-		`{"name":["x"]}`: "1909", `{"name":"taken"}`: "1909",
+		`{"name":["x"]}`: "1909", `{"name":"taken"}`: "1909", `{"name":"taken","pinLength":11}`: "1909",
 		`{"pinLength":11,"expire":1}`: "1006", `{"pinLength":4.5}`: "1006", `{"pinLength":"x"}`: "1006", `{"pinLength":{}}`: "1006",
 		`{"pinLength":true}`: "1006", `{"pinLength":-4}`: "1006", `{"pinLength":1e1}`: "1006",
 		`{"alphanumeric":"maybe","attempts":0}`: "1912", `{"alphaNumeric":[]}`: "1912",
@@ -197,6 +197,8 @@ func TestSettingsAreRefusedInTheOrderOfTheContract(t *testing.T) {
 			"template", map[string]any{"en": baseText})
 	id := h.application(`{"name":"other"}`)
 	h.post(applications+"/"+id+"?name=taken").refused(400, "1909")
+	h.post(applications+"/"+id+"?name=taken&expire=1").refused(400, "1909")
+	h.post(applications+"/"+id+"?name=other&expire=1").refused(400, "1008")
 	h.post(applications+"/"+id+"?name=Default").refused(400, "1017")
 	h.post(applications+"/"+id+"?name=other").is(200).has("name", "other")
 	h.post(applications+"/"+id+"?deleteCaller=maybe").refused(400, "1912")

@@ -89,7 +89,7 @@ func (f *facade) changeTexts(
 	if err != nil {
 		return reply{}, err
 	}
-	return f.change(ctx, c, func(a *catalog.Application) error {
+	return f.change(ctx, c, func(a *catalog.Application, _ []catalog.Application) error {
 		a.Texts = maps.Clone(a.Texts) // the change may run more than once
 		return apply(a.Texts, language, channel)
 	})
