@@ -11,14 +11,14 @@ import (
 // parseBody reads a body whatever it is labelled as: a body that begins with a
 // brace or bracket, or that is some other JSON value as a whole, is JSON;
 // anything else is a form. False if there is no object in it. Bytes that are not
-// UTF-8 become U+FFFD.
+// UTF-8 become U+FFFD, and so does half a surrogate pair.
 func parseBody(body []byte) (wire.Value, bool) {
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\uFEFF")))
 	if len(body) == 0 {
 		return wire.Value{}, false
 	}
 	body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
-	v, err := wire.ParseJSON(body)
+	v, err := wire.ParseLooseJSON(body)
 	if err == nil {
 		return v, v.Kind == wire.Object
 	}

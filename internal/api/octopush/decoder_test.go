@@ -121,6 +121,9 @@ func TestBodiesAreReadWhateverTheyAreCalled(t *testing.T) {
 		`{}`:                                     "",
 		`{"x":{"text":"a"},"y":["text"]}`:        "",
 		`{"text":"\ud83d\ude00 \u00e9"}`:         "😀 é",
+		`{"text":"\ud83d"}`:                      "\uFFFD",
+		`{"text":"\ud83d\ud83d\ude00\udE00a"}`:   "\uFFFD😀\uFFFDa",
+		`{"text":"\udc00\u0041\ud83dx"}`:         "\uFFFDA\uFFFDx",
 		`{"a":[[[[1]]]],"text":"deep but fine"}`: "deep but fine",
 	} {
 		d, ok := octopush.DecodeGenerate([]byte(body), account.Account{})
@@ -129,7 +132,7 @@ func TestBodiesAreReadWhateverTheyAreCalled(t *testing.T) {
 		}
 	}
 	for _, body := range []string{
-		"", " ", "\uFEFF", "[]", "[{}]", "{", "7", `"text=a"`, "true", "null", `{"text":"a"`, `{"text":"a"}}`, `{'text':'a'}`, `{"text":"\ud83d"}`,
+		"", " ", "\uFEFF", "[]", "[{}]", "{", "7", `"text=a"`, "true", "null", `{"text":"a"`, `{"text":"a"}}`, `{'text':'a'}`, `{"text":"\ud83d\u00g0"}`, `{"text":"\ud83d`,
 		strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65),
 	} {
 		if _, ok := octopush.DecodeGenerate([]byte(body), account.Account{}); ok {

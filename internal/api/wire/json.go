@@ -71,10 +71,19 @@ func (v *Value) Find(name string) *Value {
 // ParseJSON reads one JSON value and white space around it. A string with half
 // a surrogate pair is an error: no UTF-8 text says that.
 func ParseJSON(text []byte) (Value, error) {
-	if !utf8.Valid(text) {
+	return parse(parser{text: string(text)})
+}
+
+// ParseLooseJSON is ParseJSON, but half a surrogate pair is read as U+FFFD: some
+// programs write one where they cut a string.
+func ParseLooseJSON(text []byte) (Value, error) {
+	return parse(parser{text: string(text), loose: true})
+}
+
+func parse(p parser) (Value, error) {
+	if !utf8.ValidString(p.text) {
 		return Value{}, ErrJSON
 	}
-	p := parser{text: string(text)}
 	v, ok := p.value()
 	if !ok {
 		return Value{}, ErrJSON
@@ -89,6 +98,7 @@ type parser struct {
 	text  string
 	at    int
 	depth int
+	loose bool // half a surrogate pair is no error
 }
 
 // blank skips white space.
@@ -286,16 +296,19 @@ func (p *parser) unicode() (rune, bool) {
 	if !ok || !utf16.IsSurrogate(r) {
 		return r, ok
 	}
-	if !strings.HasPrefix(p.text[p.at:], `\u`) {
-		return 0, false
+	behind := p.at
+	if strings.HasPrefix(p.text[p.at:], `\u`) {
+		p.at += 2
+		low, ok := p.hex()
+		if !ok {
+			return 0, false
+		}
+		if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
+			return r, true
+		}
 	}
-	p.at += 2
-	low, ok := p.hex()
-	if !ok {
-		return 0, false
-	}
-	r = utf16.DecodeRune(r, low)
-	return r, r != utf8.RuneError
+	p.at = behind // what follows half a pair stands for itself
+	return utf8.RuneError, p.loose
 }
 
 // hex reads four hexadecimal digits.
