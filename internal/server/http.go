@@ -21,9 +21,13 @@ const (
 	readTimeout   = 30 * time.Second // a body of 64 KiB
 	writeTimeout  = 60 * time.Second
 	idleTimeout   = 2 * time.Minute
-	// headerBytes and the 4 KiB of slack that net/http adds make 16 KiB.
-	headerBytes = 12 << 10
-	maxStreams  = 250 // of an HTTP/2 connection
+	headerBytes   = 16 << 10
+	// lineBytes is room for a request line: 1600 characters of four octets each,
+	// percent-encoded, and the rest of it. What net/http bounds is both together,
+	// and it adds httpSlack itself.
+	lineBytes  = 20 << 10
+	httpSlack  = 4 << 10
+	maxStreams = 250 // of an HTTP/2 connection
 	// requestTime is how long a call of a facade waits for the database. What has
 	// reached its row by then goes on, and the answer is that the outcome is not
 	// known (V-07).
@@ -35,16 +39,35 @@ var errRequestTime = errors.New("the request took too long")
 // newHTTPServer returns a server with this deployment's bounds.
 func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler:           h,
+		Handler:           boundedHeaders(h),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    headerBytes,
+		MaxHeaderBytes:    headerBytes + lineBytes - httpSlack,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		// What net/http logs is about connections that strangers broke.
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+}
+
+// boundedHeaders refuses requests with headers of more than headerBytes, each
+// counted with the four octets that part it from its value and from the next.
+func boundedHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		octets := 0
+		for name, values := range r.Header {
+			for _, v := range values {
+				octets += len(name) + len(v) + 4
+			}
+		}
+		if octets > headerBytes {
+			w.Header().Set("Connection", "close")
+			http.Error(w, "431 Request Header Fields Too Large", http.StatusRequestHeaderFieldsTooLarge)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // tlsConfig reads the certificate of the APIs.

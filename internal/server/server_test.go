@@ -122,6 +122,13 @@ func TestHeadersOverSixteenKiBAreRefused(t *testing.T) {
 	}
 }
 
+func TestARequestLineMayHoldTheLongestText(t *testing.T) {
+	t.Parallel()
+	r := start(t, fresh(t))
+	r.must(200, "POST", "/2fa/v1/application/default/language?language=en&text={{OTP}}"+strings.Repeat("%F0%9F%98%80", 1600-len("{{OTP}}")), "")
+	r.must(431, "POST", "/2fa/v1/application/default/language?language=en&text={{OTP}}"+strings.Repeat("x", 40<<10), "")
+}
+
 func TestABodyOver64KiBIsRefused(t *testing.T) {
 	t.Parallel()
 	r := start(t, fresh(t))
