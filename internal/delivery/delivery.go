@@ -47,6 +47,10 @@ type Key struct {
 	Seq     int // 1 for an OTP's first delivery
 }
 
+// Withheld as a delivery's sender says that the phone is to be shown none. No
+// channel has a sender of that form.
+const Withheld = "(withheld)"
+
 // Delivery is one step of a plan being carried out.
 type Delivery struct {
 	Key
@@ -54,7 +58,7 @@ type Delivery struct {
 	StepAt  int    // which step of the plan, as Plan.Step counts
 	Next    int    // the step that follows a failure; -1 for none
 	State   State
-	Sender  string          // replaces the step's sender if not ""
+	Sender  string          // replaces the step's sender; "" keeps it, Withheld is none
 	Channel message.Channel // the step's
 	Carrier string          // who took it, or was tried last; "" before
 	Ref     string          // the carrier's message id

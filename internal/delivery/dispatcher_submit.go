@@ -50,7 +50,11 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 		Dedupe: j.Dedupe, Account: j.Account, OTPID: j.OTPID, Recipient: j.Recipient, Step: j.Step,
 		Code: code, Expires: j.Expires, Try: j.Tries + 1,
 	}
-	if j.Sender != "" {
+	switch j.Sender {
+	case "":
+	case Withheld:
+		m.Step.Sender = ""
+	default:
 		m.Step.Sender = j.Sender
 	}
 	out.Result = Result{Class: Retry, Failure: Unreachable}

@@ -165,7 +165,7 @@ func rule(form otp.Form, code otp.Code, binding string) otp.Rule {
 type ResendRequest struct {
 	Ref
 	Channel     message.Channel // one that its plan has a step or spare step for
-	Sender      string          // for this delivery only; "" keeps the plan's
+	Sender      string          // for this delivery only, as delivery.Delivery has it
 	Idempotency Idempotency
 }
 

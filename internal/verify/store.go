@@ -47,7 +47,7 @@ type NewOTP struct {
 type NewDelivery struct {
 	Ref
 	Channel     message.Channel // the plan's or a spare step's
-	Sender      string          // replaces the step's, if not ""
+	Sender      string          // as delivery.Delivery has it
 	Dedupe      string
 	Rules       guard.Rules
 	Idempotency Idempotency

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/verify"
@@ -104,7 +105,10 @@ func (f *facade) resend(ctx context.Context, c *call) (reply, error) {
 		channel = channelFor(to.Info().Line)
 	}
 	if channel == message.Voice {
-		sender = callerID(caller)
+		sender = caller
+		if callerID(caller) != caller {
+			sender = delivery.Withheld
+		}
 	}
 	record, err = f.Verify.Resend(ctx, verify.ResendRequest{Ref: record.Ref, Channel: channel, Sender: sender, Idempotency: once})
 	if err != nil {

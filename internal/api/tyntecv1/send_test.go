@@ -211,6 +211,11 @@ func TestACallerThatIsNoNumberIsNotShown(t *testing.T) {
 	equal(t, "caller of the resend", h.last(h.voice, 2).Step.Sender, "442079460111")
 	h.post(otps + "/" + id).is(200)
 	equal(t, "caller of the next resend", h.last(h.voice, 3).Step.Sender, "")
+	id = h.send(toFixed + "&caller=442079460999")
+	h.post(otps + "/" + id + "?caller=VERIFY").is(200)
+	equal(t, "caller of a resend whose own is no number", h.last(h.voice, 5).Step.Sender, "")
+	h.post(otps + "/" + id).is(200)
+	equal(t, "caller of the resend after it", h.last(h.voice, 6).Step.Sender, "442079460999")
 }
 
 func TestACallSpeaksTheLanguageOfItsText(t *testing.T) {
