@@ -49,6 +49,10 @@ func (d *double) CountAttempt(_ context.Context, a verify.Attempt) (verify.Check
 	return d.checked, d.err
 }
 
+func (d *double) Answered(context.Context, string, verify.Idempotency) (verify.Record, error) {
+	return d.rec, d.err
+}
+
 func (d *double) OTP(context.Context, verify.Ref) (verify.Record, error) { return d.rec, d.err }
 
 func (d *double) OTPs(context.Context, verify.ListQuery) ([]verify.Record, error) {

@@ -101,6 +101,24 @@ func RecipientKey(keys interface {
 	return keys.Index("recipient", account, to.Key())
 }
 
+// Repeated returns what a request that cannot be carried out any more was
+// answered when it first came with this idempotency key (V-08): what it names
+// may have been deleted since. Without such an answer the error is refused, why
+// it cannot be carried out.
+func (s *Service) Repeated(ctx context.Context, account string, i Idempotency, refused error) (Record, error) {
+	if i.IsZero() {
+		return Record{}, refused
+	}
+	rec, err := s.Store.Answered(ctx, account, i)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return Record{}, refused
+	case err != nil:
+		return Record{}, classify(err)
+	}
+	return rec, nil
+}
+
 // Fingerprint makes the Idempotency of a request: key as the caller gave it,
 // operation and parts as the facade names them. The parts may hold codes; only
 // a keyed hash is kept.

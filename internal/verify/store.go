@@ -95,6 +95,10 @@ type Store interface {
 	// what it decided. Where a code would be compared it asks the limits first
 	// and returns *LimitError with nothing counted.
 	CountAttempt(ctx context.Context, a Attempt) (Checked, error)
+	// Answered returns what a request with this idempotency key was answered;
+	// ErrNotFound if none was in the last 24 h, ErrIdempotencyMismatch if it was
+	// another request.
+	Answered(ctx context.Context, account string, i Idempotency) (Record, error)
 	// OTP reads one OTP; its State is as of now.
 	OTP(ctx context.Context, ref Ref) (Record, error)
 	// OTPs lists OTPs; their States are as of now.

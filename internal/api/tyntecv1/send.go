@@ -87,7 +87,7 @@ func (f *facade) send(ctx context.Context, c *call) (reply, error) {
 	}
 	a, err := f.applicationOf(ctx, c.account.Name, c.params["applicationId"])
 	if err != nil {
-		return reply{}, err
+		return sent(f.Verify.Repeated(ctx, c.account.Name, once, err))
 	}
 	info := sync.OnceValue(o.to.Info) // it is not cheap
 	if o.via == "" {
@@ -109,13 +109,16 @@ func (f *facade) send(ctx context.Context, c *call) (reply, error) {
 	if otp.AllDigits(o.code.Reveal()) {
 		form = otp.PaddedDigits
 	}
-	record, err := f.Verify.Send(ctx, verify.SendRequest{
+	return sent(f.Verify.Send(ctx, verify.SendRequest{
 		Account: c.account.Name, Origin: origin, Recipient: o.to.Recipient(),
 		Policy: policy, Code: o.code, Form: form, Plan: f.plan(a, o.wording, o.via),
 		Resendable: true, Reference: o.reference, ApplicationID: a.ID, Idempotency: once,
-	})
+	}))
+}
+
+func sent(record verify.Record, err error) (reply, error) {
 	if err != nil {
-		return reply{}, err //nolint:wrapcheck // a *verify.Error says all there is
+		return reply{}, err
 	}
 	return reply{status: http.StatusOK, body: otpEntityOf(record)}, nil
 }

@@ -247,6 +247,18 @@ func TestALimitOnSendsIsAnswered429AndSendsNothing(t *testing.T) {
 	h.send(toMobile)
 }
 
+func TestARepeatedSendAnswersAsTheFirstWithoutItsApplication(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	app := h.application(`{"name":"short-lived"}`)
+	lived := h.post(otps+"?"+toMobile+"&applicationId="+app, header("Idempotency-Key", "send-2")).is(200)
+	h.delete(applications + "/" + app).is(200)
+	again := h.post(otps+"?"+toMobile+"&applicationId="+app, header("Idempotency-Key", "send-2")).is(200)
+	equal(t, "repeated answer without the application", string(again.body), string(lived.body))
+	h.post(otps+"?"+toMobile+"&applicationId="+app).refused(404, "1920")
+	h.sent(1, 0)
+}
+
 func TestAnIdempotencyKeyRepeatsTheAnswer(t *testing.T) {
 	t.Parallel()
 	h := start(t)

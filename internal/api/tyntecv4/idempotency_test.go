@@ -26,6 +26,21 @@ func TestARepeatedSendAnswersAsTheFirst(t *testing.T) {
 	}
 }
 
+func TestARepeatedSendAnswersAsTheFirstWhateverBecameOfWhatItNames(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	key := header{"Idempotency-Key", "send-1"}
+	first := h.accepted("", key)
+	h.delete("/profiles/" + h.P1).empty(http.StatusOK)
+	h.send("").cv("profileName")
+	h.send("", header{"Idempotency-Key", "send-2"}).cv("profileName")
+	equal(t, "id of the repetition", h.accepted("", key), first)
+	h.send(`{"languageCode":"de"}`, key).pr(http.StatusUnprocessableEntity)
+	equal(t, "messages", len(h.sms.messages()), 1)
+	h.advance(24*time.Hour + time.Second)
+	h.send("", key).cv("profileName")
+}
+
 func TestARepeatedCheckAnswersAsTheFirstAndCountsNothing(t *testing.T) {
 	t.Parallel()
 	h := start(t)

@@ -78,7 +78,7 @@ func (f *facade) send(ctx context.Context, c *call) (reply, error) {
 	}
 	p, err := f.plan(ctx, c.account, body, to)
 	if err != nil {
-		return reply{}, err
+		return sent(f.Verify.Repeated(ctx, c.account.Name, once, err))
 	}
 	request := verify.SendRequest{
 		Account: c.account.Name, Origin: origin, Recipient: to.Recipient(),
@@ -87,9 +87,12 @@ func (f *facade) send(ctx context.Context, c *call) (reply, error) {
 	if body.otpCode != nil {
 		request.Code = otp.NewCode(*body.otpCode)
 	}
-	record, err := f.Verify.Send(ctx, request)
+	return sent(f.Verify.Send(ctx, request))
+}
+
+func sent(record verify.Record, err error) (reply, error) {
 	if err != nil {
-		return reply{}, err //nolint:wrapcheck // a *verify.Error says all there is
+		return reply{}, err
 	}
 	return reply{status: http.StatusAccepted, body: created{record.ID}}, nil
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -94,6 +95,12 @@ func (t *tx) answer(accountID int64, i verify.Idempotency) (*answer, error) {
 	if err := t.row(selectAnswer, accountID, i.Key[:]).Scan(&fingerprint, &result); err != nil {
 		return nil, fmt.Errorf("read idempotency key: %w", err)
 	}
+	return answerTo(i, fingerprint, result)
+}
+
+// answerTo reads a kept answer. verify.ErrIdempotencyMismatch if it was to
+// another request.
+func answerTo(i verify.Idempotency, fingerprint []byte, result string) (*answer, error) {
 	if !bytes.Equal(fingerprint, i.Fingerprint[:]) {
 		return nil, verify.ErrIdempotencyMismatch
 	}
@@ -102,6 +109,33 @@ func (t *tx) answer(accountID int64, i verify.Idempotency) (*answer, error) {
 		return nil, fmt.Errorf("stored answer: %w", err)
 	}
 	return a, nil
+}
+
+// Answered implements verify.Store.
+func (s *Store) Answered(ctx context.Context, account string, i verify.Idempotency) (verify.Record, error) {
+	accountID, err := s.accountID(ctx, account)
+	if err != nil {
+		return verify.Record{}, err
+	}
+	type kept struct {
+		fingerprint []byte
+		result      string
+	}
+	k, found, err := first(s.scoped(ctx, accountID), func(row scanner) (k kept, err error) {
+		err = row.Scan(&k.fingerprint, &k.result)
+		return k, err //nolint:wrapcheck // the caller says what it was doing
+	}, selectAnswer+" AND created_at > $3", accountID, i.Key[:], micros(s.Now().Add(-idempotencyKept)))
+	switch {
+	case err != nil:
+		return verify.Record{}, readError("read idempotency key", err)
+	case !found:
+		return verify.Record{}, verify.ErrNotFound
+	}
+	a, err := answerTo(i, k.fingerprint, k.result)
+	if err != nil {
+		return verify.Record{}, err
+	}
+	return a.record()
 }
 
 // remember keeps the answer in the transaction of the work.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -85,14 +86,42 @@ func (t *tx) answer(accountID int64, i verify.Idempotency) (*answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read idempotency key: %w", err)
 	}
+	return answerTo(i, fingerprint, result)
+}
+
+// answerTo reads a kept answer. verify.ErrIdempotencyMismatch if it was to
+// another request.
+func answerTo(i verify.Idempotency, fingerprint []byte, result string) (*answer, error) {
 	if !bytes.Equal(fingerprint, i.Fingerprint[:]) {
 		return nil, verify.ErrIdempotencyMismatch
 	}
 	a := &answer{}
-	if err := json.Unmarshal([]byte(result), a); err != nil {
+	if err := json.Unmarshal([]byte(result), a); err != nil { //nolint:musttag // the fields' names are the stored form
 		return nil, fmt.Errorf("stored answer: %w", err)
 	}
 	return a, nil
+}
+
+// Answered implements verify.Store.
+func (s *Store) Answered(ctx context.Context, account string, i verify.Idempotency) (verify.Record, error) {
+	accountID, err := s.accountID(ctx, account)
+	if err != nil {
+		return verify.Record{}, err
+	}
+	var fingerprint []byte
+	var result string
+	err = s.read.QueryRowContext(ctx, selectAnswer, accountID, i.Key[:], micros(s.clock.Now().Add(-idempotencyKept))).Scan(&fingerprint, &result)
+	if errors.Is(err, sql.ErrNoRows) {
+		return verify.Record{}, verify.ErrNotFound
+	}
+	if err != nil {
+		return verify.Record{}, s.readError("read idempotency key", err)
+	}
+	a, err := answerTo(i, fingerprint, result)
+	if err != nil {
+		return verify.Record{}, err
+	}
+	return a.record()
 }
 
 // remember keeps the answer in the transaction of the work.
@@ -104,7 +133,7 @@ func (t *tx) rememberAnswer(accountID int64, i verify.Idempotency, a answer) err
 	if i.IsZero() {
 		return nil
 	}
-	result, err := json.Marshal(a)
+	result, err := json.Marshal(a) //nolint:musttag // as above
 	if err != nil {
 		return fmt.Errorf("keep answer: %w", err)
 	}

@@ -285,6 +285,17 @@ func idempotent(t *testing.T, b *bench) {
 	if _, err := b.Store.CreateOTP(t.Context(), b.newOTP(order{idem: idem(1, 2)})); !errors.Is(err, verify.ErrIdempotencyMismatch) {
 		t.Errorf("other request with the key: %v, want ErrIdempotencyMismatch", err)
 	}
+	if rec, err := b.Store.Answered(t.Context(), acme, idem(1, 1)); err != nil || rec.ID != first.ID || rec.Recipient != first.Recipient {
+		t.Errorf("what was answered: %v, %v; want id %s", rec.ID, err, first.ID)
+	}
+	if _, err := b.Store.Answered(t.Context(), acme, idem(1, 2)); !errors.Is(err, verify.ErrIdempotencyMismatch) {
+		t.Errorf("what another request was answered: %v, want ErrIdempotencyMismatch", err)
+	}
+	for account, i := range map[string]verify.Idempotency{acme: idem(9, 1), other: idem(1, 1)} {
+		if _, err := b.Store.Answered(t.Context(), account, i); !errors.Is(err, verify.ErrNotFound) {
+			t.Errorf("what nobody was answered: %v, want ErrNotFound", err)
+		}
+	}
 	if rec := b.send(order{account: other, idem: idem(1, 1)}); rec.ID == first.ID {
 		t.Error("another account got this account's answer")
 	}
@@ -302,6 +313,9 @@ func idempotent(t *testing.T, b *bench) {
 		}
 	}
 	b.wall.Add(24 * time.Hour)
+	if _, err := b.Store.Answered(t.Context(), acme, idem(1, 1)); !errors.Is(err, verify.ErrNotFound) {
+		t.Errorf("what was answered 24 h ago: %v, want ErrNotFound", err)
+	}
 	if rec := b.send(order{idem: idem(1, 2)}); rec.ID == first.ID {
 		t.Error("the answer was repeated after 24 h")
 	}
