@@ -124,7 +124,7 @@ func (f *facade) serve(ctx context.Context, c *call) (reply, error) {
 	}
 	c.r.Pattern = c.route.pattern // for whoever counts requests
 	if err := f.Room(c.route.work()); err != nil {
-		return reply{}, err //nolint:wrapcheck // translate knows it
+		return reply{}, err
 	}
 	return c.route.handle(ctx, c)
 }

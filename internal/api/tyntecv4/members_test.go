@@ -36,6 +36,9 @@ func TestMembersAreCoercedAsTheContractSays(t *testing.T) {
 		{"/profiles", profile(`"name":1.5`), nil},
 		{"/profiles", profile(`"name":null`), []string{"name"}},
 		{"/profiles", profile(`"name":"a\u0000b"`), []string{"name"}},
+		{"/profiles", profile(`"name":"a\u0001"`), []string{"name"}},
+		{"/priorities", `{"name":"a\nb","channelPriority":[{"channel":"SMS","priority":1}]}`, []string{"name"}},
+		{"/templates/sms", template(`"name":"a\tb"`), []string{"name"}},
 		{"/profiles", profile(`"channels":{}`), nil},
 		{"/profiles", profile(`"channels":["SMS"]`), nil},
 		{"/profiles", profile(`"channels":[null]`), []string{"channels[0]"}},
@@ -101,6 +104,15 @@ func TestLengthsCountCodePoints(t *testing.T) {
 	h.post("/profiles", `{"name":"`+long+`x","channels":[]}`).cv("name")
 	h.accepted(`{"otpCode":"` + strings.Repeat("ü", 11) + `"}`)
 	h.send(`{"otpCode":"` + strings.Repeat("ü", 12) + `"}`).cv("otpCode")
+}
+
+func TestAPlusThatWasNotEscapedIsPutBackBeforeTheNumberIsRead(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	id := h.accepted(`{"to":"+0000000000000"}`) // the published sample, whose zeros are no prefix
+	for _, to := range []string{"+0000000000000", "%2B0000000000000", "%20%2B0000000000000"} {
+		equal(t, to, h.get("/otp?to="+to).members("otpId"), []any{id})
+	}
 }
 
 func TestParametersThatComeTwiceAreRefused(t *testing.T) {

@@ -3,6 +3,7 @@ package tyntecv4
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/countersign/countersign/internal/otp"
@@ -77,6 +78,15 @@ func verdictOf(c verify.Checked) string {
 	return stateOf(c.Record.OTP)
 }
 
+// unescapedPlus puts back the plus that a number in a query began with and that
+// arrived as a blank.
+func unescapedPlus(to string) string {
+	if rest, ok := strings.CutPrefix(to, " "); ok && !strings.HasPrefix(strings.TrimLeft(rest, " "), "+") {
+		return "+" + rest
+	}
+	return to
+}
+
 // listOTPs is contract v4 §6.1.1.
 func (f *facade) listOTPs(ctx context.Context, c *call) (reply, error) {
 	var v violations
@@ -87,8 +97,7 @@ func (f *facade) listOTPs(ctx context.Context, c *call) (reply, error) {
 	to, status := values[0], values[1]
 	q := verify.ListQuery{Account: c.account.Name, Origin: origin, Limit: f.Limits.ListLimit + 1}
 	if to != "" {
-		// An unescaped plus arrives as a blank, which the parser drops.
-		n, err := phone.Syntax(to)
+		n, err := phone.Syntax(unescapedPlus(to))
 		if err != nil {
 			v.optional("to", &to, number)
 		}

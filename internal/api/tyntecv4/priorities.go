@@ -69,7 +69,7 @@ func (c *call) readPriorityBody() (priorityBody, error) {
 }
 
 func (f *facade) checkPriority(b priorityBody, least int, v *violations) {
-	v.named("name", b.name, size(1, f.Limits.NameLength), noNUL)
+	v.named("name", b.name, size(1, f.Limits.NameLength), noControl)
 	if !b.hasChannels {
 		return
 	}

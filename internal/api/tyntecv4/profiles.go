@@ -69,7 +69,7 @@ func (c *call) readProfileBody() (profileBody, error) {
 }
 
 func (f *facade) checkProfile(b profileBody, v *violations) {
-	v.named("name", b.name, size(1, f.Limits.NameLength), noNUL)
+	v.named("name", b.name, size(1, f.Limits.NameLength), noControl)
 	v.optional("alphanumeric", b.alphanumeric, trueOrFalse)
 	v.number("attempts", b.attempts, 1, f.Limits.MaxAttempts)
 	v.number("otpCodeLength", b.codeLength, minCode, maxCode)

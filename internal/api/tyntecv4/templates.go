@@ -44,7 +44,7 @@ func readTemplateBody(o *object) templateBody {
 }
 
 func (f *facade) checkTemplate(b templateBody, v *violations) {
-	v.named("name", b.name, size(1, f.Limits.NameLength), noNUL)
+	v.named("name", b.name, size(1, f.Limits.NameLength), noControl)
 	v.named("message", b.message, size(0, f.Limits.MessageLength), holds(codePlaceholder), noNUL)
 	v.number("codeExpirationTime", b.minutes, 1, f.Limits.MaxMinutes)
 }
