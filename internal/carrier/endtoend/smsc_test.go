@@ -1,12 +1,9 @@
 package endtoend_test
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"io"
 	"maps"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -29,45 +26,20 @@ type smsc struct {
 
 func startSMSC(t *testing.T) *smsc {
 	t.Helper()
-	cmd := npmtest.Command(context.WithoutCancel(t.Context()), npmtest.Modules(t, npmPackage), "../smpp/testdata/smsc.cjs")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	hello := make(chan []byte, 1)
-	s := &smsc{t: t, in: in, waiting: map[int]chan []byte{0: hello}}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start node (install Node.js 20 or later): %v", err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.read(out)
-	}()
-	t.Cleanup(func() {
-		_ = in.Close() // it ends by that
-		<-done
-		_ = cmd.Wait()
-	})
-	var first struct{ Port int }
-	s.await(hello, &first)
-	s.port = first.Port
+	node := npmtest.Start(t, npmtest.Modules(t, npmPackage), "../smpp/testdata/smsc.cjs")
+	var hello struct{ Port int }
+	node.Hear(t, &hello)
+	s := &smsc{t: t, port: hello.Port, in: node.In, waiting: map[int]chan []byte{}}
+	go s.read(node.Lines)
 	return s
 }
 
-func (s *smsc) read(out io.Reader) {
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
+func (s *smsc) read(lines <-chan []byte) {
+	for line := range lines {
 		var head struct {
 			ID int `json:"id"`
 		}
-		if err := json.Unmarshal(lines.Bytes(), &head); err != nil {
+		if err := json.Unmarshal(line, &head); err != nil {
 			continue
 		}
 		s.mu.Lock()
@@ -75,7 +47,7 @@ func (s *smsc) read(out io.Reader) {
 		delete(s.waiting, head.ID)
 		s.mu.Unlock()
 		if c != nil {
-			c <- []byte(lines.Text())
+			c <- line
 		}
 	}
 }

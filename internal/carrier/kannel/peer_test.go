@@ -1,11 +1,9 @@
 package kannel_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"os"
@@ -37,31 +35,13 @@ type centre struct {
 	port int
 
 	mu   sync.Mutex // guards what follows
-	in   io.Writer
-	out  *bufio.Scanner
+	node *npmtest.Process
 	last int
 }
 
 func startCentre(t testing.TB) *centre {
 	t.Helper()
-	cmd := npmtest.Command(context.WithoutCancel(t.Context()), npmtest.Modules(t, "smpp@0.5.1"), "../smpp/testdata/smsc.cjs")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start node (install Node.js 20 or later): %v", err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close() // it ends by that
-		_ = cmd.Wait()
-	})
-	c := &centre{in: in, out: bufio.NewScanner(out)}
+	c := &centre{node: npmtest.Start(t, npmtest.Modules(t, "smpp@0.5.1"), "../smpp/testdata/smsc.cjs")}
 	var hello struct{ Port int }
 	c.hear(t, 0, &hello)
 	c.port = hello.Port
@@ -70,11 +50,12 @@ func startCentre(t testing.TB) *centre {
 
 func (c *centre) hear(t testing.TB, id int, result any) {
 	t.Helper()
+	var line json.RawMessage
 	var head struct {
 		ID int `json:"id"`
 	}
-	if !c.out.Scan() || json.Unmarshal(c.out.Bytes(), &head) != nil || head.ID != id || json.Unmarshal(c.out.Bytes(), result) != nil {
-		t.Fatalf("the message centre said %q: %v", c.out.Text(), c.out.Err())
+	if c.node.Hear(t, &line); json.Unmarshal(line, &head) != nil || head.ID != id || json.Unmarshal(line, result) != nil {
+		t.Fatalf("the message centre said %q", line)
 	}
 }
 
@@ -86,7 +67,7 @@ func (c *centre) do(t testing.TB, command string, more map[string]any, result an
 	c.last++
 	line := map[string]any{"customer": "kannel", "command": command, "id": c.last}
 	maps.Copy(line, more)
-	if err := json.NewEncoder(c.in).Encode(line); err != nil {
+	if err := json.NewEncoder(c.node.In).Encode(line); err != nil {
 		t.Fatal(err)
 	}
 	c.hear(t, c.last, result)

@@ -1,5 +1,5 @@
-// Package npmtest installs npm's packages for tests that talk to programs of
-// other authors.
+// Package npmtest installs npm's packages, and starts scripts that use them, for
+// tests that talk to programs of other authors.
 package npmtest
 
 import (

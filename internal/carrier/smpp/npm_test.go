@@ -1,13 +1,10 @@
 package smpp_test
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,7 +22,6 @@ const npmPackage = "smpp@0.5.1"
 
 // npm is a process with a message centre of another author.
 type npm struct {
-	t    testing.TB
 	port int
 
 	mu      sync.Mutex // guards what follows
@@ -36,44 +32,20 @@ type npm struct {
 
 func startNPM(t testing.TB, args ...string) *npm {
 	t.Helper()
-	cmd := npmtest.Command(context.WithoutCancel(t.Context()), npmtest.Modules(t, npmPackage), "testdata/smsc.cjs", args...)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := &npm{t: t, in: in, waiting: map[int]chan []byte{0: make(chan []byte, 1)}}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start node (install Node.js 20 or later): %v", err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		n.read(out)
-	}()
-	t.Cleanup(func() {
-		_ = in.Close() // it ends by that
-		<-done
-		_ = cmd.Wait()
-	})
+	node := npmtest.Start(t, npmtest.Modules(t, npmPackage), "testdata/smsc.cjs", args...)
 	var hello struct{ Port int }
-	n.wait(t, 0, &hello)
-	n.port = hello.Port
+	node.Hear(t, &hello)
+	n := &npm{port: hello.Port, in: node.In, waiting: map[int]chan []byte{}}
+	go n.read(node.Lines)
 	return n
 }
 
-func (n *npm) read(out io.Reader) {
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
+func (n *npm) read(lines <-chan []byte) {
+	for line := range lines {
 		var head struct {
 			ID int `json:"id"`
 		}
-		if err := json.Unmarshal(lines.Bytes(), &head); err != nil {
+		if err := json.Unmarshal(line, &head); err != nil {
 			continue
 		}
 		n.mu.Lock()
@@ -81,23 +53,8 @@ func (n *npm) read(out io.Reader) {
 		delete(n.waiting, head.ID)
 		n.mu.Unlock()
 		if c != nil {
-			c <- []byte(lines.Text())
+			c <- line
 		}
-	}
-}
-
-func (n *npm) wait(t testing.TB, id int, result any) {
-	t.Helper()
-	n.mu.Lock()
-	c := n.waiting[id]
-	n.mu.Unlock()
-	select {
-	case line := <-c:
-		if err := json.Unmarshal(line, result); err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-	case <-time.After(2 * time.Minute):
-		t.Fatal("the message centre of npm does not answer")
 	}
 }
 

@@ -1,14 +1,11 @@
 package twilio_test
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"testing"
 
@@ -21,46 +18,19 @@ import (
 const npmPackage = "twilio@6.2.0"
 
 // library is Twilio's library in a process of its own.
-type library struct {
-	ask   *json.Encoder
-	lines *bufio.Scanner
-}
+type library struct{ node *npmtest.Process }
 
 func startLibrary(t testing.TB) *library {
 	t.Helper()
-	cmd := npmtest.Command(context.WithoutCancel(t.Context()), npmtest.Modules(t, npmPackage), "testdata/twilio.cjs")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start node (install Node.js 20 or later): %v", err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close() // it ends by that
-		_ = cmd.Wait()
-	})
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 1<<20)
-	return &library{ask: json.NewEncoder(in), lines: lines}
+	return &library{npmtest.Start(t, npmtest.Modules(t, npmPackage), "testdata/twilio.cjs")}
 }
 
 func (l *library) do(t testing.TB, what string, question, reply any) {
 	t.Helper()
-	if err := l.ask.Encode(map[string]any{what: question}); err != nil {
+	if err := json.NewEncoder(l.node.In).Encode(map[string]any{what: question}); err != nil {
 		t.Fatal(err)
 	}
-	if !l.lines.Scan() {
-		t.Fatalf("Twilio's library ended: %v", l.lines.Err())
-	}
-	if err := json.Unmarshal(l.lines.Bytes(), reply); err != nil {
-		t.Fatalf("%s: %v", l.lines.Bytes(), err)
-	}
+	l.node.Hear(t, reply)
 }
 
 // params are a form as the library wants it: lists only where they are needed.

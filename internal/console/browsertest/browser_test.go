@@ -1,11 +1,8 @@
 package browsertest_test
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"io"
-	"os"
 	"os/exec"
 	"sync"
 	"testing"
@@ -55,29 +52,13 @@ func chromium(t testing.TB) string {
 // launch starts the browser; it ends with the test.
 func launch(t testing.TB) *browser {
 	t.Helper()
-	cmd := npmtest.Command(context.WithoutCancel(t.Context()), npmtest.Modules(t, playwright, axe), "testdata/browser.cjs", chromium(t))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start node (install Node.js 20 or later): %v", err)
-	}
-	b := &browser{in: in, waiting: map[int]chan reply{}}
-	read := make(chan struct{})
+	node := npmtest.Start(t, npmtest.Modules(t, playwright, axe), "testdata/browser.cjs", chromium(t))
+	b := &browser{in: node.In, waiting: map[int]chan reply{}}
 	go func() {
-		defer close(read)
-		lines := bufio.NewScanner(out)
-		lines.Buffer(nil, 16<<20)
-		for lines.Scan() {
+		for line := range node.Lines {
 			var r reply
-			if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-				r.Error = "browser.cjs wrote " + lines.Text()
+			if err := json.Unmarshal(line, &r); err != nil {
+				r.Error = "browser.cjs wrote " + string(line)
 			}
 			b.mu.Lock()
 			if c := b.waiting[r.ID]; c != nil {
@@ -93,11 +74,6 @@ func launch(t testing.TB) *browser {
 			delete(b.waiting, id)
 		}
 	}()
-	t.Cleanup(func() {
-		_ = in.Close() // it ends by that
-		<-read
-		_ = cmd.Wait()
-	})
 	return b
 }
 
