@@ -14,8 +14,8 @@ type callbackCmd struct {
 	Secret callbackSecretCmd `cmd:"" help:"Print the signing secret of a callback configuration."`
 }
 
-// maxLetters is how many callbacks are listed.
-const maxLetters = 1000
+// maxLetters bounds the list; what is beyond it is said to be missing.
+const maxLetters = 100_000
 
 type callbackListCmd struct {
 	Dead    bool   `help:"Dead letters only."`
@@ -24,9 +24,13 @@ type callbackListCmd struct {
 
 func (c callbackListCmd) Run(e *environment) error {
 	return e.with(func(d *server.Deployment) error {
-		letters, err := d.Store.Letters(e.ctx, c.Account, c.Dead, maxLetters)
+		letters, err := d.Store.Letters(e.ctx, c.Account, c.Dead, maxLetters+1)
 		if err != nil {
 			return fmt.Errorf("list callbacks: %w", err)
+		}
+		if len(letters) > maxLetters {
+			letters = letters[:maxLetters]
+			defer fmt.Fprintf(e.err, "there are more than these %d\n", maxLetters)
 		}
 		for _, l := range letters {
 			state, last := "waiting", l.LastProblem

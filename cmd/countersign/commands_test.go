@@ -5,15 +5,20 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 )
@@ -89,6 +94,47 @@ func TestWhatIsSentWithoutAServerGoesOutWhenOneStarts(t *testing.T) {
 	}
 	if fields := strings.Split(p.inbox("+4915112345678")[0], "\t"); fields[4] != "ACME" {
 		t.Errorf("sender %q; want the account's", fields[4])
+	}
+}
+
+func TestInboxShowsAllThereIsOldestFirst(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	s := p.serve()
+	const messages = 203
+	var want []string
+	for i := range messages {
+		to := fmt.Sprintf("+49151%07d9", i) // the sandbox takes all of these
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/2fa/v1/otp?via=SMS&number="+url.QueryEscape(to), http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("apiKey", s.key)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("send %d: %s", i, resp.Status)
+		}
+		want = append(want, to)
+	}
+	var lines []string
+	for deadline := time.Now().Add(patience); len(lines) < messages && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		lines = strings.Split(p.done("inbox"), "\n")
+	}
+	var times, got []string
+	for _, line := range lines {
+		fields := strings.Split(line, "\t")
+		times, got = append(times, fields[0]), append(got, fields[3])
+	}
+	if !slices.IsSorted(times) {
+		t.Error("the oldest message is not the first")
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("inbox (-want +got):\n%s", diff)
 	}
 }
 

@@ -113,18 +113,18 @@ func (c eraseCmd) Run(e *environment) error {
 
 type inboxCmd struct {
 	To     string `placeholder:"NUMBER|ADDRESS" help:"Only what this recipient got."`
-	Follow bool   `help:"Go on with what comes, until interrupted."`
+	Follow bool   `help:"Show the newest 50 and go on with what comes, until interrupted."`
 }
 
-// What inbox shows, and how often it looks for more.
+// How inbox reads, and how often it looks for more.
 const (
-	inboxShows = 50
-	inboxBatch = 200
-	inboxEvery = 300 * time.Millisecond
+	inboxFollows = 50 // of what was there before
+	inboxBatch   = 200
+	inboxEvery   = 300 * time.Millisecond
 )
 
 func (c inboxCmd) Run(e *environment) error {
-	q := sandbox.Query{Limit: inboxShows}
+	q := sandbox.Query{OldestFirst: true, Limit: inboxBatch}
 	if c.To != "" {
 		to, err := recipient(c.To)
 		if err != nil {
@@ -137,18 +137,29 @@ func (c inboxCmd) Run(e *environment) error {
 		if box.Inbox == nil {
 			return useError{"there is no sandbox; expected COUNTERSIGN_SANDBOX other than off, and on beside real carriers"}
 		}
-		messages, err := box.Inbox.List(e.ctx, q)
-		if err != nil {
-			return err
+		if c.Follow {
+			newest, err := box.Inbox.List(e.ctx, sandbox.Query{To: q.To, Limit: inboxFollows})
+			if err != nil {
+				return err
+			}
+			slices.Reverse(newest)
+			if err := e.sayMessages(newest, &q); err != nil {
+				return err
+			}
 		}
-		slices.Reverse(messages)
-		q.OldestFirst, q.Limit = true, inboxBatch
 		for {
-			for _, m := range messages {
-				q.After = max(q.After, m.Seq)
-				if err := e.sayMessage(m); err != nil {
-					return err
+			messages, err := box.Inbox.List(e.ctx, q)
+			if err != nil {
+				if e.ctx.Err() != nil {
+					return nil
 				}
+				return err
+			}
+			if err := e.sayMessages(messages, &q); err != nil {
+				return err
+			}
+			if len(messages) == inboxBatch {
+				continue
 			}
 			if !c.Follow {
 				return nil
@@ -158,11 +169,19 @@ func (c inboxCmd) Run(e *environment) error {
 				return nil
 			case <-time.After(inboxEvery):
 			}
-			if messages, err = box.Inbox.List(e.ctx, q); err != nil && e.ctx.Err() == nil {
-				return err
-			}
 		}
 	})
+}
+
+// sayMessages prints messages and lets q go on after them.
+func (e *environment) sayMessages(messages []sandbox.Message, q *sandbox.Query) error {
+	for _, m := range messages {
+		q.After = max(q.After, m.Seq)
+		if err := e.sayMessage(m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sayMessage prints a message on one line.

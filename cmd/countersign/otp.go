@@ -126,7 +126,7 @@ func (c checkCmd) Run(e *environment) error {
 			return err
 		}
 		checked, err := cliService(d).Check(e.ctx, verify.CheckRequest{
-			Ref: verify.Ref{Account: c.Account, Origin: origin, ID: c.ID}, Code: code,
+			Ref: verify.Ref{Account: c.Account, Origin: origin, ID: strings.ToLower(c.ID)}, Code: code,
 		})
 		if err != nil {
 			return fmt.Errorf("check: %w", err)
