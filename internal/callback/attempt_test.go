@@ -29,6 +29,26 @@ func verifies(t *testing.T, s callback.Secret, r request) error {
 	return w.VerifyIgnoringTimestamp([]byte(r.body), r.header) // the clock is the test's
 }
 
+func TestAnAddressKeepsItsEscapes(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/a%2Fb":           "/a%2Fb",
+		"/a%2Fb|c":         "/a%2Fb%7Cc",
+		"/a%2Fb/{x}/%7bé":  "/a%2Fb/%7Bx%7D/%7b%C3%A9",
+		"/a;b%3Bc/%7E~!$'": "/a;b%3Bc/%7E~!$'",
+		"/?q=%2f|é[]&%zz":  "/?q=%2f%7C%C3%A9[]&%zz",
+	} {
+		r := newRig(t)
+		w1 := receive(t, statuses(200))
+		r.Configure(storetest.Acme, catalog.Callback{URL: w1.URL + path})
+		r.Send(storetest.Acme).Dispatch()
+		step(t, r.pusher(), 1)
+		if got := w1.requests()[0].uri; got != want {
+			t.Errorf("%s was asked for as %s; want %s", path, got, want)
+		}
+	}
+}
+
 func TestAPostIsTheRequestOfTheContract(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -119,6 +120,7 @@ func (c *client) request(ctx context.Context, p Post, body []byte) (*http.Reques
 	}
 	user := u.User
 	u.User, u.Fragment, u.RawFragment = nil, "", ""
+	u.RawPath, u.RawQuery = escapeForeign(u.RawPath), escapeForeign(u.RawQuery)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, ProblemURL
@@ -141,6 +143,21 @@ func (c *client) request(ctx context.Context, p Post, body []byte) (*http.Reques
 	req.Header[headerTimestamp] = []string{strconv.FormatInt(now.Unix(), 10)}
 	req.Header[headerSignature] = []string{signature}
 	return req, ""
+}
+
+// escapeForeign percent-encodes the octets that no URI has (RFC 3986 §2) and
+// leaves all else as it is. Package net/url writes a path that holds one anew,
+// without the escapes that were there, and a query with it as it is.
+func escapeForeign(part string) string {
+	var b strings.Builder
+	for i := range len(part) {
+		if c := part[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // open unseals what the configuration keeps sealed.
