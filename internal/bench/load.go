@@ -64,7 +64,7 @@ func loadOver(ctx context.Context, addrs []string, n int, rate float64, do call)
 					time.Sleep(time.Until(begin))
 				}
 				if err := do(c, i); err != nil {
-					once.Do(func() { failed = fmt.Errorf("call %d: %w", i, err) })
+					once.Do(func() { failed = fmt.Errorf("call %d, to %s: %w", i, c.RemoteAddr(), err) })
 					next.Store(int64(n)) // the others stop too
 					return
 				}
