@@ -151,7 +151,7 @@ func (c inboxCmd) Run(e *environment) error {
 			messages, err := box.Inbox.List(e.ctx, q)
 			if err != nil {
 				if e.ctx.Err() != nil {
-					return nil
+					return nil //nolint:nilerr // it was interrupted, as it says
 				}
 				return err
 			}

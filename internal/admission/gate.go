@@ -138,7 +138,7 @@ func through[T any](ctx context.Context, g *Gate, w Work, do func() (T, error)) 
 	result, err = do()
 	_, limited := errors.AsType[*verify.LimitError](err)
 	done = err == nil || limited
-	return result, err //nolint:wrapcheck // passed through
+	return result, err
 }
 
 // queue is the work of one kind that is under way.

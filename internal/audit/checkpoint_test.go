@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,7 +54,7 @@ func TestACheckpointTellsOfARemovedEnd(t *testing.T) {
 		t.Errorf("the chain alone: %d, %v; want it not to notice", n, err)
 	}
 	// Whoever has the database and no key may go on from there.
-	l.entries = append(kept[:4:4], kept[4])
+	l.entries = slices.Clone(kept[:5])
 	l.entries[4].Link = bytes.Repeat([]byte{1}, 32)
 	if err := log.Since(t.Context(), c); !errors.Is(err, audit.ErrShortened) {
 		t.Errorf("with another end: %v; want ErrShortened", err)

@@ -144,7 +144,7 @@ func (b *bench) ratio(goal, what string, rate float64, name string, ceiling, rat
 	r.ratio, r.met, r.reaching = ratio, ratio >= must, ratio >= aim
 }
 
-func (b *bench) worst(goal, what string, d time.Duration, name string, other time.Duration, ratio, must, aim float64) {
+func (b *bench) worst(goal, what string, d time.Duration, name string, other time.Duration, ratio, must, aim float64) { //nolint:unparam // as ratio
 	b.atMost(goal, what, d, other, name, must, aim)
 	r := &b.rows[len(b.rows)-1]
 	r.ratio, r.met, r.reaching = ratio, ratio <= must, ratio <= aim

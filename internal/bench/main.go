@@ -165,7 +165,7 @@ func (b *bench) atMost(goal, what string, d, other time.Duration, name string, m
 }
 
 // within adds a duration with an absolute goal.
-func (b *bench) within(goal, what string, d, must, aim time.Duration) {
+func (b *bench) within(goal, what string, d, must, aim time.Duration) { //nolint:unparam // as atMost
 	b.rows = append(b.rows, row{
 		goal: goal, what: what, figure: d.Round(10 * time.Microsecond).String(), against: "–",
 		must: must.String(), aim: aim.String(), met: d <= must, reaching: d <= aim,

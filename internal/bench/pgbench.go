@@ -52,7 +52,7 @@ func (b *bench) pgbench(ctx context.Context, c *pgtest.Cluster, script string, s
 	if err := os.WriteFile(path, []byte(script), 0o600); err != nil {
 		return 0, fmt.Errorf("write a script: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, c.Program("pgbench"), "-n", "-M", "prepared", "-c", strconv.Itoa(connections), "-j", "2", //nolint:gosec // of this machine
+	cmd := exec.CommandContext(ctx, c.Program("pgbench"), "-n", "-M", "prepared", "-c", strconv.Itoa(connections), "-j", "2",
 		"-T", strconv.Itoa(int(span.Seconds())), "-f", path, "-h", c.Dir(), "-U", pgtest.Role, pgtest.Role)
 	var out, log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &log
@@ -63,7 +63,7 @@ func (b *bench) pgbench(ctx context.Context, c *pgtest.Cluster, script string, s
 	if m == nil {
 		return 0, errors.New("pgbench did not say how fast it was")
 	}
-	return strconv.ParseFloat(string(m[1]), 64) //nolint:wrapcheck // a number, as matched
+	return strconv.ParseFloat(string(m[1]), 64)
 }
 
 // execute runs statements as Role, or as the superuser.

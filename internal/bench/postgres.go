@@ -21,7 +21,7 @@ const pgbenchSpan = 5 * time.Second
 func (b *bench) withPostgres(do func(*pgtest.Cluster) error) (err error) {
 	// Not below the work directory: PostgreSQL runs as another user, who may
 	// not pass there.
-	below := b.settings.disk()
+	below := b.disk()
 	c, stop, err := pgtest.Run(below)
 	if err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
@@ -120,7 +120,7 @@ func (b *bench) measure(ctx context.Context, d *deployment) (r rates, err error)
 // postgres measures P5 and P6, and what three nodes lose against one: each
 // round every ceiling beside every figure.
 func (b *bench) postgres(ctx context.Context) error {
-	return b.withPostgres(func(c *pgtest.Cluster) error {
+	return b.withPostgres(func(c *pgtest.Cluster) error { //nolint:contextcheck // a server's start has a bound of its own
 		if err := execute(ctx, c.URL(), bareTables); err != nil {
 			return err
 		}
@@ -201,7 +201,7 @@ func (b *bench) postgres(ctx context.Context) error {
 
 // handedOver measures P9: from accept to the carrier.
 func (b *bench) handedOver(ctx context.Context) error {
-	return b.withPostgres(func(c *pgtest.Cluster) error {
+	return b.withPostgres(func(c *pgtest.Cluster) error { //nolint:contextcheck // a server's start has a bound of its own
 		var p50, p99 []time.Duration
 		for round := range b.rounds {
 			err := b.withNodes(ctx, c, 1, options{}, func(d *deployment) error {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
-	"github.com/countersign/countersign/internal/otp"
 )
 
 // hanging answers only when its context ends.
@@ -99,7 +98,7 @@ func TestAClaimedDeliveryOfAnEndedOTPIsDropped(t *testing.T) {
 		second := accepting("c2")
 		var d *delivery.Dispatcher
 		first := &carrier{name: "c1", answer: func(_ context.Context, msg delivery.Message) delivery.Result {
-			m.end(msg.OTPID, otp.Verified)
+			m.verify(msg.OTPID)
 			d.Ended(msg.Account, msg.OTPID) // it is claimed; its submit to c2 has not begun
 			return delivery.Result{Class: delivery.Config, Failure: refused}
 		}}
@@ -128,7 +127,7 @@ func TestAnOTPThatEndsWhileItIsClaimedIsDropped(t *testing.T) {
 		var d *delivery.Dispatcher
 		m.claiming = func() {
 			m.claiming = nil
-			m.end("ended", otp.Verified)
+			m.verify("ended")
 			d.Ended("acme", "ended") // the database has claimed it, the dispatcher does not know yet
 		}
 		d = delivery.NewDispatcher(config(m, routes{message.SMS: {c}}))
@@ -153,8 +152,8 @@ func TestANodeThatStoodStillAfterItsClaimAsksAnewBeforeItSubmits(t *testing.T) {
 		c := accepting("c1")
 		m.claiming = func() {
 			m.claiming = nil
-			time.Sleep(6 * time.Second)  // meanwhile another node works
-			m.end("ended", otp.Verified) // and nobody tells this one
+			time.Sleep(6 * time.Second) // meanwhile another node works
+			m.verify("ended")           // and nobody tells this one
 		}
 		d := delivery.NewDispatcher(config(m, routes{message.SMS: {c}}))
 		m.send("ended", someone(t), time.Hour, sms())
@@ -318,7 +317,7 @@ func TestASilentChannelFallsBackWhenItsWaitIsOver(t *testing.T) {
 		m.send("o2", someone(t), 4*time.Minute, sms(), voice())
 		d.Wake()
 		time.Sleep(20 * time.Second)
-		m.end("o2", otp.Verified)
+		m.verify("o2")
 		d.Ended("acme", "o2")
 		time.Sleep(5 * time.Minute)
 		if diff := cmp.Diff([]time.Duration{time.Minute}, pbx.times(start)); diff != "" {

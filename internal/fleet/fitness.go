@@ -23,7 +23,7 @@ func readFitness(r *config.Reader) fitness.Rules {
 // checkFitness refuses rules for SMS at a carrier that has none.
 func checkFitness(c config.Carrier, f fitness.Rules, opened delivery.Carrier) error {
 	if k := f.SetKey(); k != "" && !slices.Contains(channelsOf(opened), message.SMS) {
-		return c.Wrong(k, "has a meaning for SMS only, which this carrier does not carry")
+		return c.Wrong(k, "has a meaning for SMS only, which this carrier does not carry") //nolint:wrapcheck // it names file and line
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (c *Countries) Of(r Recipient) string {
 	if code == 1 && len(digits) == 1+10 {
 		prefix = digits[:1+areaDigits]
 	}
-	key := string(rune('a'+len(digits))) + prefix
+	key := string(rune('a'+len(digits))) + prefix //nolint:gosec // a number is short
 	c.mu.RLock()
 	country, known := c.prefixes[key]
 	c.mu.RUnlock()

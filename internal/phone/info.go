@@ -41,7 +41,7 @@ func (l Line) String() string {
 }
 
 func lineOf(t phonenumbers.PhoneNumberType) Line {
-	switch t { //nolint:exhaustive // what is left are services
+	switch t {
 	case phonenumbers.UNKNOWN:
 		return UnknownLine
 	case phonenumbers.MOBILE:
@@ -50,7 +50,7 @@ func lineOf(t phonenumbers.PhoneNumberType) Line {
 		return FixedLine
 	case phonenumbers.FIXED_LINE_OR_MOBILE:
 		return FixedOrMobile
-	default:
+	default: // services
 		return OtherLine
 	}
 }

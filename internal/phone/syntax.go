@@ -54,7 +54,7 @@ func strip(s string) (w written, ok bool) {
 func scrape(s string) (w written, ok bool) {
 	for _, r := range s {
 		switch {
-		case r < utf8.RuneSelf && isDigit(byte(r)):
+		case '0' <= r && r <= '9':
 			if !w.add(byte(r)) {
 				return written{}, false
 			}

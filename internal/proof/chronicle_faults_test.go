@@ -156,11 +156,11 @@ func (c *chronicle) short(t testing.TB, calls int) porcupine.CheckResult {
 }
 
 // The checker must find what it is there for, in histories of nodes too.
-func TestEveryFaultAmongNodesIsFound(t *testing.T) {
+func TestEveryFaultAmongNodesIsFound(t *testing.T) { //nolint:tparallel // see below
 	t.Parallel()
 	f := newFleet(t, pgtest.Ready(t), 2, nodeSettings()...)
 	newChronicle(f).configure()
-	for _, planted := range append([]fault{""}, nodeFaults...) {
+	for _, planted := range append([]fault{""}, nodeFaults...) { //nolint:paralleltest // each has the nodes for itself
 		name := string(planted)
 		if planted == "" {
 			name = "no fault at all"

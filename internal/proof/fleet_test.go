@@ -200,11 +200,11 @@ func change(t *testing.T, db *sql.DB, statement string) {
 }
 
 // count is the number that a query returns.
-func count(t testing.TB, db *sql.DB, query string, args ...any) (n int) {
+func count(t testing.TB, db *sql.DB, query string) (n int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 	defer cancel()
-	if err := db.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
+	if err := db.QueryRowContext(ctx, query).Scan(&n); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return n
@@ -230,7 +230,7 @@ func sound(t testing.TB, db *sql.DB) {
 }
 
 // eventually waits until yes says so.
-func eventually(t testing.TB, what string, within time.Duration, yes func() bool) time.Duration {
+func eventually(t testing.TB, what string, within time.Duration, yes func() bool) {
 	t.Helper()
 	begun := time.Now()
 	for !yes() {
@@ -239,5 +239,4 @@ func eventually(t testing.TB, what string, within time.Duration, yes func() bool
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	return time.Since(begun)
 }

@@ -44,7 +44,10 @@ func newGateway(t testing.TB, takes time.Duration) *gateway {
 	g := &gateway{takes: takes, machine: stolen.Start(t), taken: map[string]time.Duration{}, arrivals: map[string][]time.Time{}, numbers: map[string]string{}}
 	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		arrived, taken := time.Now(), g.machine.Total()
-		var m struct{ ID, To string }
+		var m struct {
+			ID string `json:"id"`
+			To string `json:"to"`
+		}
 		if err := json.NewDecoder(r.Body).Decode(&m); err != nil || m.ID == "" {
 			w.WriteHeader(http.StatusBadRequest)
 			return
@@ -216,13 +219,15 @@ func TestWhatAnotherNodeDeletedGoesOutAtOnceOrNotAtAll(t *testing.T) {
 	var mu sync.Mutex // guards deleted and taken
 	deleted, taken := map[string]time.Time{}, map[string]time.Duration{}
 	const sends = 400
-	f.sends(t, 0, sends, func(id string, by *process) {
+	f.sends(t, 0, sends, func(id string, _ *process) {
 		a, _, err := f.persist(t.Context(), call{http.MethodDelete, "/2fa/v1/otp/" + id, "", map[string]string{"apiKey": fleetKey}})
 		if err != nil || a.status != http.StatusOK {
 			t.Errorf("a deletion = %d %s, %v", a.status, a.body, err)
 			return
 		}
-		var e struct{ Number string }
+		var e struct {
+			Number string `json:"number"`
+		}
 		if err := json.Unmarshal(a.body, &e); err != nil {
 			t.Error(err)
 		}

@@ -80,7 +80,7 @@ func (h hindered) slowSQLite(t *testing.T, pause float64) {
 // bareEnv makes this binary the control of overload.
 const bareEnv = "COUNTERSIGN_PROOF_BARE"
 
-func init() {
+func init() { //nolint:gochecknoinits // before the tests' own main
 	if os.Getenv(bareEnv) != "" {
 		bare()
 	}
@@ -271,7 +271,7 @@ func overloaded(t *testing.T, p hindered, slow slowly, span time.Duration) {
 }
 
 func TestSoakAnOverloadedNodeDoesWhatItCan(t *testing.T) { //nolint:paralleltest // others would be part of the load
-	for _, c := range slowNodes {
+	for _, c := range slowNodes { //nolint:paralleltest // as above
 		t.Run(c.name, func(t *testing.T) { overloaded(t, c.start(t), c.slow, 30*time.Second) })
 	}
 }

@@ -40,7 +40,7 @@ func (d *Day) Encode() []byte {
 		if c == nil || *c == (Counts{}) {
 			continue
 		}
-		b = append(b, byte(h)) //nolint:gosec // below 24
+		b = append(b, byte(h))
 		for _, n := range []int64{c.Sent, c.Delivered, c.Undeliverable, c.Verified} {
 			b = binary.AppendUvarint(b, uint64(n)) //nolint:gosec // counts rise
 		}
@@ -50,7 +50,7 @@ func (d *Day) Encode() []byte {
 				used++
 			}
 		}
-		b = append(b, byte(used)) //nolint:gosec // at most Buckets
+		b = append(b, byte(used))
 		for i, n := range c.Times {
 			if n != 0 {
 				b = binary.AppendUvarint(append(b, byte(i)), uint64(n)) //nolint:gosec // as above

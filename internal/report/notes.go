@@ -46,8 +46,8 @@ func NoteTries(queued time.Time, tries []delivery.Try) []byte {
 			flags |= tryPlace
 		}
 		b = append(b, flags)
-		b = binary.AppendUvarint(b, uint64(max(t.At.Sub(queued), 0)/time.Millisecond)) //nolint:gosec // not negative
-		b = binary.AppendUvarint(b, uint64(max(t.Took, 0)/tick))                       //nolint:gosec // as above
+		b = binary.AppendUvarint(b, uint64(max(t.At.Sub(queued), 0)/time.Millisecond))
+		b = binary.AppendUvarint(b, uint64(max(t.Took, 0)/tick))
 		if !took {
 			b = appendText(b, t.Carrier)
 		}
@@ -55,7 +55,7 @@ func NoteTries(queued time.Time, tries []delivery.Try) []byte {
 			b = appendText(appendText(appendText(b, t.Failure.Area), t.Failure.Code), t.Failure.Text)
 		}
 		if flags&tryPlace != 0 {
-			b = append(b, byte(min(max(t.Place, 0), maxText)), byte(min(max(t.Of, 0), maxText))) //nolint:gosec // bounded
+			b = append(b, byte(min(max(t.Place, 0), maxText)), byte(min(max(t.Of, 0), maxText)))
 		}
 	}
 	return b
@@ -131,9 +131,9 @@ func NotePush(p Push) []byte {
 	} else {
 		b = appendText(b, p.ConfigID)
 	}
-	b = binary.AppendUvarint(b, uint64(max(p.At.UnixMilli(), 0)))         //nolint:gosec // not negative
-	b = binary.AppendUvarint(b, uint64(max(p.Latency.Milliseconds(), 0))) //nolint:gosec // as above
-	b = binary.AppendUvarint(b, uint64(max(p.Status, 0)))                 //nolint:gosec // as above
+	b = binary.AppendUvarint(b, uint64(max(p.At.UnixMilli(), 0)))
+	b = binary.AppendUvarint(b, uint64(max(p.Latency.Milliseconds(), 0)))
+	b = binary.AppendUvarint(b, uint64(max(p.Status, 0)))
 	return appendText(b, p.Problem)
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/countersign/countersign/internal/delivery"
@@ -73,14 +74,11 @@ func eventsOf(r *Record, delivery int) []Entry {
 }
 
 func acceptedDetail(r *Record) string {
-	steps := ""
-	for i, step := range r.Plan.Steps {
-		if i > 0 {
-			steps += ", then "
-		}
-		steps += string(step.Channel)
+	var steps []string
+	for _, step := range r.Plan.Steps {
+		steps = append(steps, string(step.Channel))
 	}
-	return "By " + steps + "; valid until " + r.clock(r.Expires) + ", " + plural(r.Allowed, "attempt", "attempts") + "."
+	return "By " + strings.Join(steps, ", then ") + "; valid until " + r.clock(r.Expires) + ", " + plural(r.Allowed, "attempt", "attempts") + "."
 }
 
 // deliveryEntries are those of one delivery: why it was begun and every look at

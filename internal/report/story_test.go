@@ -38,13 +38,10 @@ func first(r *report.Record, s delivery.State, carrier string, due time.Time) *r
 	return d
 }
 
-func happened(r *report.Record, at time.Duration, kind otp.EventKind, delivery int, carrier string, failure *otp.Failure) {
-	channel := ""
-	if delivery > 0 {
-		channel = string(r.Deliveries[delivery-1].Channel)
-	}
+// happened adds an event of the first delivery.
+func happened(r *report.Record, at time.Duration, kind otp.EventKind, carrier string, failure *otp.Failure) {
 	r.Events = append(r.Events, report.Event{Event: otp.Event{
-		Seq: len(r.Events) + 1, At: after(at), Kind: kind, Delivery: delivery, Channel: channel, Carrier: carrier, Failure: failure,
+		Seq: len(r.Events) + 1, At: after(at), Kind: kind, Delivery: 1, Channel: string(r.Deliveries[0].Channel), Carrier: carrier, Failure: failure,
 	}})
 }
 
@@ -76,18 +73,18 @@ func TestASentenceSaysWhyAnOTPStandsWhereItStands(t *testing.T) {
 		}},
 		{"The SMS message was undeliverable, says a: Unknown subscriber (carrier 1). Nothing else is planned: ask for a new OTP or a resend. The code is good until 12:05:00.", func(r *report.Record) {
 			first(r, delivery.Undeliverable, "a", time.Time{})
-			happened(r, time.Second, otp.EventUndeliverable, 1, "a", unknown)
+			happened(r, time.Second, otp.EventUndeliverable, "a", unknown)
 		}},
 		{"The SMS message was undeliverable: No route for this channel and number (routing 404); no carrier was asked for it. Nothing else is planned: ask for a new OTP or a resend. The code is good until 12:05:00.", func(r *report.Record) {
 			first(r, delivery.Undeliverable, "", time.Time{})
-			happened(r, time.Second, otp.EventUndeliverable, 1, "", &delivery.NoRoute)
+			happened(r, time.Second, otp.EventUndeliverable, "", &delivery.NoRoute)
 		}},
 		{"a never reported whether the SMS message arrived. Nothing else is planned. The code is good until 12:05:00.", func(r *report.Record) {
 			first(r, delivery.TimedOut, "a", time.Time{})
 		}},
 		{"Verified: the right code was typed 30.0 s after a took the SMS message, with attempt 2 of 3.", func(r *report.Record) {
 			first(r, delivery.Delivered, "a", time.Time{})
-			happened(r, 2*time.Second, otp.EventDispatched, 1, "a", nil)
+			happened(r, 2*time.Second, otp.EventDispatched, "a", nil)
 			ended(r, otp.Verified, 32*time.Second, 2)
 		}},
 		{"Verified: the right code was typed 800 ms after the OTP was accepted, with attempt 1 of 3.", func(r *report.Record) {
@@ -97,16 +94,16 @@ func TestASentenceSaysWhyAnOTPStandsWhereItStands(t *testing.T) {
 			ended(r, otp.TooManyAttempts, 40*time.Second, 3)
 		}},
 		{"Blocked: all 3 attempts were used on wrong codes, the last at 12:00:40. A new OTP is needed.", func(r *report.Record) {
-			happened(r, 4*time.Second, otp.EventDelivered, 1, "a", nil)
+			happened(r, 4*time.Second, otp.EventDelivered, "a", nil)
 			ended(r, otp.TooManyAttempts, 40*time.Second, 3)
 		}},
 		{"Expired: the SMS message was delivered, but the right code was not typed in time. 2 wrong codes were typed.", func(r *report.Record) {
-			happened(r, 4*time.Second, otp.EventDelivered, 1, "a", nil)
+			happened(r, 4*time.Second, otp.EventDelivered, "a", nil)
 			ended(r, otp.Expired, 5*time.Minute, 2)
 		}},
 		{"Expired: the code did not arrive. The SMS message was undeliverable, says a: Unknown subscriber (carrier 1). Nobody typed a code.", func(r *report.Record) {
 			first(r, delivery.Undeliverable, "a", time.Time{})
-			happened(r, time.Second, otp.EventUndeliverable, 1, "a", unknown)
+			happened(r, time.Second, otp.EventUndeliverable, "a", unknown)
 			ended(r, otp.Expired, 5*time.Minute, 0)
 		}},
 		{"Expired: no carrier took the SMS message in time. None was asked. Nobody typed a code.", func(r *report.Record) {
@@ -154,12 +151,12 @@ func TestATimelineGoesFromAcceptToTheLastCallback(t *testing.T) {
 			{Carrier: "a", At: after(time.Second), Passed: delivery.PassedFailing, Place: 1, Of: 2},
 			{Carrier: "b", At: after(time.Second), Took: time.Second, Class: delivery.Accepted, Place: 2, Of: 2},
 		}
-		happened(r, 2*time.Second, otp.EventDispatched, 1, "b", nil)
+		happened(r, 2*time.Second, otp.EventDispatched, "b", nil)
 		r.Events[0].Pushes = []report.Push{
 			{ConfigID: "c1", At: after(3 * time.Second), Problem: "timeout", Latency: time.Second},
 			{ConfigID: "c1", At: after(9 * time.Second), Status: 204, Received: true},
 		}
-		happened(r, 62*time.Second, otp.EventTimedOut, 1, "b", nil)
+		happened(r, 62*time.Second, otp.EventTimedOut, "b", nil)
 		r.Deliveries = append(r.Deliveries, report.Delivery{Delivery: delivery.Delivery{
 			Key: delivery.Key{Seq: 2}, Channel: message.Voice, StepAt: 1, Next: -1, State: delivery.Dispatched, Queued: after(62 * time.Second), Due: after(5 * time.Minute), Carrier: "b",
 		}}, report.Delivery{Delivery: delivery.Delivery{

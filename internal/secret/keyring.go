@@ -127,8 +127,8 @@ func (k *Keyring) Seal(plain []byte, context ...string) []byte {
 	out := make([]byte, sealHeader+aead.NonceSize(), sealHeader+aead.NonceSize()+len(plain)+aead.Overhead())
 	binary.BigEndian.PutUint32(out, uint32(k.current))
 	nonce := out[sealHeader:]
-	_, _ = rand.Read(nonce) // never fails (Go 1.24)
-	return aead.Seal(out, nonce, plain, prefixed(context))
+	_, _ = rand.Read(nonce)                                // never fails (Go 1.24)
+	return aead.Seal(out, nonce, plain, prefixed(context)) //nolint:gosec // the nonce is drawn above
 }
 
 // Open decrypts what Seal made with the same context; ErrSealed otherwise.
@@ -163,7 +163,7 @@ const lengthOctets = 4 // of a length
 // appendPrefixed appends the parts, each after its length.
 func appendPrefixed(b []byte, parts []string) []byte {
 	for _, p := range parts {
-		b = binary.BigEndian.AppendUint32(b, uint32(len(p)))
+		b = binary.BigEndian.AppendUint32(b, uint32(len(p))) //nolint:gosec // they are short
 		b = append(b, p...)
 	}
 	return b

@@ -105,7 +105,7 @@ func ReadRootFile(path string) (Root, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return Root{}, fmt.Errorf("%s: %w", path, ErrLooseFile)
 	}
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(path) //nolint:gosec // the operator names it
 	if err != nil {
 		return Root{}, fmt.Errorf("read key file: %w", err)
 	}
@@ -146,7 +146,7 @@ func CreateRootFile(path string) (Root, error) {
 }
 
 func syncDir(dir string) error {
-	d, err := os.Open(dir)
+	d, err := os.Open(dir) //nolint:gosec // where the key file is
 	if err != nil {
 		return fmt.Errorf("sync key directory: %w", err)
 	}

@@ -39,7 +39,10 @@ func TestWhatAStopTookIsCountedAndNotMoreThanHasPassed(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(out)
-	for lines.Scan() && lines.Text() != "counting" {
+	for lines.Scan() {
+		if lines.Text() == "counting" {
+			break
+		}
 	}
 	const stop = 500 * time.Millisecond
 	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {

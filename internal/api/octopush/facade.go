@@ -102,7 +102,7 @@ func (f *facade) serve(w http.ResponseWriter, r *http.Request) (answer, error) {
 		return answer{}, errTooMany.after(wait)
 	}
 	if err := f.Room(op.work()); err != nil {
-		return answer{}, err //nolint:wrapcheck // translate knows it
+		return answer{}, err
 	}
 	raw, err := wire.ReadBody(w, r)
 	if errors.Is(err, wire.ErrTooLarge) {

@@ -54,10 +54,16 @@ func TestAnswersAreWhatTheDocumentSays(t *testing.T) {
 		target, key string
 		status      int
 	}{
-		{"/sandbox/messages", "key-a", 200}, {"/sandbox/messages?to=%2B33612345678", "key-a", 200}, {"/sandbox/messages?limit=x", "key-a", 400},
-		{"/sandbox/messages/wait", "key-a", 200}, {"/sandbox/messages/wait?after=m1&timeout=0", "key-a", 200},
-		{"/sandbox/messages/wait?after=ghost", "key-a", 400}, {"/sandbox/messages/wait", "", 401}, {"/sandbox/messages/wait", "nope", 403},
-		{"/sandbox/messages", "down", 503}, {"/sandbox/messages", "broken", 500},
+		{"/sandbox/messages", "key-a", 200},
+		{"/sandbox/messages?to=%2B33612345678", "key-a", 200},
+		{"/sandbox/messages?limit=x", "key-a", 400},
+		{"/sandbox/messages/wait", "key-a", 200},
+		{"/sandbox/messages/wait?after=m1&timeout=0", "key-a", 200},
+		{"/sandbox/messages/wait?after=ghost", "key-a", 400},
+		{"/sandbox/messages/wait", "", 401},
+		{"/sandbox/messages/wait", "nope", 403},
+		{"/sandbox/messages", "down", 503},
+		{"/sandbox/messages", "broken", 500},
 	} {
 		if err := check(c.target, c.key, c.status, ""); err != nil {
 			t.Errorf("%s with key %q: %v", c.target, c.key, err)

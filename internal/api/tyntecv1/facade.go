@@ -101,7 +101,7 @@ func (f *facade) serve(ctx context.Context, c *call) (reply, error) {
 	}
 	c.r.Pattern = c.route.pattern
 	if err := f.Room(c.route.work()); err != nil {
-		return reply{}, err //nolint:wrapcheck // translate knows it
+		return reply{}, err
 	}
 	if err := c.read(query); err != nil {
 		return reply{}, err

@@ -179,8 +179,12 @@ func TestATemplateIsReviewedAtWhatsAppAndACodeTravelsWithIt(t *testing.T) {
 	}
 	var message struct {
 		Template struct {
-			Components []struct{ Parameters []struct{ Text string } }
-		}
+			Components []struct {
+				Parameters []struct {
+					Text string `json:"text"`
+				} `json:"parameters"`
+			} `json:"components"`
+		} `json:"template"`
 	}
 	if err := json.Unmarshal([]byte(sent[0]), &message); err != nil || len(message.Template.Components) != 2 {
 		t.Fatalf("%s: %v", sent[0], err)

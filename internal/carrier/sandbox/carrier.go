@@ -79,7 +79,7 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 		return delivery.Result{Class: delivery.Retry, After: retryAfter, Failure: failure("4", "The sandbox is busy for this number")}
 	}
 	if does == late {
-		return c.later(m)
+		return c.later(m) //nolint:contextcheck // it outlives the submit
 	}
 	if err := c.cfg.Inbox.Put(ctx, m); err != nil {
 		c.cfg.Log.WarnContext(ctx, "message not put into the sandbox inbox", slog.Any("err", err))
@@ -92,7 +92,7 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 	case linger:
 		r.Ref = m.Dedupe // what the later receipt names
 		later := delivery.Receipt{Carrier: Name, Ref: r.Ref, State: delivery.ReceiptDelivered}
-		c.timers.start(deliveredAfter, func() { c.report(later) }) //nolint:contextcheck // it outlives the submit
+		c.timers.start(deliveredAfter, func() { c.report(later) }) //nolint:contextcheck // as above
 	case arrive, stumble:
 		r.Receipt = &delivery.Receipt{State: delivery.ReceiptDelivered}
 	case vanish, refuse, late:
@@ -104,7 +104,7 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 // LateBy. A restart before that loses it, as a carrier may.
 func (c *Carrier) later(m delivery.Message) delivery.Result {
 	done := delivery.Receipt{Carrier: Name, Ref: m.Dedupe, State: delivery.ReceiptDelivered}
-	c.timers.start(LateBy, func() { //nolint:contextcheck // it outlives the submit
+	c.timers.start(LateBy, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), receiptBound)
 		defer cancel()
 		if err := c.cfg.Inbox.Put(ctx, m); err != nil {

@@ -2,6 +2,7 @@ package numbers
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -103,8 +104,8 @@ type bucket struct {
 // before anything was counted.
 func (v view) Buckets() []bucket {
 	var all []bucket
-	for i := len(v.Starts) - 1; i >= 0; i-- {
-		all = append(all, bucket{v.start(v.Starts[i]), v.Total.At[i]})
+	for i, start := range slices.Backward(v.Starts) {
+		all = append(all, bucket{v.start(start), v.Total.At[i]})
 	}
 	for len(all) > 1 && all[len(all)-1].Counts == (report.Counts{}) {
 		all = all[:len(all)-1]

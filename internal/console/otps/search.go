@@ -71,19 +71,19 @@ func (g *Group) search(w http.ResponseWriter, r *page.Request) error {
 func (g *Group) recipient(r *page.Request, typed string) (phone.Recipient, error) {
 	if strings.Contains(typed, "@") {
 		a, err := phone.ParseAddress(typed)
-		return a.Recipient(), err //nolint:wrapcheck // only asked whether there is one
+		return a.Recipient(), err
 	}
 	if national := !strings.HasPrefix(typed, "+") && !strings.HasPrefix(typed, "00"); national {
 		a, err := g.cfg.Accounts.Account(r.Context(), r.Account)
 		if err != nil {
-			return phone.Recipient{}, err //nolint:wrapcheck // as above
+			return phone.Recipient{}, err //nolint:wrapcheck // only asked whether there is one
 		}
 		if n, err := phone.ResolveWithDefault(typed, a.Setting(account.SettingCountry)); err == nil {
 			return n.Recipient(), nil
 		}
 	}
 	n, err := phone.Syntax(typed)
-	return n.Recipient(), err //nolint:wrapcheck // as above
+	return n.Recipient(), err
 }
 
 // results are what the page of a search shows.

@@ -25,7 +25,9 @@ func TestGroupsShrinkWhereTheyTakeLongAndGrowWhereFullOnesAreQuick(t *testing.T)
 		{20, time.Second, 8}, // no smaller
 		{8, ms, 16},
 		{200, ms, 32},
-		{32, ms, 64}, {64, ms, 128}, {128, ms, 256},
+		{32, ms, 64},
+		{64, ms, 128},
+		{128, ms, 256},
 		{256, ms, 256}, // no larger
 	} {
 		s.Took(c.callers, c.took)

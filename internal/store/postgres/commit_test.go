@@ -116,7 +116,7 @@ func TestACommitWhoseStandbyWaitWasCancelledIsNoSuccess(t *testing.T) {
 
 // A server that is told to end a session amid a commit commits first and says
 // 57P01 then, as when it shuts down: that is no word of what was done.
-func TestNothingThatWasCommittedIsToldAsUndone(t *testing.T) {
+func TestNothingThatWasCommittedIsToldAsUndone(t *testing.T) { //nolint:tparallel // see below
 	t.Parallel()
 	cluster := pgtest.Start(t)
 	s := made(t, cluster.URL())
@@ -127,7 +127,7 @@ func TestNothingThatWasCommittedIsToldAsUndone(t *testing.T) {
 	} {
 		pgtest.Exec(t, cluster.AdminURL(), q)
 	}
-	for _, c := range []struct {
+	for _, c := range []struct { //nolint:paralleltest // each ends whatever sessions the server has
 		name string
 		amid string // what the session is doing
 		call func(id string) error

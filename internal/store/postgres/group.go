@@ -62,11 +62,11 @@ func exchange(conn *pgx.Conn, b *pgx.Batch) (answered int, err error) {
 			if err == nil {
 				answered++
 			}
-			return err //nolint:wrapcheck // the caller says what it was doing
+			return err
 		}
 	}
 	err = conn.SendBatch(context.Background(), b).Close()
-	return answered, err //nolint:wrapcheck // as above
+	return answered, err //nolint:wrapcheck // the caller says what it was doing
 }
 
 // finish gives every piece of work the group's error.

@@ -52,7 +52,7 @@ func (i *input) string(s string) {
 	i.text = append(i.text, `\"`...)
 	from := 0
 	for at := range len(s) {
-		quoted := ""
+		var quoted string
 		switch s[at] {
 		case '"':
 			quoted = `\"\"`

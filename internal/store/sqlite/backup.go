@@ -26,14 +26,14 @@ var (
 // opens it, restored or not, sends nothing until it is released. Until Backup
 // returns nil there is no file at path; fs.ErrExist if there is one already.
 func (s *Store) Backup(ctx context.Context, path string) error {
-	return copyInto(ctx, dsn(s.path, readerCache, "wal_autocheckpoint(0)"), path, s.Now())
+	return copyInto(ctx, dsn(s.path, "wal_autocheckpoint(0)"), path, s.Now())
 }
 
 // Inspect refuses a file that is no whole database of this version, or of a
 // root key that is not among known: ErrDamaged, ErrOtherProgram, ErrOtherKey,
 // ErrNewer or ErrOlder.
 func Inspect(ctx context.Context, path string, known []otp.KeyID) error {
-	if err := inspect(ctx, dsn(path, readerCache), known); err != nil {
+	if err := inspect(ctx, dsn(path), known); err != nil {
 		return err
 	}
 	_, err := examine(ctx, path, false)
@@ -51,7 +51,7 @@ func Restore(ctx context.Context, backup, path string, known []otp.KeyID, now ti
 	} else if info.IsDir() || info.Size() == 0 {
 		return fmt.Errorf("read the backup: %w", ErrOtherProgram)
 	}
-	from := dsn(backup, readerCache) + "&mode=ro"
+	from := dsn(backup) + "&mode=ro"
 	if err := inspect(ctx, from, known); err != nil {
 		return fmt.Errorf("read the backup: %w", err)
 	}
@@ -115,7 +115,7 @@ func copyInto(ctx context.Context, from, path string, now time.Time) (err error)
 	if err := execute(ctx, from, "VACUUM INTO ?", partial.Name()); err != nil {
 		return fmt.Errorf("copy the database: %w", err)
 	}
-	if err := execute(ctx, dsn(partial.Name(), readerCache), beginQuarantine, quarantineName, micros(now)); err != nil {
+	if err := execute(ctx, dsn(partial.Name()), beginQuarantine, quarantineName, micros(now)); err != nil {
 		return fmt.Errorf("quarantine the copy: %w", err)
 	}
 	if err := synced(partial.Name()); err != nil {

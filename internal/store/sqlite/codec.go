@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/google/uuid"
@@ -92,8 +93,7 @@ func optionalText(s string) any {
 func encodeTimes(times []time.Time) []byte {
 	b := make([]byte, 0, 8*len(times))
 	for _, t := range times {
-		us := uint64(t.UnixMicro())
-		b = append(b, byte(us>>56), byte(us>>48), byte(us>>40), byte(us>>32), byte(us>>24), byte(us>>16), byte(us>>8), byte(us))
+		b = binary.BigEndian.AppendUint64(b, uint64(t.UnixMicro()))
 	}
 	return b
 }
@@ -101,11 +101,7 @@ func encodeTimes(times []time.Time) []byte {
 func decodeTimes(b []byte) []time.Time {
 	times := make([]time.Time, 0, len(b)/8)
 	for ; len(b) >= 8; b = b[8:] {
-		var us uint64
-		for _, c := range b[:8] {
-			us = us<<8 | uint64(c)
-		}
-		times = append(times, time.UnixMicro(int64(us)).UTC())
+		times = append(times, time.UnixMicro(int64(binary.BigEndian.Uint64(b))).UTC()) //nolint:gosec // the same bits
 	}
 	return times
 }

@@ -119,8 +119,8 @@ func location(path string, q url.Values) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
-func dsn(path string, cacheKiB int, more ...string) string {
-	return location(path, url.Values{"_pragma": pragmas(cacheKiB, more...)})
+func dsn(path string, more ...string) string {
+	return location(path, url.Values{"_pragma": pragmas(readerCache, more...)})
 }
 
 // openWriter opens the writer's connection. It lies below package database/sql:
@@ -147,7 +147,7 @@ func openWriter(path string) (*engine.Conn, error) {
 // version's. Close it when done.
 func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if c.Wall == nil {
-		c.Wall = time.Now
+		c.Wall = time.Now //nolint:forbidigo // the default; tests pass theirs
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -162,7 +162,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	// The file is made with tight rights before SQLite would make it with loose
 	// ones: it holds recipients. One that is there is not even opened, for
 	// closing it would drop the locks that this process has on it.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names it
 	if err == nil {
 		err = f.Close()
 	} else if errors.Is(err, fs.ErrExist) {
@@ -183,7 +183,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 			_ = s.closeDatabases()
 		}
 	}()
-	if s.upkeep, err = sql.Open("sqlite", dsn(path, readerCache, writerPragmas...)); err != nil {
+	if s.upkeep, err = sql.Open("sqlite", dsn(path, writerPragmas...)); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	s.upkeep.SetMaxOpenConns(1)
@@ -192,7 +192,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 			return nil, err
 		}
 	}
-	if s.read, err = sql.Open("sqlite", dsn(path, readerCache, "query_only(1)", "wal_autocheckpoint(0)")); err != nil {
+	if s.read, err = sql.Open("sqlite", dsn(path, "query_only(1)", "wal_autocheckpoint(0)")); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	s.read.SetMaxOpenConns(readers)

@@ -249,7 +249,7 @@ func (s *Store) capped(t *tx, r *deliveryRow, sent int) (bool, error) {
 		return false, err
 	}
 	if g.admitSend(rules, sent, t.now) != nil {
-		return true, nil
+		return true, nil //nolint:nilerr // a refusal is an answer
 	}
 	return false, t.saveTally(g)
 }

@@ -53,7 +53,7 @@ func (r *otpRow) scan(from rower, more ...any) error {
 	r.ID, r.ProfileID, r.ApplicationID = decodeID(id), decodeOptionalID(profile), decodeOptionalID(application)
 	r.Created, r.Expires, r.Ended = fromMicros(created), fromMicros(expires), fromMicros(ended)
 	r.Life = time.Duration(life) * time.Microsecond
-	r.Key = otp.KeyID(key)
+	r.Key = otp.KeyID(key) //nolint:gosec // written from a KeyID
 	if copy(r.Digest[:], digest) != len(r.Digest) {
 		return fmt.Errorf("otp %d: digest of %d bytes", r.seq, len(digest))
 	}

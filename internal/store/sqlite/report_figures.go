@@ -77,11 +77,11 @@ func (t *tx) writeTotals() error {
 		var stored []byte
 		err := t.row(selectCounts, c.Account, c.Dimension, c.Day, c.Value).Scan(&stored)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
+			return err //nolint:wrapcheck // said below
 		}
 		day, err := report.DecodeDay(stored)
 		if err != nil {
-			return err
+			return err //nolint:wrapcheck // said below
 		}
 		day.Add(more)
 		_, err = t.exec(upsertCounts, c.Account, c.Dimension, c.Day, c.Value, day.Encode())

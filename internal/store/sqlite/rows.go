@@ -26,7 +26,7 @@ type ask func(query string, args ...any) (rows, error)
 // pooled asks the pool of readers.
 func (s *Store) pooled(ctx context.Context) ask {
 	return func(query string, args ...any) (rows, error) {
-		return s.read.QueryContext(ctx, query, args...)
+		return s.read.QueryContext(ctx, query, args...) //nolint:rowserrcheck // who reads them asks
 	}
 }
 
@@ -38,7 +38,7 @@ func (s *Store) snapshot(ctx context.Context, f func(ask) error) error {
 	}
 	defer t.Rollback() //nolint:errcheck // nothing was written
 	return f(func(query string, args ...any) (rows, error) {
-		return t.QueryContext(ctx, query, args...)
+		return t.QueryContext(ctx, query, args...) //nolint:rowserrcheck // as above
 	})
 }
 

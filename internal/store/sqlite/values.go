@@ -135,6 +135,7 @@ func columnValue(s *engine.Stmt, at int) any {
 		return s.ColumnText(at)
 	case engine.TypeBlob:
 		return columnBytes(s, at)
+	case engine.TypeNull, engine.TypeFloat: // no column is a float
 	}
 	return nil
 }

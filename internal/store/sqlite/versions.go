@@ -26,7 +26,7 @@ const accessKey int64 = 0
 func (s *Store) newVersions() *version.Cache {
 	return version.New(version.Config{
 		Fresh: versionFresh, Stale: versionStale, Go: s.background.Go,
-		Now: time.Now,
+		Now: time.Now, //nolint:forbidigo // only for the age of copies
 	})
 }
 

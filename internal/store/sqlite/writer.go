@@ -19,9 +19,10 @@ const (
 	maxGroup   = 256  // callers' work in one commit: more only lengthens the wait of the first
 	maxWaiting = 4096 // work waiting in each queue; more is refused at once (verify.ErrOverloaded)
 	// groupTime is what a group's statements should take: checks wait for no
-	// longer behind sends (D-08). Groups become smaller where they take longer …
+	// longer behind sends (D-08). Where they take longer, groups become smaller,
+	// down to leastGroup.
 	groupTime  = 50 * time.Millisecond
-	leastGroup = 8 // … down to this
+	leastGroup = 8
 )
 
 // writer is the one goroutine that writes. It takes all the work that waits,
@@ -196,7 +197,7 @@ func (w *writer) run() {
 // commit does the group's work in one transaction. If one of them fails after
 // it wrote something, the group is undone and each is done by itself.
 func (w *writer) commit(group []*work) {
-	start := time.Now()
+	start := time.Now() //nolint:forbidigo // how long a commit took
 	failed, err := w.transaction(group)
 	switch {
 	case err == nil && !failed:
@@ -229,7 +230,7 @@ func (w *writer) transaction(group []*work) (failed bool, err error) {
 	}
 	w.tx.now = w.store.clock.Now()
 	w.tx.totals.Reset()
-	begun := time.Now()
+	begun := time.Now() //nolint:forbidigo // how long statements took
 	for _, job := range group {
 		w.tx.writes = 0
 		job.err = w.tx.run(job.do)

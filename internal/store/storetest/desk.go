@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ func auditBackwards(t *testing.T, b *bench) {
 	}
 	for range 5 {
 		err := b.Store.AppendAudit(t.Context(), func(seq int64, previous []byte, at time.Time) (audit.Sealed, error) {
-			return audit.Sealed{Seq: seq, At: at, Key: 7, Text: "{}", Link: append(previous[:len(previous):len(previous)], byte(seq))}, nil
+			return audit.Sealed{Seq: seq, At: at, Key: 7, Text: "{}", Link: append(slices.Clip(previous), byte(seq))}, nil
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/catalog"
@@ -15,7 +13,6 @@ import (
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/secret"
-	"github.com/countersign/countersign/internal/verify"
 )
 
 // ReportStore is what RunReports checks: the reports, and what fills them.
@@ -95,7 +92,7 @@ func named(c message.Channel, name string) delivery.Step {
 func (r *reports) submitted(job delivery.Job, carrier string, result delivery.Result, tries ...delivery.Try) {
 	r.t.Helper()
 	o := delivery.SubmitOutcome{Key: job.Key, Carrier: carrier, Result: result, Tries: tries}
-	if _, err := r.ReportStore.RecordSubmits(r.t.Context(), []delivery.SubmitOutcome{o}); err != nil {
+	if _, err := r.RecordSubmits(r.t.Context(), []delivery.SubmitOutcome{o}); err != nil {
 		r.t.Fatalf("RecordSubmits: %v", err)
 	}
 }
@@ -103,7 +100,7 @@ func (r *reports) submitted(job delivery.Job, carrier string, result delivery.Re
 // received records a receipt of any carrier.
 func (r *reports) received(carrier, ref string, state delivery.ReceiptState) {
 	r.t.Helper()
-	known, _, err := r.ReportStore.RecordReceipt(r.t.Context(), delivery.Receipt{Carrier: carrier, Ref: ref, State: state, Failure: refused().Failure})
+	known, _, err := r.RecordReceipt(r.t.Context(), delivery.Receipt{Carrier: carrier, Ref: ref, State: state, Failure: refused().Failure})
 	if err != nil || !known {
 		r.t.Fatalf("RecordReceipt = %v, %v", known, err)
 	}
@@ -191,6 +188,3 @@ func try(carrier string, at time.Time, took time.Duration, r delivery.Result) de
 	t := delivery.Try{Carrier: carrier, At: at, Took: took, Class: r.Class, Failure: r.Failure, Place: 1, Of: 1}
 	return t
 }
-
-// newRef names a new OTP of acme.
-func newRef() verify.Ref { return verify.Ref{Account: acme, Origin: origin, ID: uuid.NewString()} }

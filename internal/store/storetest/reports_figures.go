@@ -85,7 +85,7 @@ func figuresCredit(t *testing.T, r *reports, settle func()) {
 	a := r.attempt(again.Ref, rightCode)
 	a.Idempotency = verify.Idempotency{Key: [16]byte{1}, Fingerprint: [16]byte{2}}
 	for range 2 {
-		if c, err := r.ReportStore.CountAttempt(t.Context(), a); err != nil || c.Verdict != otp.Right {
+		if c, err := r.CountAttempt(t.Context(), a); err != nil || c.Verdict != otp.Right {
 			t.Fatalf("CountAttempt = %v, %v", c.Verdict, err)
 		}
 	}
@@ -102,7 +102,7 @@ func figuresRecount(t *testing.T, r *reports, settle func()) {
 	numbers := []string{"+4915112345678", "+447400123456", "+12125550123", "+33612345678"}
 	var wg sync.WaitGroup
 	ctx := context.WithoutCancel(t.Context())
-	r.bench.send(order{id: "taken"})
+	r.send(order{id: "taken"})
 	for w := range workers {
 		wg.Go(func() {
 			for i := range each {
@@ -114,7 +114,7 @@ func figuresRecount(t *testing.T, r *reports, settle func()) {
 					o.id = "taken"
 				}
 				n := r.newOTP(o)
-				_, err := r.ReportStore.CreateOTP(ctx, n)
+				_, err := r.CreateOTP(ctx, n)
 				if errors.Is(err, verify.ErrIDTaken) {
 					continue
 				}
@@ -130,7 +130,7 @@ func figuresRecount(t *testing.T, r *reports, settle func()) {
 		wg.Go(func() {
 			for range 4 * each {
 				settle()
-				if _, err := r.ReportStore.ExpireOTPs(ctx); err != nil {
+				if _, err := r.ExpireOTPs(ctx); err != nil {
 					t.Errorf("ExpireOTPs: %v", err)
 				}
 			}
@@ -159,12 +159,12 @@ func (r *reports) work(ctx context.Context, t *testing.T, n verify.NewOTP, way i
 		result = refused()
 	}
 	o := delivery.SubmitOutcome{Key: key, Carrier: "c" + n.ID[:1], Result: result, Tries: []delivery.Try{try("c", at, time.Second, result)}}
-	if _, err := r.ReportStore.RecordSubmits(ctx, []delivery.SubmitOutcome{o}); err != nil {
+	if _, err := r.RecordSubmits(ctx, []delivery.SubmitOutcome{o}); err != nil {
 		t.Errorf("RecordSubmits: %v", err)
 	}
 	if way%4 == 3 { // the fallback
 		o := delivery.SubmitOutcome{Key: delivery.Key{Account: n.Account, OTPID: n.ID, Seq: 2}, Carrier: "b", Result: accepted(n.ID)}
-		if _, err := r.ReportStore.RecordSubmits(ctx, []delivery.SubmitOutcome{o}); err != nil {
+		if _, err := r.RecordSubmits(ctx, []delivery.SubmitOutcome{o}); err != nil {
 			t.Errorf("RecordSubmits: %v", err)
 		}
 	}
@@ -173,18 +173,18 @@ func (r *reports) work(ctx context.Context, t *testing.T, n verify.NewOTP, way i
 		if way%3 == 2 {
 			state = undeliverable
 		}
-		if _, _, err := r.ReportStore.RecordReceipt(ctx, delivery.Receipt{Carrier: o.Carrier, Ref: n.ID, State: state}); err != nil {
+		if _, _, err := r.RecordReceipt(ctx, delivery.Receipt{Carrier: o.Carrier, Ref: n.ID, State: state}); err != nil {
 			t.Errorf("RecordReceipt: %v", err)
 		}
 	}
 	for _, code := range []string{wrongCode, rightCode, rightCode}[way%2:] {
-		if _, err := r.ReportStore.CountAttempt(ctx, r.attempt(n.Ref, code)); err != nil {
+		if _, err := r.CountAttempt(ctx, r.attempt(n.Ref, code)); err != nil {
 			t.Errorf("CountAttempt: %v", err)
 		}
 	}
 	if way%5 == 1 { // in vain: it has ended
 		nd := verify.NewDelivery{Ref: n.Ref, Channel: message.SMS, Dedupe: uuid.NewString()}
-		if _, err := r.ReportStore.AddDelivery(ctx, nd); !errors.Is(err, verify.ErrEnded) {
+		if _, err := r.AddDelivery(ctx, nd); !errors.Is(err, verify.ErrEnded) {
 			t.Errorf("AddDelivery = %v, want ErrEnded", err)
 		}
 	}
@@ -214,7 +214,7 @@ func (r *reports) recount(d report.Dimension) map[string]map[int64]report.Counts
 				}[d]
 				hour := o.Created.Unix() / 3600
 				c := all[value][hour]
-				switch e.Kind { //nolint:exhaustive // the others do not count
+				switch e.Kind {
 				case otp.EventDispatched:
 					c.Sent++
 				case otp.EventDelivered:
@@ -246,18 +246,18 @@ func (r *reports) recount(d report.Dimension) map[string]map[int64]report.Counts
 func figuresKept(t *testing.T, r *reports, settle func()) {
 	for i, end := range []func(verify.Record){
 		func(rec verify.Record) {
-			if _, err := r.ReportStore.DeleteOTP(t.Context(), rec.Ref, verify.Idempotency{}); err != nil {
+			if _, err := r.DeleteOTP(t.Context(), rec.Ref, verify.Idempotency{}); err != nil {
 				t.Fatal(err)
 			}
 		},
 		func(rec verify.Record) {
-			if _, err := r.ReportStore.EraseRecipient(t.Context(), map[string][16]byte{acme: verify.RecipientKey(r.keys, acme, rec.Recipient)}); err != nil {
+			if _, err := r.EraseRecipient(t.Context(), map[string][16]byte{acme: verify.RecipientKey(r.keys, acme, rec.Recipient)}); err != nil {
 				t.Fatal(err)
 			}
 		},
 		func(verify.Record) {
 			r.wall.Add(2 * time.Hour)
-			if _, err := r.ReportStore.ExpireOTPs(t.Context()); err != nil {
+			if _, err := r.ExpireOTPs(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			r.Purge(t, time.Hour)

@@ -158,7 +158,7 @@ func findsLittle(t *testing.T, r *reports, _ func()) {
 	for range 60 {
 		wg.Go(func() {
 			for range most/60 + 2 {
-				if _, err := r.ReportStore.CreateOTP(ctx, r.newOTP(order{})); err != nil {
+				if _, err := r.CreateOTP(ctx, r.newOTP(order{})); err != nil {
 					t.Errorf("CreateOTP: %v", err)
 					return
 				}

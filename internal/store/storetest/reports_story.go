@@ -30,7 +30,7 @@ func storyTries(t *testing.T, r *reports, _ func()) {
 	job := r.one()
 	at := queued.Add(3 * time.Second)
 	o := delivery.SubmitOutcome{Key: job.Key, Carrier: "b", Result: retry, RetryAt: at, Tries: []delivery.Try{passed, second}}
-	if _, err := r.ReportStore.RecordSubmits(t.Context(), []delivery.SubmitOutcome{o}); err != nil {
+	if _, err := r.RecordSubmits(t.Context(), []delivery.SubmitOutcome{o}); err != nil {
 		t.Fatal(err)
 	}
 	if d := r.story(sent.ID).Deliveries[0]; d.State != delivery.Queued || !d.Due.Equal(at) || len(d.Tries) != 2 {
@@ -129,7 +129,7 @@ func storyBounded(t *testing.T, r *reports, _ func()) {
 		tries := []delivery.Try{try("a", r.wall.Now(), time.Second, delivery.Result{Class: delivery.Retry, Failure: why})}
 		r.wall.Add(time.Second)
 		o := delivery.SubmitOutcome{Key: job.Key, Carrier: "a", Result: delivery.Result{Class: delivery.Retry, Failure: why}, RetryAt: r.wall.Now(), Tries: tries}
-		if _, err := r.ReportStore.RecordSubmits(t.Context(), []delivery.SubmitOutcome{o}); err != nil {
+		if _, err := r.RecordSubmits(t.Context(), []delivery.SubmitOutcome{o}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -22,7 +22,7 @@ func Dir(t testing.TB) string {
 	if below == "" {
 		return t.TempDir()
 	}
-	dir, err := os.MkdirTemp(below, "countersign-")
+	dir, err := os.MkdirTemp(below, "countersign-") //nolint:usetesting // below a directory of our choice
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,5 +72,5 @@ var blank = sync.OnceValues(func() ([]byte, error) {
 	if err := s.Close(); err != nil {
 		return nil, fmt.Errorf("close it: %w", err)
 	}
-	return os.ReadFile(path) //nolint:wrapcheck,gosec // says which file; it is ours
+	return os.ReadFile(path) //nolint:gosec // it is ours
 })

@@ -93,7 +93,7 @@ func (c *Cache) renew(ctx context.Context, key int64, read Read, begun time.Time
 			e.asked = false
 			c.entries[key] = e
 		}
-		return 0, err //nolint:wrapcheck // the store says what it was doing
+		return 0, err
 	case c.changes == changes && !begun.Before(e.read): // a slow one may be older than what is known
 		c.entries[key] = entry{value: value, read: begun}
 	}

@@ -47,7 +47,6 @@ func (d *database) read(ctx context.Context) (int64, error) {
 // in runs story with a cache and waits for what reads beside.
 func in(t *testing.T, story func(t *testing.T, c *version.Cache, d *database)) {
 	t.Helper()
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var beside sync.WaitGroup
 		c := version.New(version.Config{Fresh: fresh, Stale: stale, Now: time.Now, Go: beside.Go})
@@ -69,6 +68,7 @@ func get(t *testing.T, c *version.Cache, d *database, want int64, within time.Du
 }
 
 func TestOnlyTheFirstOfManyWaitsForTheDatabase(t *testing.T) {
+	t.Parallel()
 	in(t, func(t *testing.T, c *version.Cache, d *database) {
 		d.takes.Store(int64(30 * time.Millisecond))
 		get(t, c, d, 0, d.time())
@@ -83,6 +83,7 @@ func TestOnlyTheFirstOfManyWaitsForTheDatabase(t *testing.T) {
 }
 
 func TestAnothersChangeIsSeenSoon(t *testing.T) {
+	t.Parallel()
 	in(t, func(t *testing.T, c *version.Cache, d *database) {
 		get(t, c, d, 0, d.time())
 		d.value.Store(1)
@@ -100,6 +101,7 @@ func TestAnothersChangeIsSeenSoon(t *testing.T) {
 }
 
 func TestACopyThatNobodyAskedForIsReadBeforeItIsUsed(t *testing.T) {
+	t.Parallel()
 	in(t, func(t *testing.T, c *version.Cache, d *database) {
 		get(t, c, d, 0, d.time())
 		d.value.Store(1)
@@ -110,6 +112,7 @@ func TestACopyThatNobodyAskedForIsReadBeforeItIsUsed(t *testing.T) {
 
 // With a database that is slow, and with one that fails, a copy has an end.
 func TestNoCopyIsOlderThanIsAllowed(t *testing.T) {
+	t.Parallel()
 	in(t, func(t *testing.T, c *version.Cache, d *database) {
 		get(t, c, d, 0, d.time())
 		read := time.Now()
@@ -125,6 +128,7 @@ func TestNoCopyIsOlderThanIsAllowed(t *testing.T) {
 }
 
 func TestAFailureIsToldOnceTheCopyIsOld(t *testing.T) {
+	t.Parallel()
 	in(t, func(t *testing.T, c *version.Cache, d *database) {
 		get(t, c, d, 0, d.time())
 		d.fails.Store(true)
@@ -140,11 +144,13 @@ func TestAFailureIsToldOnceTheCopyIsOld(t *testing.T) {
 }
 
 func TestAnOwnChangeIsSeenAtOnce(t *testing.T) {
+	t.Parallel()
 	for name, wait := range map[string]time.Duration{
 		"before an older reading ends": 0,
 		"after an older reading ended": 20 * time.Millisecond,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			in(t, func(t *testing.T, c *version.Cache, d *database) {
 				get(t, c, d, 0, d.time())
 				d.takes.Store(int64(10 * time.Millisecond))
@@ -162,6 +168,7 @@ func TestAnOwnChangeIsSeenAtOnce(t *testing.T) {
 }
 
 func TestWhoeverLeavesDoesNotStopAReadingForOthers(t *testing.T) {
+	t.Parallel()
 	in(t, func(t *testing.T, c *version.Cache, d *database) {
 		get(t, c, d, 0, d.time())
 		d.value.Store(1)
@@ -177,6 +184,7 @@ func TestWhoeverLeavesDoesNotStopAReadingForOthers(t *testing.T) {
 }
 
 func TestASlowReadingDoesNotReplaceANewerOne(t *testing.T) {
+	t.Parallel()
 	in(t, func(t *testing.T, c *version.Cache, d *database) {
 		d.takes.Store(int64(20 * time.Millisecond))
 		var slow sync.WaitGroup

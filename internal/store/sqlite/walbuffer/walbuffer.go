@@ -152,7 +152,7 @@ func writeLog(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 		}
 		l.offset = offset
 	}
-	l.buffer = append(l.buffer, unsafe.Slice(at[byte](buf), n)...)
+	l.buffer = append(l.buffer, unsafe.Slice(at[byte](buf), n)...) //nolint:gosec // as SQLite says
 	return lib.SQLITE_OK
 }
 
@@ -206,15 +206,15 @@ func closeLog(tls *libc.TLS, file uintptr) int32 {
 }
 
 // at is what lies at an address of SQLite's memory, which Go does not manage.
-func at[T any](address uintptr) *T { return *(**T)(unsafe.Pointer(&address)) }
+func at[T any](address uintptr) *T { return *(**T)(unsafe.Pointer(&address)) } //nolint:gosec // it is no pointer to Go
 
 // method is the function behind a pointer of SQLite's: what function made of it.
 func method[F any](pointer uintptr) F {
 	holder := &struct{ pointer uintptr }{pointer}
-	return *(*F)(unsafe.Pointer(holder))
+	return *(*F)(unsafe.Pointer(holder)) //nolint:gosec // what a function value is
 }
 
 // function is the pointer that SQLite calls a declared function by, in the
 // form that the translated engine uses: what a Go function value points to
 // (https://go.dev/s/go11func). A closure has none that lasts.
-func function[F any](f F) uintptr { return *(*uintptr)(unsafe.Pointer(&f)) }
+func function[F any](f F) uintptr { return *(*uintptr)(unsafe.Pointer(&f)) } //nolint:gosec // likewise
