@@ -42,7 +42,7 @@ func (e *Error) Error() string {
 
 // Sentinels to tell refusals apart with errors.Is.
 var (
-	ErrInvalid      = errors.New("request refused as invalid")         // 400
+	ErrInvalid      = errors.New("request refused as invalid")         // 400, 413, 415
 	ErrUnauthorized = errors.New("API key missing or refused")         // 401, 403
 	ErrNotFound     = errors.New("no such OTP")                        // 404
 	ErrThrottled    = errors.New("too many requests")                  // 429
