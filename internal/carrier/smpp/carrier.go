@@ -45,6 +45,7 @@ type Carrier struct {
 	ids      idForm
 	dialer   *dialer
 	parts    *parts
+	failed   failed
 	receipts chan struct{} // a place for each receipt that is being recorded
 	handling sync.WaitGroup
 

@@ -35,7 +35,7 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 			return c.unbound()
 		}
 		defer l.load.Add(-1)
-		all, again = c.send(turn, bodies, submit{carrier: c, link: l, session: s, group: g, try: m.Try, ownSender: m.Step.Sender != ""})
+		all, again = c.send(turn, bodies, submit{carrier: c, link: l, session: s, group: g, ownSender: m.Step.Sender != ""})
 	}
 	for _, one := range all {
 		one.wait(ctx)
@@ -69,12 +69,12 @@ type submit struct {
 	body    *pdu.Message
 	group   *group // nil for a message of one part
 	part    int
-	try     int
 	// ownSender says that the message brought the sender along.
 	ownSender bool
 
 	written *pending
 	result  delivery.Result
+	failed  bool // by 0x45, which is repeated once
 }
 
 // write sends the part when it is its turn. If it is not written, result says
@@ -175,8 +175,8 @@ func (p *submit) judge(answer pdu.PDU) delivery.Result {
 		if r.Class == delivery.Retry {
 			r.After = p.link.throttle.pause()
 		}
-	case answer.Status == pdu.SubmitFailed && r.Class == delivery.Retry && p.try > 1:
-		r.Class = delivery.Permanent // once is enough
+	case answer.Status == pdu.SubmitFailed:
+		p.failed = r.Class == delivery.Retry
 	case answer.Status == pdu.WrongBindState:
 		p.session.end(errRebind)
 	}
@@ -211,9 +211,13 @@ func rank(class delivery.Class) int {
 // outcome makes one result of those of the parts.
 func (c *Carrier) outcome(m delivery.Message, g *group, all []*submit) delivery.Result {
 	r := delivery.Result{Class: delivery.Accepted}
+	var fails *submit
 	for i, one := range all {
 		if i == 0 || rank(one.result.Class) > rank(r.Class) {
 			r = one.result
+		}
+		if one.failed {
+			fails = one
 		}
 	}
 	switch r.Class {
@@ -223,6 +227,10 @@ func (c *Carrier) outcome(m delivery.Message, g *group, all []*submit) delivery.
 		}
 		return r
 	case delivery.Retry, delivery.Deferred:
+		if now := c.deps.Now(); fails != nil && c.failed.again(m.Dedupe, now, m.Expires) {
+			r = fails.result
+			r.After = m.Expires.Sub(now) + pastEnd // once is enough
+		}
 		return r // what was taken of it is remembered
 	case delivery.Accepted, delivery.Uncertain:
 	}

@@ -41,12 +41,38 @@ func TestEveryStatusHasItsClass(t *testing.T) {
 
 func TestAFailedSubmitIsTriedOnceAgain(t *testing.T) {
 	t.Parallel()
-	bubble(t, nil, func(t *testing.T, r running) {
+	for _, words := range []string{"{code}", long} { // of a long message every part fails
+		bubble(t, nil, func(t *testing.T, r running) {
+			r.smsc.handle(pdu.SubmitSM, refuses(pdu.SubmitFailed))
+			m := text(t, words)
+			m.Try = 7 // the tries of other carriers are no matter
+			if got := r.submit(t, m); got.Class != delivery.Retry || got.After != 0 {
+				t.Errorf("the first 0x45 gave %+v; want Retry", got)
+			}
+			if got := r.submit(t, m); got.Class != delivery.Retry || time.Now().Add(got.After).Before(m.Expires) {
+				t.Errorf("the second 0x45 gave %+v; want Retry after the code's end", got)
+			}
+			if got := r.submit(t, text(t, words)); got.Class != delivery.Retry || got.After != 0 {
+				t.Errorf("another message's 0x45 gave %+v; want Retry", got)
+			}
+			time.Sleep(time.Until(m.Expires))
+			m.Expires = time.Now().Add(time.Minute)
+			if got := r.submit(t, m); got.Class != delivery.Retry || got.After != 0 {
+				t.Errorf("0x45 after the code's end gave %+v; want it forgotten and Retry", got)
+			}
+		})
+	}
+}
+
+func TestAConfiguredClassOf0x45IsKept(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(c *smpp.Config) { c.Statuses = map[string]string{"0x45": "PERMANENT"} }, func(t *testing.T, r running) {
 		r.smsc.handle(pdu.SubmitSM, refuses(pdu.SubmitFailed))
 		m := text(t, "{code}")
-		m.Try = 2
-		if got := r.submit(t, m); got.Class != delivery.Permanent {
-			t.Errorf("the second 0x45 gave %+v; want Permanent", got)
+		for range 2 {
+			if got := r.submit(t, m); got.Class != delivery.Permanent {
+				t.Errorf("0x45 gave %+v; want Permanent", got)
+			}
 		}
 	})
 }
