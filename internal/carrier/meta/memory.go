@@ -18,6 +18,9 @@ const (
 	// unless it comes back before. It is as long as plans remember that it was
 	// approved.
 	spoiltFor = 5 * time.Minute
+	// listLag is how far behind a list of templates may be: until then it does
+	// not bring back what was taken out of use.
+	listLag = time.Minute
 
 	maxRemembered = 50_000 // of each kind; what does not fit is asked again
 )

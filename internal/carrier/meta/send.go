@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
@@ -215,6 +216,16 @@ func (c *Carrier) mend(key templateKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.spoilt.until, key)
+}
+
+// mendListed forgets it where a list that was read now has the template as
+// approved, unless the list may be older than what took it out of use.
+func (c *Carrier) mendListed(key templateKey, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if spoilt := c.spoilt.until[key].Add(-spoiltFor); now.Sub(spoilt) >= listLag {
+		delete(c.spoilt.until, key)
+	}
 }
 
 // tell says that templates of an account may have changed.

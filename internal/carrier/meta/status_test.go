@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -82,6 +83,7 @@ func TestAPollFindsThatATemplateIsBack(t *testing.T) {
 		t.Errorf("Submit while PAUSED is listed = %+v; want Config", r)
 	}
 	h.review("APPROVED")
+	h.at.pass(time.Minute)
 	h.templates(t)
 	if r := h.Submit(t.Context(), text(t, lasting)); r.Class != delivery.Accepted {
 		t.Errorf("Submit once APPROVED is listed = %+v; want Accepted", r)
@@ -91,6 +93,65 @@ func TestAPollFindsThatATemplateIsBack(t *testing.T) {
 	if r := h.Submit(t.Context(), text(t, lasting)); r.Class != delivery.Config {
 		t.Errorf("Submit after the deletion = %+v; want Config", r)
 	}
+}
+
+func TestAListThatLagsDoesNotBringATemplateBack(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*testing.T, holder, string){
+		"a webhook": func(t *testing.T, _ holder, url string) {
+			t.Helper()
+			post(t, url, told("PAUSED"))
+		},
+		"132001": spoiltByAnswer(132001),
+		"132015": spoiltByAnswer(132015),
+		"132016": spoiltByAnswer(132016),
+	} {
+		h := newHolder(t)
+		ours := httptest.NewServer(h.Receipts())
+		t.Cleanup(ours.Close)
+		h.submit(t, copyCodeTemplate())
+		h.review("APPROVED")
+		spoil(t, h, ours.URL)
+		h.templates(t)
+		if r := h.send(t); r.Class != delivery.Config || r.Failure.Code != "template" {
+			t.Errorf("%s: Submit after a list at once = %+v; want Config, template", name, r)
+		}
+		h.at.pass(time.Minute - 1)
+		h.templates(t)
+		if r := h.send(t); r.Class != delivery.Config || r.Failure.Code != "template" {
+			t.Errorf("%s: Submit after a list within the minute = %+v; want Config, template", name, r)
+		}
+		h.at.pass(1)
+		if r := h.send(t); r.Class != delivery.Config {
+			t.Errorf("%s: Submit after the minute without a list = %+v; want Config", name, r)
+		}
+		h.templates(t)
+		if r := h.send(t); r.Class != delivery.Accepted {
+			t.Errorf("%s: Submit after a list a minute later = %+v; want Accepted", name, r)
+		}
+		spoil(t, h, ours.URL)
+		post(t, ours.URL, told("APPROVED"))
+		if r := h.send(t); r.Class != delivery.Accepted {
+			t.Errorf("%s: Submit after a webhook that says APPROVED = %+v; want Accepted", name, r)
+		}
+	}
+}
+
+// spoiltByAnswer has a message refused with an error code.
+func spoiltByAnswer(code int) func(*testing.T, holder, string) {
+	return func(t *testing.T, h holder, _ string) {
+		t.Helper()
+		h.answer(refusal(http.StatusBadRequest, code, 0))
+		if r := h.send(t); r.Class != delivery.Config || r.Failure.Code != strconv.Itoa(code) {
+			t.Errorf("Submit = %+v; want Config, %d", r, code)
+		}
+	}
+}
+
+// send hands over a message that lasts a minute by the holder's clock.
+func (h holder) send(t testing.TB) delivery.Result {
+	t.Helper()
+	return h.Submit(t.Context(), text(t, func(m *delivery.Message) { m.Expires = h.at.Now().Add(time.Minute) }))
 }
 
 func TestAFailureThatComesLaterIsLearntFrom(t *testing.T) {

@@ -167,7 +167,7 @@ func (c *Carrier) annotate(ctx context.Context, account string, a *Account, l li
 	case known && n.InGrace(now):
 		return n.gone(), nil
 	case t.Status == catalog.WhatsAppApproved:
-		c.mend(keyOf(a, t.Name, t.Language))
+		c.mendListed(keyOf(a, t.Name, t.Language), now)
 	}
 	if !known || !n.Deleted.IsZero() {
 		t.Created, t.Updated = now, now
