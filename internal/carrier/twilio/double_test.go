@@ -2,6 +2,7 @@ package twilio_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha1"
@@ -280,6 +281,7 @@ type call struct {
 	method    string // POST by default
 	target    string // public URL with query
 	body      string
+	kind      string // content type; a form's by default
 	signature string
 }
 
@@ -290,7 +292,7 @@ func post(t testing.TB, c *twilio.Carrier, p call) *httptest.ResponseRecorder {
 		p.method = http.MethodPost
 	}
 	r := httptest.NewRequestWithContext(t.Context(), p.method, strings.Replace(p.target, "https://otp.example.com", "http://10.0.0.7:8080", 1), strings.NewReader(p.body))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Content-Type", cmp.Or(p.kind, "application/x-www-form-urlencoded"))
 	if p.signature != "" {
 		r.Header.Set("X-Twilio-Signature", p.signature)
 	}

@@ -120,6 +120,31 @@ func TestTwiliosOwnLibraryTakesOurDoublesSignatures(t *testing.T) {
 	}
 }
 
+func TestCallbacksOfJSONAreTakenAsTwiliosOwnLibraryTakesThem(t *testing.T) {
+	t.Parallel()
+	l := startLibrary(t)
+	s := start(t, nil)
+	const body = `{"MessageSid":"SM1","MessageStatus":"delivered"}`
+	for name, c := range map[string]struct {
+		digested string
+		want     int
+	}{
+		"right":        {body, http.StatusOK},
+		"another body": {body + " ", http.StatusForbidden},
+	} {
+		target := publicURL + "?d=" + dedupe + "&" + digestOf(c.digested)
+		signature := l.sign(t, token, target, nil)
+		if w := post(t, s.Carrier, call{target: target, body: body, kind: "application/json", signature: signature}); w.Code != c.want {
+			t.Errorf("%s: answered with %d; want %d", name, w.Code, c.want)
+		}
+		var reply struct{ Valid bool }
+		l.do(t, "validate", map[string]any{"token": token, "url": target, "body": body, "signature": signature}, &reply)
+		if reply.Valid != (c.want == http.StatusOK) {
+			t.Errorf("%s: valid = %v for Twilio's library", name, reply.Valid)
+		}
+	}
+}
+
 func TestTheWordsOfACallAreThoseThatTwiliosOwnLibraryWrites(t *testing.T) {
 	t.Parallel()
 	l := startLibrary(t)

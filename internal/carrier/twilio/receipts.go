@@ -1,6 +1,8 @@
 package twilio
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -38,12 +40,12 @@ func (c *Carrier) serveCallback(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
 	}
-	form, malformed := url.ParseQuery(string(body))
+	form, malformed := formOf(r, body)
 	if err != nil || malformed != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	if c.receipts == nil || !c.signed(r, form) {
+	if c.receipts == nil || !c.signed(r, form, body) {
 		c.logger().WarnContext(r.Context(), "callback without Twilio's signature refused")
 		w.WriteHeader(http.StatusForbidden)
 		return
@@ -53,6 +55,30 @@ func (c *Carrier) serveCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(c.take(r, form))
+}
+
+// formOf reads a callback's body: a form, or the texts and numbers of a JSON
+// object by their names.
+func formOf(r *http.Request, body []byte) (url.Values, error) {
+	if !digested(r) {
+		return url.ParseQuery(string(body)) //nolint:wrapcheck // it is not told
+	}
+	var fields map[string]any
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if err := d.Decode(&fields); err != nil {
+		return nil, err //nolint:wrapcheck // it is not told
+	}
+	form := url.Values{}
+	for name, value := range fields {
+		switch value := value.(type) {
+		case string:
+			form.Set(name, value)
+		case json.Number:
+			form.Set(name, value.String())
+		}
+	}
+	return form, nil
 }
 
 // take records what a status callback tells, and returns the status to answer.

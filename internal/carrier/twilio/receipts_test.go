@@ -1,6 +1,8 @@
 package twilio_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -145,6 +147,66 @@ func TestForgedAndMalformedCallbacksChangeNothing(t *testing.T) {
 		if got := s.received(); len(got) != 0 {
 			t.Errorf("%s: receipts = %+v; want none", c.name, got)
 		}
+	}
+}
+
+// digestOf is what Twilio adds to a URL for a body of JSON.
+func digestOf(body string) string { return fmt.Sprintf("bodySHA256=%x", sha256.Sum256([]byte(body))) }
+
+func TestACallbackOfJSONIsSignedByItsURL(t *testing.T) {
+	t.Parallel()
+	const (
+		body  = `{"MessageSid":"SM1","MessageStatus":"undelivered","ErrorCode":30005,"More":{"Price":null}}`
+		other = `{"MessageSid":"SM1","MessageStatus":"delivered"}`
+		form  = "application/x-www-form-urlencoded"
+	)
+	at := func(query string) string { return publicURL + "?d=" + dedupe + query }
+	right := at("&" + digestOf(body))
+	signed := func(target string) call {
+		return call{target: target, body: body, kind: "application/json; charset=utf-8", signature: sign(token, target, nil)}
+	}
+	with := func(c call, change func(*call)) call {
+		change(&c)
+		return c
+	}
+	for name, c := range map[string]struct {
+		call call
+		want int
+	}{
+		"right":                  {signed(right), http.StatusOK},
+		"capitals":               {signed(at("&bodySHA256=" + strings.ToUpper(strings.TrimPrefix(digestOf(body), "bodySHA256=")))), http.StatusOK},
+		"another body":           {with(signed(right), func(c *call) { c.body = other }), http.StatusForbidden},
+		"another body's digest":  {signed(at("&" + digestOf(other))), http.StatusForbidden},
+		"a digest cut short":     {signed(right[:len(right)-2]), http.StatusForbidden},
+		"a digest that is empty": {signed(at("&bodySHA256=")), http.StatusForbidden},
+		"no hexadecimal":         {signed(at("&bodySHA256=zz")), http.StatusForbidden},
+		"no digest":              {signed(at("")), http.StatusForbidden},
+		"the digest put in after the signature": {with(signed(right), func(c *call) {
+			c.signature = sign(token, at(""), nil)
+		}), http.StatusForbidden},
+		"another token": {with(signed(right), func(c *call) { c.signature = sign("another", right, nil) }), http.StatusForbidden},
+		"no signature":  {with(signed(right), func(c *call) { c.signature = "" }), http.StatusForbidden},
+		"sent as a form": {with(signed(right), func(c *call) {
+			c.kind = form
+		}), http.StatusForbidden},
+		"no JSON":   {with(signed(at("&"+digestOf("{"))), func(c *call) { c.body = "{" }), http.StatusBadRequest},
+		"no object": {with(signed(at("&"+digestOf("[]"))), func(c *call) { c.body = "[]" }), http.StatusBadRequest},
+		"no status": {with(signed(at("&"+digestOf("{}"))), func(c *call) { c.body = "{}" }), http.StatusBadRequest},
+	} {
+		s := start(t, nil)
+		var want []delivery.Receipt
+		if c.want == http.StatusOK {
+			want = []delivery.Receipt{{Carrier: "twilio", Ref: "SM1", State: undeliverable, Failure: because("30005", "The handset is unknown")}}
+		}
+		w := post(t, s.Carrier, c.call)
+		if diff := cmp.Diff(want, s.received()); diff != "" || w.Code != c.want {
+			t.Errorf("%s: answered with %d; want %d, receipts (-want +got):\n%s", name, w.Code, c.want, diff)
+		}
+	}
+	// A form that comes with a digest in its URL is signed as forms are.
+	s := start(t, nil)
+	if w := post(t, s.Carrier, call{target: right, body: good().Encode(), signature: sign(token, right, good())}); w.Code != http.StatusOK {
+		t.Errorf("a form: answered with %d; want 200", w.Code)
 	}
 }
 

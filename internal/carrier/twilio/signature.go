@@ -3,8 +3,11 @@ package twilio
 import (
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // Twilio's choice
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/hex"
+	"mime"
 	"net/http"
 	"net/url"
 	"path"
@@ -12,16 +15,42 @@ import (
 	"strings"
 )
 
-const signatureHeader = "X-Twilio-Signature"
+const (
+	signatureHeader = "X-Twilio-Signature"
+	// queryDigest is what Twilio adds to the URL for a body of JSON: the body's
+	// SHA-256 in hexadecimal.
+	queryDigest = "bodySHA256"
+)
+
+// digested reports whether a request has JSON for its body, and its digest in
+// the URL.
+func digested(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == "application/json" && r.URL.Query().Has(queryDigest)
+}
+
+// digests reports whether a URL has the digest of a body.
+func digests(u *url.URL, body []byte) bool {
+	given, err := hex.DecodeString(u.Query().Get(queryDigest))
+	want := sha256.Sum256(body)
+	return err == nil && subtle.ConstantTimeCompare(given, want[:]) == 1
+}
 
 // signed reports whether a request carries Twilio's signature over its public
-// URL and form, made with one of the tokens.
-func (c *Carrier) signed(r *http.Request, form url.Values) bool {
+// URL and form, made with one of the tokens. With JSON the signature is over
+// the URL alone, which has to have the body's digest.
+func (c *Carrier) signed(r *http.Request, form url.Values, body []byte) bool {
 	given := r.Header.Values(signatureHeader)
 	if len(given) != 1 {
 		return false
 	}
 	tail := formText(form)
+	if digested(r) {
+		if !digests(r.URL, body) {
+			return false
+		}
+		tail = ""
+	}
 	found := 0
 	for _, token := range c.cfg.tokens() {
 		for _, u := range c.publicURLs(r.URL) {
