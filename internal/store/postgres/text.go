@@ -5,13 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// noText is what no text that is stored equals: noncharacters are for use inside
-// a program (Unicode 23.7).
-const noText = "\uFFFF\uFFFFno such text\uFFFF\uFFFF"
-
 // sought returns the arguments of a read. PostgreSQL holds UTF-8 without NUL
 // and fails a statement that has any other text, where the other store finds
-// nothing; so does this one.
+// nothing; so does this one: nothing equals NULL.
 func sought(args []any) []any {
 	for i, a := range args {
 		s, ok := a.(string)
@@ -19,7 +15,7 @@ func sought(args []any) []any {
 			continue
 		}
 		args = append([]any(nil), args...)
-		args[i] = noText
+		args[i] = nil
 	}
 	return args
 }
