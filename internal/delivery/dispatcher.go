@@ -38,12 +38,17 @@ var (
 	errDraining    = errors.New("the server is ending")
 )
 
+// ErrKeyUnknown says that this node does not have the root key that a code was sealed
+// under, as while keys are changed node by node (C-06).
+var ErrKeyUnknown = errors.New("the root key is not among this node's")
+
 // DispatcherConfig is what a Dispatcher is made of. Store, Router, Open,
 // Node, Log and Now are needed; the zero value of every other field works.
 type DispatcherConfig struct {
 	Store  Store
 	Router Router
-	// Open opens the code that was sealed for the deliveries of an OTP.
+	// Open opens the code that was sealed for the deliveries of an OTP;
+	// ErrKeyUnknown where another node may be able to and this one is not.
 	Open func(account, otpID string, sealed []byte) (otp.Code, error)
 	// Node names this process in leases; no other that runs has the name.
 	Node string
@@ -88,7 +93,8 @@ type DispatcherConfig struct {
 // with the next carrier; a Config that is the message's own only goes on, unless
 // messages of two accounts meet one with none taken in between. A carrier that fails over and over is skipped as long
 // where the route has another one. Permanent ends the delivery. Uncertain is repeated
-// where the carrier recognises a repetition, and otherwise recorded as it is.
+// where the carrier recognises a repetition, and otherwise recorded as it is; after it
+// no other carrier gets the message, and it counts as dispatched whatever else comes.
 //
 // A submit that was answered and not recorded (the process was killed) is
 // repeated under the same dedupe reference when the lease has ended (D-03).

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -9,6 +10,10 @@ import (
 
 	"github.com/countersign/countersign/internal/otp"
 )
+
+// elsewhereAfter is when a delivery whose code this node cannot open is offered
+// to all nodes again.
+const elsewhereAfter = time.Second
 
 // The back-off after Retry, with full jitter.
 const (
@@ -40,6 +45,10 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 		return refused(NoRoute)
 	}
 	code, err := d.cfg.Open(j.Account, j.OTPID, j.Sealed)
+	if at := d.cfg.Now().Add(elsewhereAfter); errors.Is(err, ErrKeyUnknown) && j.mayWait(at) {
+		out.Result, out.RetryAt = Result{Class: Deferred}, at
+		return out, true
+	}
 	if err != nil {
 		// Not by the OTP's id: with some facades that is what opens it.
 		d.cfg.Log.ErrorContext(ctx, "delivery refused: its code cannot be opened",

@@ -1,6 +1,9 @@
 package otp
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // Candidate is a typed code hashed in one form under one key.
 type Candidate struct {
@@ -14,7 +17,8 @@ type Candidate struct {
 // so that a store can compare inside its transaction without seeing the code
 // and without a round trip before it.
 type Guess struct {
-	Length     int // characters typed
+	Length     int     // characters typed
+	Keys       []KeyID // those that the candidates are hashed under
 	Candidates []Candidate
 }
 
@@ -26,6 +30,7 @@ func NewGuess(h Hasher, s Subject, typed Code) Guess {
 	free := s
 	free.Binding = ""
 	known := h.Known()
+	g.Keys = known
 	ways := len(known) * int(forms)
 	if s.Binding != "" {
 		ways *= 2
@@ -50,6 +55,11 @@ func NewGuess(h Hasher, s Subject, typed Code) Guess {
 	}
 	return g
 }
+
+// Judges reports whether the guess can be compared with what the OTP stores: it
+// cannot if the OTP's key is not among those the guess was hashed under, as
+// where another node has a newer root key (C-06).
+func (g Guess) Judges(o OTP) bool { return slices.Contains(g.Keys, o.Key) }
 
 // matches compares the guess with what the OTP stores. Exactly one candidate
 // can fit the key, form and binding of an OTP.

@@ -45,14 +45,17 @@ type keySet struct {
 }
 
 // NewKeyring derives the keys. Previous roots are still read, never written
-// with (C-06); list them newest first. The index key is that of the oldest
-// root, so lookups by keyed hash keep working while that root is listed.
+// with (C-06); list them newest first. The index key is that of the root that
+// is listed last, the oldest, so lookups by keyed hash keep working while that
+// root is listed. A root may come twice: where nodes are to read a new root
+// before any writes with it, the old one is current, and also the last.
 func NewKeyring(current Root, previous ...Root) (*Keyring, error) {
 	k := &Keyring{sets: map[otp.KeyID]*keySet{}}
 	for _, root := range append([]Root{current}, previous...) {
 		if root.IsZero() {
 			return nil, ErrRoot
 		}
+		k.index = newMACPool(derive(root, labelIndex))
 		id := binary.BigEndian.Uint32(derive(root, labelID)[:4])
 		if _, twice := k.sets[otp.KeyID(id)]; twice {
 			continue
@@ -72,7 +75,6 @@ func NewKeyring(current Root, previous ...Root) (*Keyring, error) {
 			receipts: newMACPool(derive(root, labelReceipts)),
 			aead:     aead,
 		}
-		k.index = newMACPool(derive(root, labelIndex))
 	}
 	k.current = k.known[0]
 	return k, nil
@@ -118,6 +120,10 @@ func (k *Keyring) Audit(key otp.KeyID, parts ...string) ([32]byte, bool) {
 // another context, or changed bytes.
 var ErrSealed = errors.New("sealed data cannot be opened")
 
+// ErrKeyUnknown is the ErrSealed of data that was sealed under a root that is
+// not listed.
+var ErrKeyUnknown = fmt.Errorf("%w: its root key is not listed", ErrSealed)
+
 const sealHeader = 4 // the key id before the nonce
 
 // Seal encrypts plain (AES-256-GCM). The context, such as account and OTP id,
@@ -131,13 +137,17 @@ func (k *Keyring) Seal(plain []byte, context ...string) []byte {
 	return aead.Seal(out, nonce, plain, prefixed(context)) //nolint:gosec // the nonce is drawn above
 }
 
-// Open decrypts what Seal made with the same context; ErrSealed otherwise.
+// Open decrypts what Seal made with the same context; ErrSealed, which
+// ErrKeyUnknown is too, otherwise.
 func (k *Keyring) Open(sealed []byte, context ...string) ([]byte, error) {
 	if len(sealed) < sealHeader {
 		return nil, ErrSealed
 	}
 	set, ok := k.sets[otp.KeyID(binary.BigEndian.Uint32(sealed))]
-	if !ok || len(sealed) < sealHeader+set.aead.NonceSize() {
+	if !ok {
+		return nil, ErrKeyUnknown
+	}
+	if len(sealed) < sealHeader+set.aead.NonceSize() {
 		return nil, ErrSealed
 	}
 	body := sealed[sealHeader:]

@@ -126,8 +126,8 @@ func TestAKeyIsReadUntilItsRootIsDropped(t *testing.T) {
 	if _, err := ring(t, current).Open(fresh, "c"); err != nil {
 		t.Errorf("new data is not sealed under the current key: %v", err)
 	}
-	if _, err := ring(t, current, old).Open(sealed, "c"); !errors.Is(err, secret.ErrSealed) {
-		t.Errorf("with its root dropped, Open = %v; want ErrSealed", err)
+	if _, err := ring(t, current, old).Open(sealed, "c"); !errors.Is(err, secret.ErrSealed) || !errors.Is(err, secret.ErrKeyUnknown) {
+		t.Errorf("with its root dropped, Open = %v; want ErrKeyUnknown, which is ErrSealed", err)
 	}
 }
 
@@ -142,6 +142,21 @@ func TestARootGivenTwiceIsOneKey(t *testing.T) {
 	}
 	if _, err := secret.NewKeyring(r, secret.Root{}); !errors.Is(err, secret.ErrRoot) {
 		t.Errorf("NewKeyring with an empty previous root = %v, want ErrRoot", err)
+	}
+}
+
+// Where a new root is to be read everywhere before any node writes with it.
+func TestTheIndexIsThatOfTheRootListedLast(t *testing.T) {
+	t.Parallel()
+	old, next := root(t), root(t)
+	want := ring(t, old).Index("recipient")
+	for name, k := range map[string]*secret.Keyring{"before": ring(t, old, next, old), "after": ring(t, next, old)} {
+		if k.Index("recipient") != want {
+			t.Errorf("%s the change the index of a recipient is another", name)
+		}
+	}
+	if k := ring(t, old, next, old); len(k.Known()) != 2 || k.Current() != ring(t, old).Current() {
+		t.Errorf("known keys %v; want the old one, which is current, and the new one", k.Known())
 	}
 }
 

@@ -2,6 +2,8 @@ package server
 
 import (
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/countersign/countersign/internal/account"
@@ -12,6 +14,7 @@ import (
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/secret"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -78,5 +81,9 @@ func (Elsewhere) Ended(string, string) {}
 
 // openCode opens a code for its delivery.
 func (d *Deployment) openCode(account, id string, sealed []byte) (otp.Code, error) {
-	return verify.OpenCode(d.Keys.Open, account, id, sealed) //nolint:wrapcheck // says what it was doing
+	code, err := verify.OpenCode(d.Keys.Open, account, id, sealed)
+	if errors.Is(err, secret.ErrKeyUnknown) {
+		return otp.Code{}, fmt.Errorf("%w: %w", delivery.ErrKeyUnknown, err)
+	}
+	return code, err //nolint:wrapcheck // says what it was doing
 }

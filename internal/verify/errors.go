@@ -16,6 +16,9 @@ var (
 	// ErrUnavailable: the database does not answer or cannot write; nothing was
 	// done.
 	ErrUnavailable = errors.New("storage unavailable")
+	// ErrKeyUnknown: the OTP was sent under a root key that this node does not
+	// have, so that nothing can be said of a code; nothing was done.
+	ErrKeyUnknown = fmt.Errorf("the OTP's root key is not among this node's: %w", ErrUnavailable)
 	// ErrOutcomeUnknown: the work was handed to the database, but the answer
 	// did not come in time; it may or may not be done (V-07).
 	ErrOutcomeUnknown = errors.New("outcome unknown")

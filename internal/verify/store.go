@@ -93,7 +93,8 @@ type Store interface {
 	AddDelivery(ctx context.Context, n NewDelivery) (Record, error)
 	// CountAttempt locks the OTP, reads the time, applies otp.Check and writes
 	// what it decided. Where a code would be compared it asks the limits first
-	// and returns *LimitError with nothing counted.
+	// and returns *LimitError with nothing counted, or ErrKeyUnknown where the
+	// guess does not judge the OTP.
 	CountAttempt(ctx context.Context, a Attempt) (Checked, error)
 	// Answered returns what a request with this idempotency key was answered;
 	// ErrNotFound if none was in the last 24 h, ErrIdempotencyMismatch if it was

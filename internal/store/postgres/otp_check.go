@@ -24,7 +24,8 @@ type check struct {
 
 func sameChecks(a, b *check) bool {
 	x, y := a.attempt.Rules, b.attempt.Rules
-	return x.ConsecutiveFailures == y.ConsecutiveFailures && x.StopRetryAfter == y.StopRetryAfter && slices.Equal(x.Failures, y.Failures)
+	return x.ConsecutiveFailures == y.ConsecutiveFailures && x.StopRetryAfter == y.StopRetryAfter && slices.Equal(x.Failures, y.Failures) &&
+		slices.Equal(a.attempt.Guess.Keys, b.attempt.Guess.Keys)
 }
 
 // CountAttempt implements verify.Store.
@@ -61,8 +62,9 @@ const (
 		SELECT count(*) FROM counted`
 
 	// This decides as otp.OTP.Check and guard.Rules do; the verdicts are
-	// otp.Verdict's numbers, 0 where a limit refuses and -1 where another check
-	// of the group counts for the same recipient. The caller runs the rules
+	// otp.Verdict's numbers, 0 where a limit refuses, -1 where another check
+	// of the group counts for the same recipient, and -2 where the guess does not
+	// judge the OTP. The caller runs the rules
 	// themselves on what it returns and takes no other answer. uses otps_id_key,
 	// tallies_pkey, then the primary keys.
 	countAttempts = `WITH clock AS MATERIALIZED (SELECT ` + nowSQL + ` AS now),
@@ -83,6 +85,7 @@ const (
 		SELECT f.*, CASE
 			WHEN done AND (state = 1 OR state = 3) AND NOT end_seen THEN 4
 			WHEN done THEN 5
+			WHEN key_id <> ALL ($10::bigint[]) THEN -2
 			WHEN limited AND turn > 1 THEN -1
 			WHEN limited AND ($4::int > 0 AND consecutive >= $4 OR EXISTS (
 				SELECT 1 FROM unnest($5::int[], $6::bigint[]) AS w (most, per)
@@ -159,13 +162,17 @@ func (s *Store) flushChecks(group []*check) (again []*check) {
 	text := in.String()
 	rules := group[0].attempt.Rules
 	most, per, keep, span := windows(rules.Failures)
+	keys := make([]int64, len(group[0].attempt.Guess.Keys))
+	for i, key := range group[0].attempt.Guess.Keys {
+		keys[i] = int64(key)
+	}
 
 	var rows []checkRow
 	err := s.group(func(b *pgx.Batch) {
 		rows = rows[:0]
 		wall, floor := s.clock.args()
 		b.Queue(lockChecked, text)
-		b.Queue(countAttempts, wall, floor, text, rules.ConsecutiveFailures, most, per, keep, span, boundsMicros()).Query(func(r pgx.Rows) error {
+		b.Queue(countAttempts, wall, floor, text, rules.ConsecutiveFailures, most, per, keep, span, boundsMicros(), keys).Query(func(r pgx.Rows) error {
 			return eachRow(r, func(row scanner) error {
 				var c checkRow
 				err := c.scan(row)
@@ -182,7 +189,7 @@ func (s *Store) flushChecks(group []*check) (again []*check) {
 	for _, row := range rows {
 		job := group[row.n]
 		s.clock.observe(row.now)
-		if row.verdict < 0 {
+		if row.verdict == -1 {
 			again = append(again, job)
 			continue
 		}
@@ -240,6 +247,12 @@ func (c *checkRow) scan(row scanner) error {
 func (c *checkRow) judge(a verify.Attempt) (verify.Checked, error) {
 	now := fromMicros(c.now)
 	after, verdict := c.otp.Check(now, a.Guess)
+	if verdict.Compared() && !a.Guess.Judges(c.otp.OTP) {
+		if c.verdict != -2 {
+			return verify.Checked{}, errDisagree(-2, c.verdict)
+		}
+		return verify.Checked{}, verify.ErrKeyUnknown
+	}
 	if verdict.Compared() && c.otp.limited {
 		g := guard.Tally{Failures: fromAll(c.failures), Consecutive: c.consecutive}
 		if refused := a.Rules.AdmitCheck(g, now); refused != nil {
@@ -300,6 +313,9 @@ func (t *tx) countAttempt(row *otpRow, a verify.Attempt) (verify.Checked, error)
 	}
 	before := row.OTP
 	after, verdict := row.Check(t.now, a.Guess)
+	if verdict.Compared() && !a.Guess.Judges(before) {
+		return verify.Checked{}, verify.ErrKeyUnknown
+	}
 	if verdict.Compared() && row.limited {
 		g, err := t.tally(row.accountID, row.recipientKey)
 		if err != nil {

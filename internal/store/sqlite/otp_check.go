@@ -47,6 +47,9 @@ func (s *Store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Chec
 func (t *tx) countAttempt(row *otpRow, a verify.Attempt) (_ verify.Checked, err error) {
 	before := row.OTP
 	after, verdict := row.Check(t.now, a.Guess)
+	if verdict.Compared() && !a.Guess.Judges(before) {
+		return verify.Checked{}, verify.ErrKeyUnknown
+	}
 	if verdict.Compared() && row.limited {
 		g, err := t.tally(row.accountID, row.recipientKey)
 		if err != nil {

@@ -113,6 +113,7 @@ func Run(t *testing.T, open Open) {
 		{"an id is taken once per account", idTaken},
 		{"a list is newest first and filtered", lists},
 		{"checks move an OTP as the rules say", checks},
+		{"a code is not judged without its root key", unjudged},
 		{"a random life agrees with the rules", randomLife},
 		{"parallel wrong guesses are exactly the attempts allowed", parallelWrong},
 		{"parallel right guesses verify once", parallelRight},
