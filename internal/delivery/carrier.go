@@ -75,6 +75,7 @@ func (c Class) String() string {
 type Result struct {
 	Class Class
 	// Ref is the carrier's message id, with Accepted; "" where it gives none.
+	// With Uncertain it is what receipts would name, if that is known.
 	Ref string
 	// After is how long to wait at least before a Retry; 0 leaves it to the
 	// dispatcher.

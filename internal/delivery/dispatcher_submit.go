@@ -41,7 +41,8 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 		return out, true
 	}
 	route := d.cfg.Router.Route(j.Step.Channel, j.Recipient, j.Dedupe)
-	if j.Step.Unroutable || len(route) == 0 {
+	first, behind := j.carriers(route, d.cfg.Now())
+	if _, sent := j.maybeTaken(); j.Step.Unroutable || len(route) == 0 && !sent {
 		return refused(NoRoute)
 	}
 	code, err := d.cfg.Open(j.Account, j.OTPID, j.Sealed)
@@ -69,7 +70,7 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 	out.Result = Result{Class: Retry, Failure: Unreachable}
 	var skipped []int // carriers whose circuit is open
 	tried := false
-	for i := j.firstCarrier(route, d.cfg.Now()); i < len(route); i++ {
+	for i := first; i < behind; i++ {
 		switch d.offer(ctx, &out, j, m, route, i, false) {
 		case taken:
 			return out, true
@@ -181,8 +182,11 @@ func (d *Dispatcher) again(j leased, r Result) time.Time {
 
 // budget returns until when carrier i of n may be tried again: an equal share
 // each of the step's wait, counted from when the delivery was queued, and never
-// past the OTP's end.
+// past the OTP's end. A carrier that may have the message has all of it.
 func (l leased) budget(i, n int) time.Time {
+	if _, sent := l.maybeTaken(); sent {
+		i = n - 1
+	}
 	wait := l.Step.Wait
 	if wait <= 0 {
 		wait = DefaultWait(l.Step.Channel)
@@ -203,19 +207,27 @@ func (l leased) mayWait(at time.Time) bool {
 	return at.Before(l.budget(0, 1))
 }
 
-// firstCarrier returns where in the route to go on: at the carrier that was
-// tried last, or behind it if its share of the time is used up.
-func (l leased) firstCarrier(route []Carrier, now time.Time) int {
+// carriers returns which part of the route may be asked now: from the carrier
+// that was tried last, or behind it if its share of the time is used up. If
+// that carrier may have the message it is asked alone, and only where it
+// recognises a repetition.
+func (l leased) carriers(route []Carrier, now time.Time) (first, behind int) {
+	_, sent := l.maybeTaken()
 	for i, c := range route {
-		if c.Name() != l.Carrier {
-			continue
+		switch {
+		case c.Name() != l.Carrier || sent && !c.Dedupes():
+		case sent:
+			return i, i + 1
+		case i+1 < len(route) && !now.Before(l.budget(i, len(route))):
+			return i + 1, len(route)
+		default:
+			return i, len(route)
 		}
-		if i+1 < len(route) && !now.Before(l.budget(i, len(route))) {
-			return i + 1
-		}
-		return i
 	}
-	return 0
+	if sent {
+		return 0, 0
+	}
+	return 0, len(route)
 }
 
 // submit hands the message to the carrier, where it has a place, and gives the

@@ -1,6 +1,8 @@
 package delivery
 
 import (
+	"cmp"
+	"strings"
 	"time"
 
 	"github.com/countersign/countersign/internal/otp"
@@ -25,6 +27,21 @@ func (d Delivery) event(kind otp.EventKind, failure *otp.Failure) *otp.Event {
 	return &otp.Event{Kind: kind, Delivery: d.Seq, Channel: string(d.Channel), Carrier: d.Carrier, Failure: failure}
 }
 
+// unsure begins the Ref of a Queued delivery that its carrier may have taken
+// already; the carrier's message id follows, as far as it is known. No receipt
+// finds it before the delivery is Dispatched.
+const unsure = "(uncertain)"
+
+// maybeTaken reports whether an earlier submit of a Queued delivery was
+// Uncertain, so that no carrier but Carrier may get it, and under which id that
+// carrier has it; "" if that is not known.
+func (d Delivery) maybeTaken() (ref string, ok bool) {
+	if d.State != Queued || !strings.HasPrefix(d.Ref, unsure) {
+		return "", false
+	}
+	return d.Ref[len(unsure):], true
+}
+
 // Submitted applies the outcome of a submit at now. open says whether the OTP
 // is still Active at now, expires when it ends; step is the delivery's. False
 // means that the outcome changes nothing (an earlier one was first).
@@ -44,6 +61,11 @@ func (d Delivery) Submitted(o SubmitOutcome, step Step, open bool, expires, now 
 		d.Carrier = o.Carrier
 	}
 	class := o.Result.Class
+	ref, uncertain := d.maybeTaken()
+	if class == Uncertain {
+		ref, uncertain = cmp.Or(o.Result.Ref, ref), true
+		d.Ref = unsure + ref
+	}
 	again := !o.RetryAt.IsZero() && class != Accepted && class != Permanent
 	switch {
 	case again && !open:
@@ -54,11 +76,17 @@ func (d Delivery) Submitted(o SubmitOutcome, step Step, open bool, expires, now 
 		d.Due = o.RetryAt
 		return Change{Delivery: d}, true
 	}
-	if class == Accepted || class == Uncertain {
-		// Uncertain counts as dispatched: a second message would cost money and
-		// confuse, so the wait for the receipt decides.
+	switch {
+	case class == Accepted:
+		return d.dispatched(o.Result, step, open, expires, now), true
+	case uncertain && class != Permanent: // with that its carrier says that it did not take it
+		// It counts as dispatched, whatever a repetition ended in: a second
+		// message would cost money and confuse, so the wait for the receipt
+		// decides.
+		o.Result.Ref = ref
 		return d.dispatched(o.Result, step, open, expires, now), true
 	}
+	d.Ref = ""
 	return d.fail(o.Result.Failure, open), true
 }
 

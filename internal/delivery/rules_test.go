@@ -49,6 +49,14 @@ func tried(carrier string) func(*delivery.Delivery) {
 // unnamed is a delivery that the carrier gave no reference for.
 func unnamed(d *delivery.Delivery) { d.Ref = "" }
 
+// unsure is a queued delivery that c1 may have taken, under the id if it is
+// known.
+func unsure(id string) func(*delivery.Delivery) {
+	return func(d *delivery.Delivery) { d.Tries, d.Carrier, d.Ref = 1, "c1", "(uncertain)"+id }
+}
+
+func twice(d *delivery.Delivery) { d.Tries = 2 }
+
 func second(d *delivery.Delivery) { d.Seq = 2 }
 
 func told(kind otp.EventKind, why *otp.Failure) *otp.Event {
@@ -150,7 +158,44 @@ func TestASubmitMovesADelivery(t *testing.T) {
 		},
 		{
 			name: "uncertain that can be repeated", from: at(delivery.Queued), result: failed(delivery.Uncertain), retryAt: retryAt,
-			want: delivery.Change{Delivery: at(delivery.Queued, tried("c1"), due(retryAt))},
+			want: delivery.Change{Delivery: at(delivery.Queued, unsure(""), due(retryAt))},
+		},
+		{
+			name: "uncertain that can be repeated keeps the id that receipts would name", from: at(delivery.Queued),
+			result: delivery.Result{Class: delivery.Uncertain, Ref: "r1"}, retryAt: retryAt,
+			want: delivery.Change{Delivery: at(delivery.Queued, unsure("r1"), due(retryAt))},
+		},
+		{
+			name: "uncertain with the id that receipts name", from: at(delivery.Queued), result: delivery.Result{Class: delivery.Uncertain, Ref: "r1"},
+			want: delivery.Change{Delivery: at(delivery.Dispatched), Event: told(otp.EventDispatched, nil), Done: true},
+		},
+		{
+			name: "uncertain, then retry", from: at(delivery.Queued, unsure("r1")), result: failed(delivery.Retry), retryAt: retryAt,
+			want: delivery.Change{Delivery: at(delivery.Queued, unsure("r1"), twice, due(retryAt))},
+		},
+		{
+			name: "uncertain, then no room for a while", from: at(delivery.Queued, unsure("r1")), result: delivery.Result{Class: delivery.Deferred}, retryAt: retryAt,
+			want: delivery.Change{Delivery: at(delivery.Queued, unsure("r1"), due(retryAt))},
+		},
+		{
+			name: "uncertain, then retries are over: counts as dispatched", from: at(delivery.Queued, unsure("r1")), result: failed(delivery.Retry),
+			want: delivery.Change{Delivery: at(delivery.Dispatched, twice), Event: told(otp.EventDispatched, nil), Done: true},
+		},
+		{
+			name: "uncertain, then config: counts as dispatched", from: at(delivery.Queued, unsure("r1")), result: failed(delivery.Config),
+			want: delivery.Change{Delivery: at(delivery.Dispatched, twice), Event: told(otp.EventDispatched, nil), Done: true},
+		},
+		{
+			name: "uncertain twice: the id is that of the first", from: at(delivery.Queued, unsure("r1")), result: failed(delivery.Uncertain),
+			want: delivery.Change{Delivery: at(delivery.Dispatched, twice), Event: told(otp.EventDispatched, nil), Done: true},
+		},
+		{
+			name: "uncertain, then accepted: the id is that of the answer", from: at(delivery.Queued, unsure("r0")), result: accepted,
+			want: delivery.Change{Delivery: at(delivery.Dispatched, twice), Event: told(otp.EventDispatched, nil), Done: true},
+		},
+		{
+			name: "uncertain, then permanent: the carrier knows that it did not take it", from: at(delivery.Queued, unsure("r1")), result: failed(delivery.Permanent),
+			want: delivery.Change{Delivery: at(delivery.Undeliverable, unnamed, twice), Event: told(otp.EventUndeliverable, &refused), Done: true},
 		},
 		{
 			name: "uncertain that would be repeated too late counts as dispatched", from: at(delivery.Queued), result: failed(delivery.Uncertain), retryAt: expires,

@@ -78,8 +78,17 @@ func (c *Carrier) Run(ctx context.Context) error {
 
 // Submit hands one message over, its parts one after the other. If one is not
 // taken the result is that part's, and a repetition sends all of them again:
-// they have the same reference and number, by which a phone knows them.
+// they have the same reference and number, by which a phone knows them. A
+// message that may have been taken has its reference too, as reports name that.
 func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Result {
+	r := c.submit(ctx, m)
+	if r.Class == delivery.Uncertain {
+		r.Ref = m.Dedupe
+	}
+	return r
+}
+
+func (c *Carrier) submit(ctx context.Context, m delivery.Message) delivery.Result {
 	parts, refused := c.compose(m)
 	if refused != nil {
 		return *refused

@@ -84,8 +84,17 @@ func (c *Carrier) Run(ctx context.Context) error {
 	return c.http.Run(ctx) //nolint:wrapcheck // nothing to add
 }
 
-// Submit hands one message over.
+// Submit hands one message over. A message that may have been taken is known by
+// its id, as receipts name that.
 func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Result {
+	r := c.submit(ctx, m)
+	if r.Class == delivery.Uncertain {
+		r.Ref = m.Dedupe
+	}
+	return r
+}
+
+func (c *Carrier) submit(ctx context.Context, m delivery.Message) delivery.Result {
 	if !m.Expires.After(c.deps.Now()) {
 		return refuse(delivery.Permanent, "expired", "The code's life is over")
 	}

@@ -154,7 +154,7 @@ func TestAnswersHaveClasses(t *testing.T) {
 		"reason quotes the code":      {422, `{"reason":"bad-` + code + `"}`, because(delivery.Permanent, "422")},
 		"reason quotes the number":    {422, `{"reason":"to.` + number[1:] + `"}`, because(delivery.Permanent, "422")},
 		"throttled":                   {429, ``, with(because(delivery.Retry, "429"), after(7*time.Second))},
-		"proxy lost it":               {504, ``, because(delivery.Uncertain, "504")},
+		"proxy lost it":               {504, ``, with(because(delivery.Uncertain, "504"), ref(dedupe))},
 		"redirect":                    {307, ``, because(delivery.Config, "307")},
 		"credentials":                 {401, `[]`, because(delivery.Config, "401")},
 		"a body of 1 MB":              {200, strings.Repeat("[", 1<<20), accepted},

@@ -1,0 +1,74 @@
+package endtoend_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/countersign/countersign/internal/callback"
+)
+
+func TestAReceiptOfAMessageWhoseAnswerWasLostCountsOverKannel(t *testing.T) {
+	t.Parallel()
+	base, got := upstream(t, func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(http.StatusGatewayTimeout) })
+	j := travel(t, "[[carrier]]\nname = \"kannel\"\ntype = \"kannel\"\nurl = \""+base+"/cgi-bin/sendsms\"\nusername = \"otp\"\npassword = \"env:SMSC_PASSWORD\"\n", public(t)...)
+	otp := j.send("sms")
+	report := next(t, got, "POST /cgi-bin/sendsms").header.Get("X-Kannel-DLR-URL")
+	report = strings.NewReplacer("%d", "1", "%A", "", "%F", "", "%T", strconv.FormatInt(time.Now().Unix(), 10)).Replace(report)
+	j.told(otp, "DISPATCHED")
+	if got := j.report(http.MethodGet, report, http.Header{}, ""); got != http.StatusOK {
+		t.Errorf("the report is answered with %d; want 200", got)
+	}
+	j.told(otp, "DISPATCHED", "DELIVERED")
+}
+
+func TestAReceiptOfAMessageWhoseAnswerWasLostCountsOverAWebhook(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	base, got := upstream(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
+		if asked.Add(1) == 1 {
+			w.WriteHeader(http.StatusBadGateway) // behind it the message was taken
+			return
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	other, second := upstream(t, func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(http.StatusAccepted) })
+	text := "whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))
+	carrier := func(name, at string) string {
+		return "[[carrier]]\nname = \"" + name + "\"\ntype = \"webhook\"\nurl = \"" + at + "\"\nsecret = \"env:GATEWAY_SECRET\"\nallow_private = true\n"
+	}
+	j := travel(t, carrier("a", base)+carrier("b", other), append(public(t), "GATEWAY_SECRET="+text)...)
+	otp := j.send("sms")
+	var m struct {
+		ID         string `json:"id"`
+		ReceiptURL string `json:"receiptUrl"`
+	}
+	if err := json.Unmarshal([]byte(next(t, got, "POST /").body), &m); err != nil || m.ID == "" {
+		t.Fatalf("the receiver read %+v, %v; want an id", m, err)
+	}
+	j.told(otp, "DISPATCHED")
+	body := fmt.Sprintf(`{"id":%q,"status":"DELIVERED"}`, m.ID)
+	secret, err := callback.ParseSecret(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now()
+	signature, err := callback.Sign([]callback.Secret{secret}, "r1", at, []byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := http.Header{"Webhook-Id": {"r1"}, "Webhook-Timestamp": {strconv.FormatInt(at.Unix(), 10)}, "Webhook-Signature": {signature}}
+	if got := j.report(http.MethodPost, m.ReceiptURL, header, body); got != http.StatusOK {
+		t.Errorf("the receipt is answered with %d; want 200", got)
+	}
+	j.told(otp, "DISPATCHED", "DELIVERED")
+	if n := asked.Load(); n != 2 || len(second) != 0 {
+		t.Errorf("the first carrier was asked %d times and the second %d; want 2 and 0", n, len(second))
+	}
+}
