@@ -138,16 +138,22 @@ func (s *Store) closePools() {
 // without asking it (V-10).
 func (s *Store) Now() time.Time { return s.clock.estimate() }
 
-// Ping reports whether the database answers and its schema is there.
+// Ping reports whether the database answers and this version runs on its schema:
+// ErrOlder or ErrNewer if not.
 func (s *Store) Ping(ctx context.Context) error {
-	_, ok, err := first(s.pooled(ctx), scanInt, "SELECT 1 FROM versions WHERE name = 'access'")
-	if err == nil && !ok {
-		err = errNotSetUp
+	known, err := knownVersion()
+	if err != nil {
+		return err
 	}
+	type schema struct{ have, oldest int64 }
+	is, _, err := first(s.pooled(ctx), func(row scanner) (is schema, err error) {
+		err = row.Scan(&is.have, &is.oldest)
+		return is, err //nolint:wrapcheck // said below
+	}, selectSchema, oldestReader)
 	if err != nil {
 		return readError("ask the database", err)
 	}
-	return nil
+	return runsOn(is.have, known, is.oldest)
 }
 
 // committed tells the observer of a group.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -27,7 +28,7 @@ func prepareSchema(ctx context.Context, c *pgxpool.Config, may bool) error {
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
-	known, err := knownVersion(files)
+	known, err := knownVersion()
 	if err != nil {
 		return err
 	}
@@ -36,6 +37,12 @@ func prepareSchema(ctx context.Context, c *pgxpool.Config, may bool) error {
 	db := stdlib.OpenDB(*plain)
 	defer db.Close()
 	pending, err := examine(ctx, db, known, may)
+	if errors.Is(err, ErrOlder) { // or another node is amid setting it up
+		if err := settled(ctx, db); err != nil {
+			return err
+		}
+		pending, err = examine(ctx, db, known, may)
+	}
 	if err != nil || !pending {
 		return err
 	}
@@ -57,6 +64,19 @@ func prepareSchema(ctx context.Context, c *pgxpool.Config, may bool) error {
 type schemaLock struct{}
 
 const schemaLockKey = "hashtextextended('countersign migrate ' || current_schema(), 0)"
+
+// settled waits for the migrations of other nodes.
+func settled(ctx context.Context, db *sql.DB) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", safe(err))
+	}
+	defer conn.Close()
+	if err := (schemaLock{}).SessionLock(ctx, conn); err != nil {
+		return err
+	}
+	return schemaLock{}.SessionUnlock(ctx, conn)
+}
 
 // SessionLock implements lock.SessionLocker.
 func (schemaLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
@@ -80,26 +100,40 @@ func examine(ctx context.Context, db *sql.DB, known int64, may bool) (pending bo
 	if err != nil {
 		return false, err
 	}
-	switch {
-	case have > known:
-		// A newer schema may say that this version can still run on it.
-		var oldest int64
+	oldest := int64(math.MaxInt64)
+	if have > known {
 		err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = $1", oldestReader).Scan(&oldest)
-		if err != nil || oldest > known {
-			return false, fmt.Errorf("schema %d, known is %d: %w", have, known, ErrNewer)
+		if err != nil {
+			oldest = math.MaxInt64
 		}
-		return false, nil
-	case have == known:
-		return false, nil
-	case !may && !empty:
-		return false, fmt.Errorf("schema %d, needed is %d: %w", have, known, ErrOlder)
 	}
-	return true, nil
+	err = runsOn(have, known, oldest)
+	if errors.Is(err, ErrOlder) && (may || empty) {
+		return true, nil
+	}
+	return false, err
 }
 
+// runsOn returns ErrNewer or ErrOlder if this version, which knows the schema
+// known, does not run on the schema have. A newer schema may say that this
+// version can still run on it: oldest is the least that can.
+func runsOn(have, known, oldest int64) error {
+	switch {
+	case have < known:
+		return fmt.Errorf("schema %d, needed is %d: %w", have, known, ErrOlder)
+	case have > known && oldest > known:
+		return fmt.Errorf("schema %d, known is %d: %w", have, known, ErrNewer)
+	}
+	return nil
+}
+
+// selectSchema tells the schema and the least that can run on it.
+const selectSchema = `SELECT (SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied),
+	coalesce((SELECT value FROM meta WHERE name = $1), 9223372036854775807)`
+
 // knownVersion is the newest schema version this binary has.
-func knownVersion(files fs.FS) (int64, error) {
-	names, err := fs.Glob(files, "*.sql")
+func knownVersion() (int64, error) {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil || len(names) == 0 {
 		return 0, fmt.Errorf("read migrations: %w", err)
 	}

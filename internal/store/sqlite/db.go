@@ -242,13 +242,18 @@ func (s *Store) closeDatabases() error {
 // Now is the store's time (V-10).
 func (s *Store) Now() time.Time { return s.clock.Now() }
 
-// Ping reports whether the database answers and its schema is this version's.
+// Ping reports whether the database answers and this version runs on its schema:
+// ErrOlder or ErrNewer if not.
 func (s *Store) Ping(ctx context.Context) error {
-	var one int
-	if err := s.read.QueryRowContext(ctx, "SELECT 1 FROM versions WHERE name = 'access'").Scan(&one); err != nil {
+	known, err := knownVersion()
+	if err != nil {
+		return err
+	}
+	var have, oldest int64
+	if err := s.read.QueryRowContext(ctx, selectSchema, oldestReader).Scan(&have, &oldest); err != nil {
 		return fmt.Errorf("ask the database: %w", err)
 	}
-	return nil
+	return runsOn(have, known, oldest)
 }
 
 // SQLite's primary result codes that the store acts on.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -22,11 +24,7 @@ const oldestReader = "oldest_schema_that_may_run"
 // is changed: one of a newer schema, of an older one that may not be brought
 // up, or of another program. It reports whether migrate is needed.
 func examine(ctx context.Context, path string, may bool) (pending bool, err error) {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return false, fmt.Errorf("read migrations: %w", err)
-	}
-	known, err := knownVersion(files)
+	known, err := knownVersion()
 	if err != nil {
 		return false, err
 	}
@@ -40,22 +38,36 @@ func examine(ctx context.Context, path string, may bool) (pending bool, err erro
 	if err != nil {
 		return false, err
 	}
-	switch {
-	case have > known:
-		// A newer schema may say that this version can still run on it.
-		var oldest int64
+	oldest := int64(math.MaxInt64)
+	if have > known {
 		err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", oldestReader).Scan(&oldest)
-		if err != nil || oldest > known {
-			return false, fmt.Errorf("schema %d, known is %d: %w", have, known, ErrNewer)
+		if err != nil {
+			oldest = math.MaxInt64
 		}
-		return false, nil
-	case have == known:
-		return false, nil
-	case !may && !empty:
-		return false, fmt.Errorf("schema %d, needed is %d: %w", have, known, ErrOlder)
 	}
-	return true, nil
+	err = runsOn(have, known, oldest)
+	if errors.Is(err, ErrOlder) && (may || empty) {
+		return true, nil
+	}
+	return false, err
 }
+
+// runsOn returns ErrNewer or ErrOlder if this version, which knows the schema
+// known, does not run on the schema have. A newer schema may say that this
+// version can still run on it: oldest is the least that can.
+func runsOn(have, known, oldest int64) error {
+	switch {
+	case have < known:
+		return fmt.Errorf("schema %d, needed is %d: %w", have, known, ErrOlder)
+	case have > known && oldest > known:
+		return fmt.Errorf("schema %d, known is %d: %w", have, known, ErrNewer)
+	}
+	return nil
+}
+
+// selectSchema tells the schema and the least that can run on it.
+const selectSchema = `SELECT (SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied),
+	coalesce((SELECT value FROM meta WHERE name = ?), 9223372036854775807)`
 
 // How often and after which pause migrations are begun anew where another
 // process made the same ones at the same time: each time at least one of the
@@ -104,8 +116,8 @@ func up(ctx context.Context, db *sql.DB) error {
 }
 
 // knownVersion is the newest schema version this binary has.
-func knownVersion(files fs.FS) (int64, error) {
-	names, err := fs.Glob(files, "*.sql")
+func knownVersion() (int64, error) {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil || len(names) == 0 {
 		return 0, fmt.Errorf("read migrations: %w", err)
 	}
