@@ -30,13 +30,23 @@ type environment struct {
 
 // load reads the settings and makes the log that they ask for.
 func (e *environment) load() (config.Config, *slog.Logger, error) {
-	file := e.file
+	return e.loadFrom(config.Sources{})
+}
+
+// loadKeyless is load for a command that finds the root key elsewhere where the
+// settings have none.
+func (e *environment) loadKeyless() (config.Config, *slog.Logger, error) {
+	return e.loadFrom(config.Sources{Keyless: true})
+}
+
+func (e *environment) loadFrom(from config.Sources) (config.Config, *slog.Logger, error) {
+	from.File, from.Environ, from.Flags = e.file, e.environ, e.flags
 	for _, v := range e.environ {
-		if value, ok := strings.CutPrefix(v, fileVariable+"="); ok && file == "" {
-			file = value
+		if value, ok := strings.CutPrefix(v, fileVariable+"="); ok && from.File == "" {
+			from.File = value
 		}
 	}
-	c, err := config.Load(config.Sources{File: file, Environ: e.environ, Flags: e.flags})
+	c, err := config.Load(from)
 	if err != nil {
 		return config.Config{}, nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -86,9 +87,23 @@ func run(ctx context.Context, args []string, s streams, environ []string) int {
 		err = parsed.Run(e)
 	}
 	if err != nil {
-		fmt.Fprintln(s.err, "countersign:", err)
+		fmt.Fprintln(s.err, "countersign:", said(err))
 	}
 	return exitCode(err)
+}
+
+// said is what an error says. The parser's repeat the argument they stop at:
+// from a URL, which may hold a password, on they are cut.
+func said(err error) string {
+	text := err.Error()
+	if _, ok := errors.AsType[*kong.ParseError](err); !ok {
+		return text
+	}
+	before, _, found := strings.Cut(text, "://")
+	if !found {
+		return text
+	}
+	return before[:strings.LastIndex(before, " ")+1] + "…, a URL"
 }
 
 // useError is a command line that says something impossible.

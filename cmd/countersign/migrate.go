@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/hex"
-	"fmt"
 	"strconv"
 
 	"github.com/countersign/countersign/internal/config"
@@ -37,19 +36,21 @@ func (m migrateCmd) Run(e *environment) error {
 func (m migrateCmd) move(e *environment) error {
 	path, ok := config.SQLitePath(m.From)
 	if !ok {
-		return useError{fmt.Sprintf("--from %q; expected sqlite:PATH", m.From)}
+		return useError{"--from is no SQLite database; expected sqlite:PATH"} // perhaps --to's, with a password
 	}
-	c, log, err := e.load()
+	c, log, err := e.loadKeyless()
 	if err != nil {
 		return err
 	}
+	target := server.SettingsDatabase
 	if m.To != "" {
+		target = "the database of --to"
 		c.DatabaseURL = config.Hide(m.To)
 	}
 	if !config.IsPostgres(c.DatabaseURL.Reveal()) {
 		return useError{"--to is no PostgreSQL database; expected postgres://USER@HOST/DATABASE"}
 	}
-	report, err := server.MoveIn(e.ctx, c, path, log)
+	report, err := server.MoveIn(e.ctx, c, path, target, log)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,6 +14,58 @@ import (
 
 // firstDigits finds a code of the version 1 API.
 var firstDigits = regexp.MustCompile(`\d{4}`)
+
+func TestAMoveIntoTheDatabaseOfTheSettingsTakesTheKeyFileBesideTheSQLiteFile(t *testing.T) {
+	t.Parallel()
+	p := onFiles(t)
+	p.done("account", "create", "acme")
+	target := "COUNTERSIGN_DATABASE_URL=" + pgtest.Database(t)
+	mover := onFiles(t, target)
+	if got := mover.done("migrate", "--from", "sqlite:"+filepath.Join(p.dir, "countersign.db")); !strings.Contains(got, "is quarantined") {
+		t.Errorf("migrate printed\n%s\nwant that the source is quarantined", got)
+	}
+	if r := mover.run("", "account", "list"); r.code != 2 || !strings.Contains(r.err, "secret_key") {
+		t.Errorf("another command without a root key: exit code %d, %q; want 2", r.code, r.err)
+	}
+	root, err := os.ReadFile(filepath.Join(p.dir, "secret.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := onFiles(t, target, "COUNTERSIGN_SECRET_KEY="+strings.TrimSpace(string(root)))
+	if got := node.done("account", "list"); !strings.Contains(got, "acme") {
+		t.Errorf("the accounts after the move are %q; want acme", got)
+	}
+}
+
+func TestAMoveThatIsRefusedNamesTheDatabaseAndNeverAPassword(t *testing.T) {
+	t.Parallel()
+	const url, closed = "postgres://u:hunter2@127.0.0.1:1/db", "postgres://127.0.0.1:1/db"
+	p := onFiles(t)
+	p.done("account", "create", "acme")
+	from := "sqlite:" + filepath.Join(p.dir, "countersign.db")
+	settings := *p
+	settings.environ = append(slices.Clone(p.environ), "COUNTERSIGN_DATABASE_URL="+closed)
+	for _, c := range []struct {
+		in   *place
+		args []string
+		want string
+	}{
+		{p, []string{"migrate", "--from", url, "--to", from}, "--from"},
+		{p, []string{"migrate", "--from=" + url}, "--from"},
+		{p, []string{"migrate", "--from", from, "--to", "mysql" + url}, "--to is no PostgreSQL"},
+		{p, []string{"migrate", "--from", from, "--to", "postgres://u:x@hunter2@127.0.0.1:1/db"}, "the database of --to: "},
+		{p, []string{"migrate", "--from", from, "--to", url}, "the database of --to: "},
+		{&settings, []string{"migrate", "--from", from}, "the database of COUNTERSIGN_DATABASE_URL: "},
+		{p, []string{"migrate", url}, "unexpected argument …"},
+		{p, []string{"migrate", "--from", from, "postgres://u:a hunter2@127.0.0.1:1/db"}, "unexpected argument …"},
+		{p, []string{url}, "unexpected argument …"},
+		{p, []string{"migrat"}, "unexpected argument migrat"},
+	} {
+		if r := c.in.run("", c.args...); r.code != 2 || !strings.Contains(r.err, c.want) || strings.Contains(r.err+r.out, "hunter2") {
+			t.Errorf("%q: exit code %d, %q; want 2, %q in it, and no password", c.args, r.code, r.err, c.want)
+		}
+	}
+}
 
 func TestADeploymentMovesIntoPostgreSQLWithItsKeysOTPsAndCodes(t *testing.T) {
 	t.Parallel()

@@ -23,6 +23,7 @@ type Sources struct {
 	File    string   // path of a TOML file; "" for none
 	Environ []string // as os.Environ gives it
 	Flags   Flags
+	Keyless bool // PostgreSQL needs no secret_key: whoever loads has another source of it
 }
 
 // SettingError is a setting that cannot be used.
@@ -79,7 +80,7 @@ func Load(from Sources) (Config, error) {
 	if err := errors.Join(problems...); err != nil {
 		return c, err
 	}
-	return c, errors.Join(c.settle()...)
+	return c, errors.Join(c.settle(from.Keyless)...)
 }
 
 // layer is what one source says.
@@ -164,8 +165,8 @@ func flat(v any) string {
 }
 
 // settle fills in what follows from other settings and checks what two
-// settings must agree on.
-func (c *Config) settle() []error {
+// settings must agree on. PostgreSQL needs a root key unless keyless.
+func (c *Config) settle(keyless bool) []error {
 	var problems []error
 	if c.DatabasePath == "" {
 		c.DatabasePath = filepath.Join(c.DataDir, "countersign.db")
@@ -174,7 +175,7 @@ func (c *Config) settle() []error {
 	if c.migrate != nil {
 		c.Migrate = *c.migrate
 	}
-	if c.Postgres() && c.SecretKey.IsZero() {
+	if c.Postgres() && c.SecretKey.IsZero() && !keyless {
 		problems = append(problems, &SettingError{
 			Setting: "secret_key", Source: "all sources together", Expected: expectRoot + ", the same on every node: a PostgreSQL database has no key file",
 		})

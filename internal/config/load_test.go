@@ -399,4 +399,7 @@ func TestAPostgreSQLDatabaseIsNotBroughtUpUnlessAskedAndNeedsAKey(t *testing.T) 
 	if p, ok := errors.AsType[*config.SettingError](err); !ok || p.Setting != "secret_key" || strings.Contains(err.Error(), secret) {
 		t.Errorf("without a root key: %v; want that secret_key is missing", err)
 	}
+	if got, err := config.Load(config.Sources{Environ: []string{url}, Keyless: true}); err != nil || !got.SecretKey.IsZero() {
+		t.Errorf("without a root key that comes from elsewhere: %v; want no error and no key", err)
+	}
 }

@@ -16,8 +16,9 @@ import (
 // MoveIn copies the SQLite database at path into the PostgreSQL database of c,
 // which is empty, and quarantines what it copied from. The root key is c's, or
 // that of the key file beside the SQLite database. No server may use either.
-// What the operator must change is a *RefusalError.
-func MoveIn(ctx context.Context, c config.Config, path string, log *slog.Logger) (movein.Report, error) {
+// What the operator must change is a *RefusalError, which calls the PostgreSQL
+// database target.
+func MoveIn(ctx context.Context, c config.Config, path, target string, log *slog.Logger) (movein.Report, error) {
 	name := "database " + path
 	has, err := hasDatabase(path)
 	if err != nil {
@@ -66,7 +67,7 @@ func MoveIn(ctx context.Context, c config.Config, path string, log *slog.Logger)
 	// The target is looked at as every node does, and set up if it is empty.
 	store, err := postgres.Open(ctx, postgres.Config{URL: c.DatabaseURL.Reveal(), Migrate: c.Migrate, Log: log})
 	if err != nil {
-		return movein.Report{}, refusePostgres(err)
+		return movein.Report{}, refusePostgres(target, err)
 	}
 	if err := store.Close(); err != nil {
 		return movein.Report{}, fmt.Errorf("set up the target: %w", err)

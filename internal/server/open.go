@@ -87,6 +87,9 @@ func deployed(ctx context.Context, c config.Config, log *slog.Logger, root secre
 		if errors.Is(err, sqlite.ErrOtherKey) || errors.Is(err, postgres.ErrOtherKey) {
 			return nil, &RefusalError{"the root key does not fit " + name, "the key that the database was made with, now or in secret_key_previous", err}
 		}
+		if errors.Is(err, postgres.ErrRights) { // what is read may be all that the role may read
+			return nil, refusePostgres(name, err)
+		}
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	return &Deployment{Config: c, Keys: keys, Store: guarded{store}, Log: log}, nil

@@ -10,8 +10,9 @@ import (
 	"github.com/countersign/countersign/internal/verify"
 )
 
-// postgresName names the database in refusals: its URL may hold a password.
-const postgresName = "the database of COUNTERSIGN_DATABASE_URL"
+// SettingsDatabase names the settings' PostgreSQL database in refusals: its URL
+// may hold a password.
+const SettingsDatabase = "the database of COUNTERSIGN_DATABASE_URL"
 
 // expectations are what would be right, by what PostgreSQL's store refuses.
 func expectations() []refusalOf {
@@ -40,20 +41,21 @@ func openPostgres(ctx context.Context, c config.Config, log *slog.Logger, o Opti
 		URL: c.DatabaseURL.Reveal(), Migrate: c.Migrate, Wall: o.Wall, Log: log, Observer: o.Observer,
 	})
 	if err != nil {
-		return nil, refusePostgres(err)
+		return nil, refusePostgres(SettingsDatabase, err)
 	}
-	return deployed(ctx, c, log, c.SecretKey, store, postgresName)
+	return deployed(ctx, c, log, c.SecretKey, store, SettingsDatabase)
 }
 
-func refusePostgres(err error) error {
+// refusePostgres says what was expected of the database of that name.
+func refusePostgres(name string, err error) error {
 	for _, r := range expectations() {
 		if errors.Is(err, r.err) {
-			return &RefusalError{postgresName, r.expected, err}
+			return &RefusalError{name, r.expected, err}
 		}
 	}
 	// It answered a moment ago, so there is nothing to change.
 	if errors.Is(err, verify.ErrUnavailable) || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &RefusalError{postgresName + " cannot be opened", "a Countersign database or an empty one", err}
+	return &RefusalError{name + " cannot be opened", "a Countersign database or an empty one", err}
 }

@@ -47,6 +47,7 @@ const (
 	stateTaken         = "23505" // a unique key
 	stateShutdown      = "57P01"
 	stateStarting      = "57P03"
+	stateUnknown       = "42704" // at a connection's start: a parameter
 )
 
 // serverError is what PostgreSQL said, without the values that its message
@@ -55,6 +56,7 @@ type serverError struct {
 	code       string
 	constraint string
 	fatal      bool // the connection is gone
+	refused    bool // there never was a connection
 }
 
 func (e *serverError) Error() string {
@@ -62,17 +64,41 @@ func (e *serverError) Error() string {
 	if e.constraint != "" {
 		text += " (" + e.constraint + ")"
 	}
+	if why := whyRefused(e.code); e.refused && why != "" {
+		text += ": " + why
+	}
 	return text
+}
+
+// whyRefused says why a server lets nobody in, "" if that is not known.
+func whyRefused(code string) string {
+	switch code {
+	case "28P01":
+		return "the user or password is refused"
+	case "28000":
+		return "the user or password is refused, or pg_hba.conf lets no such connection in"
+	case "3D000":
+		return "there is no such database"
+	case stateUnknown, "22023":
+		return "a parameter of the URL is not known or has no such value"
+	case "53300":
+		return "too many connections"
+	case stateStarting:
+		return "it is starting or stopping"
+	}
+	return ""
 }
 
 // safe replaces what PostgreSQL said by a serverError and hides what other
 // errors of the driver may quote; other errors pass.
 func safe(err error) error {
+	connecting, refused := errors.AsType[*pgconn.ConnectError](err)
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return &serverError{e.Code, e.ConstraintName, e.Severity == "FATAL" || e.Severity == "PANIC" || e.SeverityUnlocalized == "FATAL"}
+		fatal := e.Severity == "FATAL" || e.Severity == "PANIC" || e.SeverityUnlocalized == "FATAL"
+		return &serverError{e.Code, e.ConstraintName, fatal, refused}
 	}
-	if e, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return fmt.Errorf("connect: %w", errors.Unwrap(e))
+	if refused {
+		return fmt.Errorf("connect: %w", errors.Unwrap(connecting))
 	}
 	return err
 }
@@ -132,6 +158,9 @@ func failure(doing string, err error, commit commitment) error {
 	var said *serverError
 	switch clean := safe(err); {
 	case errors.As(clean, &said):
+		if said.code == stateNoRights {
+			return fmt.Errorf("%s: %w: %w", doing, ErrRights, clean)
+		}
 		if !transient(said.code) {
 			return fmt.Errorf("%s: %w", doing, clean)
 		}

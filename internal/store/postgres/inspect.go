@@ -2,7 +2,10 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,21 +14,21 @@ import (
 
 // What is refused at start.
 const (
-	oldestServer = 140000          // server_version_num
+	oldestServer = 14
 	maxSkew      = 2 * time.Second // between this machine's clock and the database's
 	inspectTime  = 15 * time.Second
 )
 
-const serverFacts = `SELECT current_setting('server_version_num')::int, current_setting('synchronous_commit'),
+const serverFacts = `SELECT current_setting('server_version_num')::int / 10000, current_setting('synchronous_commit'),
 	current_setting('fsync'), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
 
 // inspect refuses a server that the store's promises cannot be kept on.
 func inspect(ctx context.Context, c *pgxpool.Config, compareClocks bool) error {
 	ctx, cancel := context.WithTimeout(ctx, inspectTime)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, c.ConnConfig.Copy())
+	conn, err := connect(ctx, c.ConnConfig)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnreachable, safe(err))
+		return refusal(err)
 	}
 	defer conn.Close(ctx)
 	var version int
@@ -33,16 +36,65 @@ func inspect(ctx context.Context, c *pgxpool.Config, compareClocks bool) error {
 	var us int64
 	before := time.Now() //nolint:forbidigo // compared with the database's
 	if err := conn.QueryRow(ctx, serverFacts).Scan(&version, &synchronous, &fsync, &us); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnreachable, safe(err))
+		return refusal(err)
 	}
 	after := time.Now() //nolint:forbidigo // as above
 	switch {
-	case version < oldestServer:
-		return fmt.Errorf("%w: this is version %d", ErrTooOld, version/10000)
+	case version < oldestServer: // something in between told another
+		return &oldError{version}
 	case synchronous == "off" || fsync == "off":
 		return ErrNotDurable
 	case compareClocks:
 		return skew(before, after, fromMicros(us))
+	}
+	return nil
+}
+
+// connect makes a connection to learn whether the server will do.
+func connect(ctx context.Context, c *pgx.ConnConfig) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, c.Copy())
+	if stateOf(err) != stateUnknown {
+		return conn, err //nolint:wrapcheck // refusal says what it was doing
+	}
+	// A server may be too old to know the parameters, and tells its version to
+	// those who ask for none.
+	plain := c.Copy()
+	clear(plain.RuntimeParams)
+	conn, plainErr := pgx.ConnectConfig(ctx, plain)
+	if plainErr == nil {
+		_ = conn.Close(ctx)
+	}
+	if errors.Is(plainErr, ErrTooOld) {
+		err = plainErr
+	}
+	return nil, err
+}
+
+// refusal says why a server could not be asked.
+func refusal(err error) error {
+	if old, ok := errors.AsType[*oldError](err); ok {
+		return old
+	}
+	clean := safe(err)
+	if stateOf(clean) == stateNoRights {
+		return fmt.Errorf("%w: it must be allowed to connect to its database: %w", ErrRights, clean)
+	}
+	return fmt.Errorf("%w: %w", ErrUnreachable, clean)
+}
+
+// oldError is ErrTooOld with the server's major version.
+type oldError struct{ major int }
+
+func (e *oldError) Error() string { return fmt.Sprintf("%v: this is version %d", ErrTooOld, e.major) }
+
+func (e *oldError) Unwrap() error { return ErrTooOld }
+
+// newEnough refuses a version such as "13.9 (Debian 13.9-1)". One that cannot
+// be read is left to inspect.
+func newEnough(version string) error {
+	digits := version[:len(version)-len(strings.TrimLeft(version, "0123456789"))]
+	if major, err := strconv.Atoi(digits); err == nil && major < oldestServer {
+		return &oldError{major}
 	}
 	return nil
 }
@@ -58,7 +110,11 @@ func skew(before, after, database time.Time) error {
 		off = database.Sub(after)
 	}
 	if off.Abs() > maxSkew {
-		return fmt.Errorf("%w: the database is %s ahead", ErrClockSkew, off.Round(time.Millisecond))
+		side := "ahead"
+		if off < 0 {
+			side = "behind"
+		}
+		return fmt.Errorf("%w: the database is %s %s", ErrClockSkew, off.Abs().Round(time.Millisecond), side)
 	}
 	return nil
 }

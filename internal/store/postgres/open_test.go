@@ -41,13 +41,43 @@ func TestOpenSaysWhatIsWrongWithTheDatabase(t *testing.T) {
 	wantRefused(t, "a schema that is not there", config(strings.Replace(url, "search_path=", "search_path=not_", 1)), postgres.ErrRights)
 	wantRefused(t, "commits that are not synced", config(url+"&synchronous_commit=off"), postgres.ErrNotDurable)
 
-	for _, skew := range []time.Duration{-3 * time.Second, 3 * time.Second} {
-		if err := postgres.Skew(storetest.Start, storetest.Start.Add(time.Second), storetest.Start.Add(skew+time.Second/2)); !errors.Is(err, postgres.ErrClockSkew) {
-			t.Errorf("a clock off by %v = %v, want ErrClockSkew", skew, err)
+	for skew, want := range map[time.Duration]string{-3 * time.Second: "is 2.5s behind", 3 * time.Second: "is 2.5s ahead"} {
+		err := postgres.Skew(storetest.Start, storetest.Start.Add(time.Second), storetest.Start.Add(skew+time.Second/2))
+		if !errors.Is(err, postgres.ErrClockSkew) || !strings.Contains(err.Error(), want) {
+			t.Errorf("a clock off by %v = %v, want ErrClockSkew, %q", skew, err, want)
 		}
 	}
 	if err := postgres.Skew(storetest.Start, storetest.Start.Add(5*time.Second), storetest.Start.Add(4*time.Second)); err != nil {
 		t.Errorf("a slow answer = %v, want no error", err)
+	}
+}
+
+func TestAPasswordThatIsNotEscapedIsRefusedAndNoPartOfItTold(t *testing.T) {
+	t.Parallel()
+	const escape = "%40"
+	for _, c := range []struct{ url, want string }{
+		{"postgres://u:hunter2@hunter2@db.invalid/x", escape},
+		{"postgresql://u:x@hunter2@db.invalid,other.invalid/x", escape},
+		{"postgres://u:x@db.invalid,hunter2@db.invalid/x", escape},
+		{"postgres://u:x@hunter2/y@db.invalid/x", escape},
+		{"postgres://u:x@hunter2?y=z@db.invalid/x", escape},
+		{"postgres://u:x?y@hunter2@db.invalid/x", escape},
+		{"postgres://u:12/hunter2@db.invalid/x", escape},
+		{"postgres://u:hunter2/x@db.invalid/x", escape},
+		{"postgres://u:12/x?hunter2&y@db.invalid/x", "separator"},
+		{"postgres://db.invalid/x?password=y&hunter2", "separator"},
+		{"postgres://db.invalid/x?user=%zzhunter2", "percent-encoded"},
+	} {
+		_, err := postgres.Open(t.Context(), config(c.url))
+		if !errors.Is(err, postgres.ErrURL) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("Open(%q) = %v; want ErrURL with %q and without the password", c.url, err, c.want)
+		}
+	}
+	for _, url := range []string{
+		"postgres://u:hunter%402@127.0.0.1:1/x", "postgres://u:a?b#c@127.0.0.1:1/x", "postgres://127.0.0.1:1/x?user=u@tenant&password=hunter@2",
+		"postgres://127.0.0.1:1", "postgres:///x?host=/nonexistent@here",
+	} {
+		wantRefused(t, url, config(url), postgres.ErrUnreachable)
 	}
 }
 

@@ -56,10 +56,14 @@ func newPrimaries() *primaries {
 	return &primaries{newest: map[string]int64{}, open: map[*pgx.Conn]timeline{}}
 }
 
-// guard makes a pool's connections go to the newest primary only.
+// guard makes a pool's connections go to the newest primary only, and to no
+// server that is too old.
 func (p *primaries) guard(c *pgxpool.Config) {
 	validate := c.ConnConfig.ValidateConnect
 	c.ConnConfig.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if err := newEnough(conn.ParameterStatus("server_version")); err != nil {
+			return err // before it is asked what it may not know
+		}
 		if err := validate(ctx, conn); err != nil {
 			return err
 		}
@@ -88,7 +92,7 @@ func (p *primaries) guard(c *pgxpool.Config) {
 // timelineOf asks a server. One that is no PostgreSQL may not know the answer.
 func timelineOf(ctx context.Context, conn *pgconn.PgConn) timeline {
 	results, err := conn.Exec(ctx, timelineSQL).ReadAll()
-	if err != nil || len(results) == 0 || len(results[0].Rows) == 0 {
+	if err != nil || len(results) == 0 || len(results[0].Rows) == 0 || len(results[0].Rows[0]) != 2 {
 		return timeline{}
 	}
 	row := results[0].Rows[0]

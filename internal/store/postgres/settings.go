@@ -35,6 +35,9 @@ type settings struct {
 // parse reads the URL and adds what the store needs where the URL does not
 // say otherwise.
 func parse(url string) (settings, error) {
+	if strayAt(url) {
+		return settings{}, fmt.Errorf("%w: an @ in the password has to be written as %%40, a / as %%2F", ErrURL)
+	}
 	s := settings{primaries: newPrimaries()}
 	for _, c := range []struct {
 		config **pgxpool.Config
@@ -87,13 +90,30 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return d.DialContext(ctx, network, address) //nolint:wrapcheck // pgx says what it was doing
 }
 
-// reason is what a driver's error says without what it may quote: the URL has
-// a password.
-func reason(err error) string {
-	if e, ok := errors.AsType[*pgconn.ParseConfigError](err); ok && errors.Unwrap(e) != nil {
-		return errors.Unwrap(e).Error()
+// strayAt reports whether an @ stands where the password must have ended: libpq
+// takes the first @ before a slash for its end, and what follows for host,
+// database and parameters, which errors name.
+func strayAt(url string) bool {
+	_, rest, _ := strings.Cut(url, "://")
+	if i := strings.IndexAny(rest, "@/"); i >= 0 && rest[i] == '@' {
+		return strings.Contains(rest[i+1:], "@")
 	}
-	return "it cannot be read"
+	path, _, _ := strings.Cut(rest, "?") // a parameter may hold one
+	return strings.Contains(path, "@")
+}
+
+// reason is what a driver's error says without what it quotes: the URL has a
+// password.
+func reason(err error) string {
+	e, ok := errors.AsType[*pgconn.ParseConfigError](err)
+	if !ok || errors.Unwrap(e) == nil {
+		return "it cannot be read"
+	}
+	text := errors.Unwrap(e).Error()
+	if i := strings.Index(text, `"`); i >= 0 {
+		text = text[:i] + "…" + text[strings.LastIndex(text, `"`)+1:]
+	}
+	return text
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
