@@ -51,11 +51,11 @@ type keySet struct {
 // before any writes with it, the old one is current, and also the last.
 func NewKeyring(current Root, previous ...Root) (*Keyring, error) {
 	k := &Keyring{sets: map[otp.KeyID]*keySet{}}
-	for _, root := range append([]Root{current}, previous...) {
+	roots := append([]Root{current}, previous...)
+	for _, root := range roots {
 		if root.IsZero() {
 			return nil, ErrRoot
 		}
-		k.index = newMACPool(derive(root, labelIndex))
 		id := binary.BigEndian.Uint32(derive(root, labelID)[:4])
 		if _, twice := k.sets[otp.KeyID(id)]; twice {
 			continue
@@ -77,6 +77,7 @@ func NewKeyring(current Root, previous ...Root) (*Keyring, error) {
 		}
 	}
 	k.current = k.known[0]
+	k.index = newMACPool(derive(roots[len(roots)-1], labelIndex))
 	return k, nil
 }
 
