@@ -95,6 +95,15 @@ type Result struct {
 	Receipt *Receipt
 }
 
+// KnownAs is the result of a carrier whose receipts name a message by ref even if
+// its answer was lost.
+func (r Result) KnownAs(ref string) Result {
+	if r.Class == Uncertain {
+		r.Ref = ref
+	}
+	return r
+}
+
 // Carrier delivers on one or more channels. Submit is called by many
 // goroutines at once, returns when ctx ends, and never panics on hostile
 // answers. It reports through the Result and has no other error.

@@ -81,11 +81,7 @@ func (c *Carrier) Run(ctx context.Context) error {
 // they have the same reference and number, by which a phone knows them. A
 // message that may have been taken has its reference too, as reports name that.
 func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Result {
-	r := c.submit(ctx, m)
-	if r.Class == delivery.Uncertain {
-		r.Ref = m.Dedupe
-	}
-	return r
+	return c.submit(ctx, m).KnownAs(m.Dedupe)
 }
 
 func (c *Carrier) submit(ctx context.Context, m delivery.Message) delivery.Result {

@@ -87,11 +87,7 @@ func (c *Carrier) Run(ctx context.Context) error {
 // Submit hands one message over. A message that may have been taken is known by
 // its id, as receipts name that.
 func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Result {
-	r := c.submit(ctx, m)
-	if r.Class == delivery.Uncertain {
-		r.Ref = m.Dedupe
-	}
-	return r
+	return c.submit(ctx, m).KnownAs(m.Dedupe)
 }
 
 func (c *Carrier) submit(ctx context.Context, m delivery.Message) delivery.Result {
