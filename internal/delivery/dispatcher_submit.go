@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/countersign/countersign/internal/otp"
@@ -212,22 +213,18 @@ func (l leased) mayWait(at time.Time) bool {
 // that carrier may have the message it is asked alone, and only where it
 // recognises a repetition.
 func (l leased) carriers(route []Carrier, now time.Time) (first, behind int) {
-	_, sent := l.maybeTaken()
-	for i, c := range route {
-		switch {
-		case c.Name() != l.Carrier || sent && !c.Dedupes():
-		case sent:
-			return i, i + 1
-		case i+1 < len(route) && !now.Before(l.budget(i, len(route))):
-			return i + 1, len(route)
-		default:
-			return i, len(route)
+	last := slices.IndexFunc(route, func(c Carrier) bool { return c.Name() == l.Carrier })
+	if _, sent := l.maybeTaken(); sent {
+		if last < 0 || !route[last].Dedupes() {
+			return 0, 0
 		}
+		return last, last + 1
 	}
-	if sent {
-		return 0, 0
+	first = max(last, 0)
+	if last >= 0 && last+1 < len(route) && !now.Before(l.budget(last, len(route))) {
+		first = last + 1
 	}
-	return 0, len(route)
+	return first, len(route)
 }
 
 // submit hands the message to the carrier, where it has a place, and gives the
