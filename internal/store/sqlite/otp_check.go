@@ -72,19 +72,15 @@ func (t *tx) countAttempt(row *otpRow, a verify.Attempt) (_ verify.Checked, err 
 	}
 	row.OTP = after
 	switch {
-	case after == before:
-	case after.State == before.State:
+	case after.State != before.State:
+		if err = t.saveLife(row); err == nil {
+			err = t.endDeliveries(row)
+		}
+	case after != before:
 		err = t.saveAttempts(row)
-	default:
-		err = t.saveLife(row)
 	}
 	if err != nil {
 		return verify.Checked{}, err
-	}
-	if after.State != before.State {
-		if err := t.endDeliveries(row); err != nil {
-			return verify.Checked{}, err
-		}
 	}
 	if kind, ok := checkEvent(before, after, verdict); ok {
 		if err := t.recordEvent(row, otp.Event{Kind: kind}, t.now); err != nil {
