@@ -21,6 +21,10 @@ type Message struct {
 	Code      otp.Code
 	Expires   time.Time // when the code is over; a carrier drops the message then
 	Try       int       // 1 for the first
+	// DefaultSender says that Step.Sender is the one that the server names where
+	// nobody else names one. It is the configuration's then, and not a choice of
+	// the account, whoever wrote it.
+	DefaultSender bool
 }
 
 // Text is what the person is to read or hear.
@@ -89,6 +93,12 @@ type Result struct {
 	Own bool
 	// NoReceipt says, with Accepted, that no receipt will ever come.
 	NoReceipt bool
+	// ByID says, with Accepted, that receipts may name the message by its Dedupe
+	// reference though Ref is another.
+	ByID bool
+	// MayBeBusy says, with Accepted, that a receipt may be Busy: the code is kept
+	// until then.
+	MayBeBusy bool
 	// Receipt, with Accepted, is a receipt that came in with the answer itself;
 	// nil for none. Its Carrier and Ref need not be set. It is recorded together
 	// with the acceptance, so that it cannot come too early.
@@ -141,7 +151,26 @@ const (
 // Receipt is a carrier's later word on a delivery.
 type Receipt struct {
 	Carrier string
-	Ref     string // the carrier's message id from Result.Ref
+	// ID is the message's Dedupe reference, if the carrier names that, and Ref
+	// its own id of it from Result.Ref. One of them is enough; ID goes first.
+	ID, Ref string
 	State   ReceiptState
 	Failure otp.Failure // with ReceiptUndeliverable
+	// Busy says, with ReceiptUndeliverable, that the line was busy: the same
+	// message is to be handed over once more, if time allows. Only of carriers
+	// that recognise no repetition, which would be none, and give each call a Ref
+	// of its own.
+	Busy bool
+}
+
+// Refs are what the Ref of the receipt's delivery may be, the surest first. With
+// ByID none of them is: then ID is the delivery's Dedupe.
+func (r Receipt) Refs() []string {
+	var refs []string
+	for _, name := range []string{r.ID, r.Ref} {
+		if name != "" {
+			refs = append(refs, name, unsure+name)
+		}
+	}
+	return refs
 }

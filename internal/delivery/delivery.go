@@ -67,6 +67,10 @@ type Delivery struct {
 	// Due is when something is to be done next: a try while Queued, giving up
 	// the wait while Dispatched. Zero: nothing more by itself.
 	Due time.Time
+	// AgainUntil is set once the delivery is to be handed over a second time
+	// (Again): the end of the wait that its first dispatch began. While it is
+	// Queued then, it counts as Dispatched to everybody but the dispatcher.
+	AgainUntil time.Time
 }
 
 // Job is a claimed delivery: what the dispatcher needs to hand it over.

@@ -53,6 +53,7 @@ type row struct {
 	lease    time.Time
 	node     string
 	reported bool
+	byID     bool
 }
 
 func newMemory() *memory { return &memory{otps: map[string]*life{}, calls: map[string]int{}} }
@@ -154,7 +155,7 @@ func (m *memory) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOu
 }
 
 func (m *memory) apply(r *row, c delivery.Change) bool {
-	r.Delivery, r.lease, r.node = c.Delivery, time.Time{}, ""
+	r.Delivery, r.lease, r.node, r.byID = c.Delivery, time.Time{}, "", r.byID || c.ByID
 	if c.Event != nil {
 		m.events = append(m.events, *c.Event)
 	}
@@ -166,6 +167,12 @@ func (m *memory) apply(r *row, c delivery.Change) bool {
 
 func (m *memory) receive(r *row, rec delivery.Receipt) bool {
 	o := m.otps[r.OTPID]
+	if c, ok := r.Taken(r.step, m.open(o), o.expires, time.Now()); ok {
+		m.apply(r, c)
+	}
+	if c, ok := r.Again(rec, m.open(o), true, time.Now()); ok {
+		return m.apply(r, c)
+	}
 	c, ok := r.Received(rec, o.state == otp.Verified, m.open(o), r.reported)
 	if !ok {
 		return false
@@ -195,7 +202,7 @@ func (m *memory) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known
 	}
 	defer m.mu.Unlock()
 	for _, r := range m.rows {
-		if r.Ref == rec.Ref && r.Carrier == rec.Carrier && rec.Ref != "" {
+		if r.Carrier == rec.Carrier && (slices.Contains(rec.Refs(), r.Ref) || r.byID && r.Dedupe == rec.ID) {
 			return true, m.receive(r, rec), nil
 		}
 	}

@@ -41,6 +41,9 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 		out.Result, out.RetryAt = Result{Class: Deferred}, now.Add(backoffLeast)
 		return out, true
 	}
+	if j.calledAgain() && !d.cfg.Now().Before(j.AgainUntil) {
+		return refused(LineBusy) // no time is left for the second call
+	}
 	route := d.cfg.Router.Route(j.Step.Channel, j.Recipient, j.Dedupe)
 	first, behind := j.carriers(route, d.cfg.Now())
 	if _, sent := j.maybeTaken(); j.Step.Unroutable || len(route) == 0 && !sent {
@@ -67,6 +70,9 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 		m.Step.Sender = ""
 	default:
 		m.Step.Sender = j.Sender
+	}
+	if j.calledAgain() { // it has the rest of the first call's wait
+		m.Step.Wait = min(m.Step.Wait, j.AgainUntil.Sub(d.cfg.Now()))
 	}
 	out.Result = Result{Class: Retry, Failure: Unreachable}
 	var skipped []int // carriers whose circuit is open
@@ -183,8 +189,12 @@ func (d *Dispatcher) again(j leased, r Result) time.Time {
 
 // budget returns until when carrier i of n may be tried again: an equal share
 // each of the step's wait, counted from when the delivery was queued, and never
-// past the OTP's end. A carrier that may have the message has all of it.
+// past the OTP's end. A carrier that may have the message has all of it. A second
+// call has what the first left.
 func (l leased) budget(i, n int) time.Time {
+	if l.calledAgain() {
+		return l.AgainUntil
+	}
 	if _, sent := l.maybeTaken(); sent {
 		i = n - 1
 	}
@@ -211,7 +221,7 @@ func (l leased) mayWait(at time.Time) bool {
 // carriers returns which part of the route may be asked now: from the carrier
 // that was tried last, or behind it if its share of the time is used up. If
 // that carrier may have the message it is asked alone, and only where it
-// recognises a repetition.
+// recognises a repetition. A second call is the carrier's that made the first.
 func (l leased) carriers(route []Carrier, now time.Time) (first, behind int) {
 	last := slices.IndexFunc(route, func(c Carrier) bool { return c.Name() == l.Carrier })
 	if _, sent := l.maybeTaken(); sent {
@@ -219,6 +229,9 @@ func (l leased) carriers(route []Carrier, now time.Time) (first, behind int) {
 			return 0, 0
 		}
 		return last, last + 1
+	}
+	if l.calledAgain() {
+		return max(last, 0), last + 1
 	}
 	first = max(last, 0)
 	if last >= 0 && last+1 < len(route) && !now.Before(l.budget(last, len(route))) {

@@ -14,6 +14,10 @@
 // States only move forward. One exception is a report, not a move back:
 // a receipt after TIMED_OUT is recorded and reported but starts nothing.
 //
+// A call to a busy line is made a second time, 20 s later. To be claimed for that
+// the delivery is QUEUED again, and nothing of it is reported: to everybody else
+// it stays DISPATCHED, and its wait ends when it would have ended.
+//
 // The rules (rules.go) are pure and run inside the stores' transactions; the
 // Dispatcher does the waiting and the talking to carriers.
 package delivery

@@ -21,6 +21,8 @@ type Change struct {
 	// Done: nothing will be sent for this delivery any more, so that its
 	// sealed code may go.
 	Done bool
+	// ByID: receipts are to find the delivery by its Dedupe too.
+	ByID bool
 }
 
 func (d Delivery) event(kind otp.EventKind, failure *otp.Failure) *otp.Event {
@@ -28,8 +30,8 @@ func (d Delivery) event(kind otp.EventKind, failure *otp.Failure) *otp.Event {
 }
 
 // unsure begins the Ref of a Queued delivery that its carrier may have taken
-// already; the carrier's message id follows, as far as it is known. No receipt
-// finds it before the delivery is Dispatched.
+// already; the carrier's message id follows, as far as it is known. Receipts
+// that name that find it so (Receipt.Refs).
 const unsure = "(uncertain)"
 
 // maybeTaken reports whether an earlier submit of a Queued delivery was
@@ -50,11 +52,11 @@ func (d Delivery) Submitted(o SubmitOutcome, step Step, open bool, expires, now 
 		return Change{}, false
 	}
 	if o.Result.Class == Deferred {
-		d.Due = o.RetryAt
 		if !open {
-			d.Due = time.Time{}
+			return d.stopped(), true
 		}
-		return Change{Delivery: d, Done: !open}, true
+		d.Due = o.RetryAt
+		return Change{Delivery: d}, true
 	}
 	d.Tries++
 	if o.Carrier != "" {
@@ -69,16 +71,16 @@ func (d Delivery) Submitted(o SubmitOutcome, step Step, open bool, expires, now 
 	again := !o.RetryAt.IsZero() && class != Accepted && class != Permanent
 	switch {
 	case again && !open:
-		// The OTP's end settled it.
-		d.Due = time.Time{}
-		return Change{Delivery: d, Done: true}, true
+		return d.stopped(), true // the OTP's end settled it
 	case again && o.RetryAt.Before(expires):
 		d.Due = o.RetryAt
 		return Change{Delivery: d}, true
 	}
 	switch {
 	case class == Accepted:
-		return d.dispatched(o.Result, step, open, expires, now), true
+		c := d.dispatched(o.Result, step, open, expires, now)
+		c.ByID = o.Result.ByID && o.Result.Ref != d.Dedupe
+		return c, true
 	case uncertain && class != Permanent: // with that its carrier says that it did not take it
 		// It counts as dispatched, whatever a repetition ended in: a second
 		// message would cost money and confuse, so the wait for the receipt
@@ -90,9 +92,24 @@ func (d Delivery) Submitted(o SubmitOutcome, step Step, open bool, expires, now 
 	return d.fail(o.Result.Failure, open), true
 }
 
+// Taken applies that a receipt tells of a Queued delivery, before Received is
+// asked: its carrier has the message whose answer was lost, so that it is
+// Dispatched. The arguments are as in Submitted. False means that this is nothing
+// new.
+func (d Delivery) Taken(step Step, open bool, expires, now time.Time) (Change, bool) {
+	ref, ok := d.maybeTaken()
+	if !ok {
+		return Change{}, false
+	}
+	return d.dispatched(Result{Ref: ref}, step, open, expires, now), true
+}
+
 func (d Delivery) dispatched(r Result, step Step, open bool, expires, now time.Time) Change {
 	d.State, d.Ref = Dispatched, r.Ref
-	c := Change{Event: d.event(otp.EventDispatched, nil), Done: d.Next < 0}
+	c := Change{Done: d.Next < 0 && (d.calledAgain() || !r.MayBeBusy)}
+	if !d.calledAgain() { // else it is known
+		c.Event = d.event(otp.EventDispatched, nil)
+	}
 	if open && d.Seq > 1 && step.Life > 0 {
 		if until := now.Add(step.Life); until.After(expires) {
 			c.Extend, expires = until, until
@@ -103,6 +120,8 @@ func (d Delivery) dispatched(r Result, step Step, open bool, expires, now time.T
 		d.Due, c.Done = time.Time{}, true
 	case r.NoReceipt:
 		d.Due, d.Next, c.Done = time.Time{}, -1, true
+	case d.Next >= 0 && d.calledAgain():
+		d.Due = d.AgainUntil
 	case d.Next >= 0:
 		// Never more than half of the validity left (contract v4 §5).
 		d.Due = now.Add(min(step.Wait, expires.Sub(now)/2))

@@ -20,6 +20,7 @@ type machine struct {
 	settled, reported  bool
 	dispatched, finals int
 	timeouts, started  int
+	again              int // second calls
 	done               bool
 }
 
@@ -29,7 +30,11 @@ func (m *machine) open() bool { return !m.settled && m.now.Before(m.expires) }
 func (m *machine) apply(t *rapid.T, c delivery.Change) {
 	before := m.d.State
 	late := before == delivery.TimedOut && (c.Delivery.State == delivery.Delivered || c.Delivery.State == delivery.Undeliverable)
-	if !late && (c.Delivery.State < before || before.Final() && c.Delivery.State != before) {
+	if again := before == delivery.Dispatched && c.Delivery.State == delivery.Queued; again {
+		if m.again++; c.Event != nil || c.StartNext || c.Done || !m.open() || c.Delivery.Due.Before(m.now.Add(20*time.Second)) || !c.Delivery.Due.Before(m.d.Due) {
+			t.Fatalf("called again with %+v", c)
+		}
+	} else if !late && (c.Delivery.State < before || before.Final() && c.Delivery.State != before) {
 		t.Fatalf("moved from %v to %v", before, c.Delivery.State)
 	}
 	m.d = c.Delivery
@@ -60,7 +65,21 @@ func (m *machine) apply(t *rapid.T, c delivery.Change) {
 	if c.Extend.After(m.expires) {
 		m.expires = c.Extend
 	}
+	if m.done && c.Delivery.State == delivery.Queued && !c.Delivery.Due.IsZero() {
+		t.Fatal("to be handed over without its code")
+	}
 	m.done = m.done || c.Done
+}
+
+// taken applies that a receipt tells of a message whose answer was lost.
+func (m *machine) taken(t *rapid.T) {
+	c, ok := m.d.Taken(m.step, m.open(), m.expires, m.now)
+	if !ok {
+		return
+	}
+	if m.apply(t, c); m.d.State != delivery.Dispatched {
+		t.Fatalf("a receipt of a message whose answer was lost made it %v", m.d.State)
+	}
 }
 
 func TestADeliveryOnlyMovesForward(t *testing.T) {
@@ -79,7 +98,7 @@ func TestADeliveryOnlyMovesForward(t *testing.T) {
 			"answer": func(t *rapid.T) {
 				o := delivery.SubmitOutcome{Key: m.d.Key, Carrier: "c1", Result: delivery.Result{
 					Class: delivery.Class(rapid.IntRange(1, 6).Draw(t, "class")), Ref: "r1", Failure: refused,
-					NoReceipt: rapid.Bool().Draw(t, "no receipt"),
+					NoReceipt: rapid.Bool().Draw(t, "no receipt"), MayBeBusy: rapid.Bool().Draw(t, "may be busy"),
 				}}
 				if wait := rapid.IntRange(0, 60).Draw(t, "retry"); wait > 0 {
 					o.RetryAt = m.now.Add(time.Duration(wait) * time.Second)
@@ -90,10 +109,23 @@ func TestADeliveryOnlyMovesForward(t *testing.T) {
 			},
 			"receipt": func(t *rapid.T) {
 				r := delivery.Receipt{Carrier: "c1", Ref: "r1", State: delivery.ReceiptState(rapid.IntRange(1, 3).Draw(t, "says")), Failure: refused}
+				m.taken(t)
 				if c, ok := m.d.Received(r, m.settled, m.open(), m.reported); ok {
 					m.reported = m.reported || r.State != delivery.ReceiptTimedOut
 					m.apply(t, c)
 				}
+			},
+			"busy": func(t *rapid.T) {
+				r := delivery.Receipt{Carrier: "c1", Ref: "r1", State: delivery.ReceiptUndeliverable, Failure: refused, Busy: true}
+				m.taken(t)
+				c, ok := m.d.Again(r, m.open(), !m.done, m.now)
+				if !ok {
+					if c, ok = m.d.Received(r, m.settled, m.open(), m.reported); !ok {
+						return
+					}
+					m.reported = true
+				}
+				m.apply(t, c)
 			},
 			"wait over": func(t *rapid.T) {
 				if c, ok := m.d.WaitOver(m.settled, m.open(), m.now); ok {
@@ -107,9 +139,9 @@ func TestADeliveryOnlyMovesForward(t *testing.T) {
 				m.settled = m.settled || m.now.Before(m.expires)
 			},
 			"": func(t *rapid.T) {
-				if m.dispatched > 1 || m.finals > 1 || m.timeouts > 1 || m.started > 1 {
-					t.Fatalf("%d DISPATCHED, %d DELIVERED or UNDELIVERABLE, %d TIMED_OUT, %d next steps; want at most one each",
-						m.dispatched, m.finals, m.timeouts, m.started)
+				if m.dispatched > 1 || m.finals > 1 || m.timeouts > 1 || m.started > 1 || m.again > 1 {
+					t.Fatalf("%d DISPATCHED, %d DELIVERED or UNDELIVERABLE, %d TIMED_OUT, %d next steps, %d second calls; want at most one each",
+						m.dispatched, m.finals, m.timeouts, m.started, m.again)
 				}
 				if m.d.State.Final() && (!m.d.Due.IsZero() || !m.done) {
 					t.Fatalf("%v with something due at %v, done %v", m.d.State, m.d.Due, m.done)

@@ -19,9 +19,11 @@ type Store interface {
 	// EndWaits applies Delivery.WaitOver to up to limit deliveries whose wait is
 	// over, and returns how many it changed and whether next steps were queued.
 	EndWaits(ctx context.Context, limit int) (n int, started bool, err error)
-	// RecordReceipt applies a receipt (Delivery.Received) and reports whether
-	// the carrier's reference is known at all, and whether a next step was
-	// queued.
+	// RecordReceipt applies a receipt (Delivery.Taken, and then Again, else
+	// Received) and reports whether what it names is known at all, and whether a
+	// next step was queued. It is of the carrier's delivery whose Dedupe is ID, if
+	// a Change kept it ByID; else of the newest with the first of Refs that there
+	// is.
 	RecordReceipt(ctx context.Context, r Receipt) (known, started bool, err error)
 	// ReleaseDeliveries gives up node's leases, so that claims need not wait for
 	// their end. Called once while draining, after the last submit.

@@ -13,6 +13,7 @@ import (
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/route"
 )
 
@@ -29,9 +30,10 @@ type Deps struct {
 	// PublicURL is how carriers reach this server; nil: they cannot.
 	PublicURL *url.URL
 	Version   string // the server's
-	// Sender is what the server names in SMS where nobody else names a sender. A
-	// carrier that has a sender of its own uses that instead.
-	Sender string
+	// Sender is what the server names on a channel where nobody else names a
+	// sender, "" for nothing; nil: on none. A carrier of SMS that has a sender of
+	// its own uses that instead.
+	Sender func(message.Channel) string
 	// Sandbox is the sandbox's carrier; nil if it never serves.
 	Sandbox delivery.Carrier
 	// Renewed is told of every carrier that was replaced or removed, Carriers how

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,7 +24,9 @@ type member struct {
 	carrier  delivery.Carrier
 	receipts http.Handler // nil if the carrier takes none
 	tokens   []string     // that open receipts, the current one first
-	weakest  string       // the sender that a carrier's own goes before, "" for none
+	// weakest is the sender on a channel that a carrier's own goes before; nil for
+	// none.
+	weakest func(message.Channel) string
 
 	retired chan struct{} // closed when the fleet gives it up
 	ended   chan struct{} // closed when it has ended
@@ -71,7 +74,8 @@ func (m *member) Submit(ctx context.Context, msg delivery.Message) delivery.Resu
 		default:
 		}
 	}()
-	if msg.Step.Channel == message.SMS && msg.Step.Sender == m.weakest && m.hasSender() {
+	msg.DefaultSender = m.namedByServer(msg.Step)
+	if msg.DefaultSender && msg.Step.Channel == message.SMS && m.hasSender() {
 		msg.Step.Sender = ""
 	}
 	fit, refused := m.fit.Fit(msg)
@@ -79,6 +83,15 @@ func (m *member) Submit(ctx context.Context, msg delivery.Message) delivery.Resu
 		return *refused
 	}
 	return m.carrier.Submit(ctx, fit)
+}
+
+// namedByServer reports whether the sender is the one that the server names where
+// nobody else names one. Some APIs write the plus of a number and some do not.
+func (m *member) namedByServer(s delivery.Step) bool {
+	if m.weakest == nil || s.Sender == "" {
+		return false
+	}
+	return strings.TrimPrefix(s.Sender, "+") == strings.TrimPrefix(m.weakest(s.Channel), "+")
 }
 
 // hasSender reports whether the carrier has a sender for messages without one.

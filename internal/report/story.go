@@ -150,6 +150,8 @@ func planned(r *Record) []Entry {
 			continue
 		case d.State == delivery.Queued && len(d.Tries) == 0:
 			e.Title = "Hand the " + string(d.Channel) + " message to a carrier"
+		case d.State == delivery.Queued && !d.AgainUntil.IsZero():
+			e.Title = "Call the busy line again"
 		case d.State == delivery.Queued:
 			e.Title = "Try the " + string(d.Channel) + " message again"
 		case d.State == delivery.Dispatched:

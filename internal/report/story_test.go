@@ -64,6 +64,9 @@ func TestASentenceSaysWhyAnOTPStandsWhereItStands(t *testing.T) {
 		{"No carrier has taken the SMS message yet. a was passed over: it needs the operator. It is tried again at 12:00:02. The code is good until 12:05:00.", func(r *report.Record) {
 			first(r, delivery.Queued, "a", after(2*time.Second)).Tries = []delivery.Try{{Carrier: "a", Passed: delivery.PassedClosed}}
 		}},
+		{"The line was busy when a called. It is called once more at 12:00:25. The code is good until 12:05:00.", func(r *report.Record) {
+			first(r, delivery.Queued, "a", after(25*time.Second)).AgainUntil = after(time.Minute)
+		}},
 		{"a took the SMS message and has not reported yet whether it arrived. If nothing comes until 12:01:00, VOICE is tried. The code is good until 12:05:00.", func(r *report.Record) {
 			first(r, delivery.Dispatched, "a", after(time.Minute))
 		}},
@@ -104,6 +107,10 @@ func TestASentenceSaysWhyAnOTPStandsWhereItStands(t *testing.T) {
 		{"Expired: the code did not arrive. The SMS message was undeliverable, says a: Unknown subscriber (carrier 1). Nobody typed a code.", func(r *report.Record) {
 			first(r, delivery.Undeliverable, "a", time.Time{})
 			happened(r, time.Second, otp.EventUndeliverable, "a", unknown)
+			ended(r, otp.Expired, 5*time.Minute, 0)
+		}},
+		{"Expired: a took the SMS message but never reported that it arrived. Nobody typed a code.", func(r *report.Record) {
+			first(r, delivery.Queued, "a", time.Time{}).AgainUntil = after(time.Minute)
 			ended(r, otp.Expired, 5*time.Minute, 0)
 		}},
 		{"Expired: no carrier took the SMS message in time. None was asked. Nobody typed a code.", func(r *report.Record) {
@@ -183,5 +190,16 @@ func TestATimelineGoesFromAcceptToTheLastCallback(t *testing.T) {
 		if strings.Contains(e.Title+e.Detail, "secret") || strings.Contains(e.Title+e.Detail, "key=1") {
 			t.Errorf("the callback's address shows in %q %q", e.Title, e.Detail)
 		}
+	}
+}
+
+func TestASecondCallIsPlanned(t *testing.T) {
+	t.Parallel()
+	s := report.Tell(record(func(r *report.Record) {
+		d := first(r, delivery.Queued, "a", after(25*time.Second))
+		d.AgainUntil, d.Tries = after(time.Minute), []delivery.Try{{Carrier: "a", At: after(0), Class: delivery.Accepted, Place: 1, Of: 1}}
+	}))
+	if got := titles(s.Planned)[0]; got != "25s Call the busy line again" {
+		t.Errorf("planned %q; want the second call", got)
 	}
 }

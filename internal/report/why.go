@@ -71,7 +71,7 @@ func whyExpired(r *Record) string {
 	if e := eventOf(r, otp.EventUndeliverable, d.Seq); e != nil {
 		return "Expired: the code did not arrive. " + lastFailure(e) + " " + tries
 	}
-	if d.State == delivery.Queued {
+	if d.State == delivery.Queued && d.AgainUntil.IsZero() {
 		return "Expired: no carrier took the " + string(d.Channel) + " message in time. " + lastTry(d) + tries
 	}
 	return "Expired: " + d.Carrier + " took the " + string(d.Channel) + " message but never reported that it arrived. " + tries
@@ -120,6 +120,9 @@ func whyActive(r *Record) string {
 	channel := string(d.Channel)
 	switch d.State {
 	case delivery.Queued:
+		if !d.AgainUntil.IsZero() {
+			return "The line was busy when " + d.Carrier + " called. It is called once more at " + r.clock(d.Due) + "." + until
+		}
 		if len(d.Tries) == 0 {
 			return "The " + channel + " message waits to be handed to a carrier." + until
 		}

@@ -28,7 +28,7 @@ func (d *Deployment) fleetDeps(box *Box, receive Receive, version string) fleet.
 	return fleet.Deps{
 		Receive: receive, Log: d.Log, Now: time.Now, //nolint:forbidigo // deadlines of connections
 		Tokens: d.Keys.ReceiptTokens, PublicURL: d.Config.PublicURL, Version: version, Sandbox: box.asCarrier(), Notes: notes,
-		Sender: d.Config.Senders.SMS,
+		Sender: d.serversSender,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -39,36 +40,82 @@ func TestAReceiptOfAMessageWhoseAnswerWasLostCountsOverAWebhook(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized)
 	})
 	other, second := upstream(t, func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(http.StatusAccepted) })
-	text := "whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))
-	carrier := func(name, at string) string {
-		return "[[carrier]]\nname = \"" + name + "\"\ntype = \"webhook\"\nurl = \"" + at + "\"\nsecret = \"env:GATEWAY_SECRET\"\nallow_private = true\n"
-	}
-	j := travel(t, carrier("a", base)+carrier("b", other), append(public(t), "GATEWAY_SECRET="+text)...)
+	j := travel(t, gateway("a", base)+gateway("b", other), append(public(t), "GATEWAY_SECRET="+gatewaySecret)...)
 	otp := j.send("sms")
-	var m struct {
-		ID         string `json:"id"`
-		ReceiptURL string `json:"receiptUrl"`
+	m := handed(t, got)
+	j.told(otp, "DISPATCHED")
+	j.arrived(m)
+	j.told(otp, "DISPATCHED", "DELIVERED")
+	if n := asked.Load(); n != 2 || len(second) != 0 {
+		t.Errorf("the first carrier was asked %d times and the second %d; want 2 and 0", n, len(second))
 	}
+}
+
+func TestAReceiptCountsBeforeALostAnswerIsAskedForAgainOverAWebhook(t *testing.T) {
+	t.Parallel()
+	base, got := upstream(t, func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(http.StatusBadGateway) })
+	j := travel(t, gateway("a", base), append(public(t), "GATEWAY_SECRET="+gatewaySecret)...)
+	otp := j.send("sms")
+	m := handed(t, got)
+	if again := handed(t, got); again != m { // what came of the first is recorded now
+		t.Errorf("the repetition is %+v; want %+v", again, m)
+	}
+	j.arrived(m)
+	j.told(otp, "DISPATCHED", "DELIVERED")
+}
+
+func TestAReceiptNamesOurIDThoughTheAnswerHadARefOverAWebhook(t *testing.T) {
+	t.Parallel()
+	base, got := upstream(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, `{"ref":"a-91827"}`)
+	})
+	j := travel(t, gateway("a", base), append(public(t), "GATEWAY_SECRET="+gatewaySecret)...)
+	otp := j.send("sms")
+	m := handed(t, got)
+	j.told(otp, "DISPATCHED")
+	j.arrived(m)
+	j.told(otp, "DISPATCHED", "DELIVERED")
+}
+
+// gatewaySecret is that of a gateway in its form for settings.
+var gatewaySecret = "whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))
+
+// gateway is a webhook carrier.
+func gateway(name, at string) string {
+	return "[[carrier]]\nname = \"" + name + "\"\ntype = \"webhook\"\nurl = \"" + at + "\"\nsecret = \"env:GATEWAY_SECRET\"\nallow_private = true\n"
+}
+
+// message is what a gateway needs of one to report on it.
+type message struct {
+	ID         string `json:"id"`
+	ReceiptURL string `json:"receiptUrl"`
+}
+
+// handed waits for a message.
+func handed(t *testing.T, got <-chan asked) (m message) {
+	t.Helper()
 	if err := json.Unmarshal([]byte(next(t, got, "POST /").body), &m); err != nil || m.ID == "" {
 		t.Fatalf("the receiver read %+v, %v; want an id", m, err)
 	}
-	j.told(otp, "DISPATCHED")
+	return m
+}
+
+// arrived reports by its id that a message was delivered.
+func (j *journey) arrived(m message) {
+	j.t.Helper()
 	body := fmt.Sprintf(`{"id":%q,"status":"DELIVERED"}`, m.ID)
-	secret, err := callback.ParseSecret(text)
+	secret, err := callback.ParseSecret(gatewaySecret)
 	if err != nil {
-		t.Fatal(err)
+		j.t.Fatal(err)
 	}
 	at := time.Now()
 	signature, err := callback.Sign([]callback.Secret{secret}, "r1", at, []byte(body))
 	if err != nil {
-		t.Fatal(err)
+		j.t.Fatal(err)
 	}
 	header := http.Header{"Webhook-Id": {"r1"}, "Webhook-Timestamp": {strconv.FormatInt(at.Unix(), 10)}, "Webhook-Signature": {signature}}
 	if got := j.report(http.MethodPost, m.ReceiptURL, header, body); got != http.StatusOK {
-		t.Errorf("the receipt is answered with %d; want 200", got)
-	}
-	j.told(otp, "DISPATCHED", "DELIVERED")
-	if n := asked.Load(); n != 2 || len(second) != 0 {
-		t.Errorf("the first carrier was asked %d times and the second %d; want 2 and 0", n, len(second))
+		j.t.Errorf("the receipt is answered with %d; want 200", got)
 	}
 }

@@ -57,7 +57,9 @@ func (s *settled) compose(m delivery.Message, now time.Time) ([]*pdu.Message, *d
 	}
 	source, err := s.source(sender)
 	if err != nil {
-		return nil, refuse(delivery.Config, "sender", "The sender has a form that SMPP cannot carry")
+		refused := refuse(delivery.Config, "sender", "The sender has a form that SMPP cannot carry")
+		refused.Own = s.ownSender(m)
+		return nil, refused
 	}
 	dest := s.dest
 	if dest.Text = number.Reveal(); !s.KeepPlus {
@@ -80,6 +82,12 @@ func (s *settled) compose(m delivery.Message, now time.Time) ([]*pdu.Message, *d
 		parts[i] = &part
 	}
 	return parts, nil
+}
+
+// ownSender reports whether a message brought a sender along that is neither this
+// carrier's nor the server's.
+func (s *settled) ownSender(m delivery.Message) bool {
+	return m.Step.Sender != "" && m.Step.Sender != s.Sender && !m.DefaultSender
 }
 
 // fill puts the text of part n of total into a submit.

@@ -35,7 +35,7 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 			return c.unbound()
 		}
 		defer l.load.Add(-1)
-		all, again = c.send(turn, bodies, submit{carrier: c, link: l, session: s, group: g, ownSender: m.Step.Sender != ""})
+		all, again = c.send(turn, bodies, submit{carrier: c, link: l, session: s, group: g, ownSender: c.cfg.ownSender(m)})
 	}
 	for _, one := range all {
 		one.wait(ctx)
@@ -69,7 +69,8 @@ type submit struct {
 	body    *pdu.Message
 	group   *group // nil for a message of one part
 	part    int
-	// ownSender says that the message brought the sender along.
+	// ownSender says that the message brought the sender along: it is not the
+	// configuration's.
 	ownSender bool
 
 	written *pending

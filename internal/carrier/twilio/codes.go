@@ -73,16 +73,20 @@ func (s *settled) classOf(code int) (delivery.Class, bool) {
 
 // ownCause reports whether an error code of class Config is about what the
 // message brought along, and not about the account: its country, its template,
-// or the sender if the message had it from elsewhere than the configuration.
-func (c *Carrier) ownCause(code string, step delivery.Step, form url.Values) bool {
+// or the sender if the message had it from elsewhere than the configuration, the
+// carrier's or the server's.
+func (c *Carrier) ownCause(code string, m delivery.Message, form url.Values) bool {
 	switch code {
 	case "13224", "21215", "21408", "30034": // the country
 		return true
 	case "63016": // whether the person wrote before
 		return true
 	case "21210", "21212", "21606":
+		if m.DefaultSender {
+			return false // it, or the carrier's own instead
+		}
 		from := strings.TrimPrefix(form.Get("From"), whatsAppPrefix)
-		switch step.Channel {
+		switch m.Step.Channel {
 		case message.Voice:
 			return from != numberOf(c.cfg.Caller)
 		case message.WhatsApp:

@@ -2,6 +2,7 @@ package twilio_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/countersign/countersign/internal/carrier/twilio"
@@ -37,6 +38,32 @@ func TestWhatAMessageBroughtAlongIsToldFromWhatTheAccountLacks(t *testing.T) {
 		m.Step.Sender = c.sender
 		if got := s.submit(t, m); got.Class != delivery.Config || got.Own != c.own {
 			t.Errorf("%s: Submit = %+v; want Config, the message's own: %t", c.name, got, c.own)
+		}
+	}
+}
+
+func TestASenderThatTheServerNamesIsNotTheMessagesOwn(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		channel message.Channel
+		sender  string
+		status  int
+		code    int
+		own     bool
+	}{
+		{message.SMS, "VERIFY", http.StatusBadRequest, 21212, false},
+		{message.SMS, "VERIFY", http.StatusBadRequest, 21606, false},
+		{message.Voice, "+493012345678", http.StatusBadRequest, 21210, false},
+		{message.WhatsApp, "+493012345678", http.StatusBadRequest, 21212, false},
+		{message.SMS, "VERIFY", http.StatusForbidden, 21408, true}, // its country is
+	} {
+		s := start(t, func(cfg *twilio.Config, _ *twilio.Deps) { cfg.Senders = []string{"*"} })
+		s.script(refusal(c.status, c.code))
+		m := text(t, c.channel, "{code}")
+		m.Step.Sender, m.DefaultSender = c.sender, true
+		got := s.submit(t, m)
+		if from := strings.TrimPrefix(s.last(t).form.Get("From"), "whatsapp:"); got.Class != delivery.Config || got.Own != c.own || from != c.sender {
+			t.Errorf("%s from %s, %d: Submit = %+v; want Config from %s, the message's own: %t", c.channel, from, c.code, got, c.sender, c.own)
 		}
 	}
 }

@@ -36,6 +36,7 @@ func TestStatusCallbacksAreReceipts(t *testing.T) {
 		}
 		return []delivery.Receipt{r}
 	}
+	busy := delivery.Receipt{State: undeliverable, Failure: because("busy", "The line is busy"), Busy: true}
 	for _, c := range []struct {
 		form string
 		want []delivery.Receipt
@@ -66,7 +67,7 @@ func TestStatusCallbacksAreReceipts(t *testing.T) {
 		{"CallStatus=completed", final(undeliverable, because("short", "The call ended before the code was heard"))},
 		{"CallStatus=completed&CallDuration=40&AnsweredBy=machine_end_beep", final(undeliverable, because("machine", "A machine answered the call"))},
 		{"CallStatus=completed&CallDuration=40&AnsweredBy=fax", final(undeliverable, because("machine", "A machine answered the call"))},
-		{"CallStatus=busy", final(undeliverable, because("busy", "The line is busy"))},
+		{"CallStatus=busy", []delivery.Receipt{busy}},
 		{"CallStatus=no-answer", final(timedOut)},
 		{"CallStatus=canceled", final(undeliverable, because("canceled", "The call was cancelled"))},
 		{"CallStatus=failed&SipResponseCode=404", final(undeliverable, because("404", "The call could not be made"))},

@@ -49,7 +49,7 @@ func (s *settled) callReceipt(status string, form url.Values) (delivery.Receipt,
 	case "no-answer":
 		return delivery.Receipt{State: delivery.ReceiptTimedOut}, true
 	case "busy":
-		return undeliverable(status, "The line is busy")
+		return delivery.Receipt{State: delivery.ReceiptUndeliverable, Failure: delivery.LineBusy, Busy: true}, true
 	case "canceled":
 		return undeliverable(status, "The call was cancelled")
 	case "failed":

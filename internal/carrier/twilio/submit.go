@@ -45,7 +45,8 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 		return *none
 	}
 	r := c.read(answer, now)
-	r.Own = r.Class == delivery.Config && c.ownCause(r.Failure.Code, m.Step, form)
+	r.Own = r.Class == delivery.Config && c.ownCause(r.Failure.Code, m, form)
+	r.MayBeBusy = r.Class == delivery.Accepted && m.Step.Channel == message.Voice
 	return r
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/twilio"
+	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
 )
 
@@ -52,6 +53,24 @@ func fetchOf(address, token string, form url.Values) call {
 
 func picked() url.Values {
 	return url.Values{"CallSid": {"CA1"}, "CallStatus": {"in-progress"}, "AccountSid": {account}}
+}
+
+func TestOnlyALineThatIsCalledMayBeBusy(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		channel message.Channel
+		want    bool
+	}{{message.Voice, true}, {message.SMS, false}, {message.WhatsApp, false}} {
+		s := start(t, nil)
+		if got := s.submit(t, text(t, c.channel, "{code}")); got.Class != delivery.Accepted || got.MayBeBusy != c.want {
+			t.Errorf("%s: Submit = %+v; want Accepted, may be busy: %t", c.channel, got, c.want)
+		}
+	}
+	s := start(t, nil)
+	s.script(refusal(http.StatusBadRequest, 21217))
+	if got := s.submit(t, text(t, message.Voice, "{code}")); got.MayBeBusy {
+		t.Errorf("Submit = %+v; want no line that may be busy", got)
+	}
 }
 
 func TestAnyNodeSaysWhatAnotherNodesCallIsToSay(t *testing.T) {

@@ -83,6 +83,7 @@ func (c *Carrier) judge(a httpsubmit.Answer, m delivery.Message) delivery.Result
 		r.Receipt = &delivery.Receipt{State: delivery.ReceiptDelivered}
 	}
 	r.NoReceipt = c.deps.ReceiptURL == "" && r.Receipt == nil
+	r.ByID = c.deps.ReceiptURL != ""
 	return r
 }
 

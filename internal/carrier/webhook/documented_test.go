@@ -154,7 +154,7 @@ func TestTheDocumentedReceiptIsTaken(t *testing.T) {
 	if out, err := stranger.Output(); err != nil || strings.TrimSpace(string(out)) != "401" {
 		t.Errorf("with another secret the program printed %q, %v; want 401", out, err)
 	}
-	want := delivery.Receipt{Carrier: "gateway", Ref: dedupe, State: delivery.ReceiptDelivered}
+	want := delivery.Receipt{Carrier: "gateway", ID: dedupe, State: delivery.ReceiptDelivered}
 	if len(d.received) != 1 || d.received[0] != want {
 		t.Errorf("receipts = %+v; want %+v", d.received, want)
 	}

@@ -48,7 +48,6 @@ func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // desk keeps receipts as the dispatcher would.
 type desk struct {
 	mu       sync.Mutex // guards what follows
-	known    map[string]bool
 	broken   bool
 	received []delivery.Receipt
 }
@@ -60,7 +59,7 @@ func (d *desk) receive(_ context.Context, r delivery.Receipt) (bool, error) {
 		return false, errors.New("the store is away")
 	}
 	d.received = append(d.received, r)
-	return d.known[r.Ref], nil
+	return true, nil
 }
 
 // open starts a receiver and a carrier that posts to it.

@@ -3,7 +3,6 @@ package webhook
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -52,7 +51,7 @@ func (c *Carrier) serveReceipt(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	news := delivery.Receipt{Carrier: c.cfg.Name}
+	news := delivery.Receipt{Carrier: c.cfg.Name, ID: string(said.ID), Ref: string(said.Ref)}
 	switch said.Status {
 	case dispatched: // nothing final
 		return
@@ -67,28 +66,9 @@ func (c *Carrier) serveReceipt(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	if err := c.record(r, news, said); err != nil {
+	if _, err := c.deps.Receive(r.Context(), news); err != nil {
 		c.deps.Log.WarnContext(r.Context(), "receipt not recorded; it is asked for again",
 			slog.String("carrier", c.cfg.Name), slog.Any("err", err))
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-}
-
-// record hands a receipt to the dispatcher. A delivery is known by the ref of
-// its answer, or by its id if the answer had none.
-func (c *Carrier) record(r *http.Request, news delivery.Receipt, said receipt) error {
-	for _, ref := range []reference{said.Ref, said.ID} {
-		if ref == "" {
-			continue
-		}
-		news.Ref = string(ref)
-		known, err := c.deps.Receive(r.Context(), news)
-		if err != nil {
-			return fmt.Errorf("receive: %w", err)
-		}
-		if known {
-			return nil
-		}
-	}
-	return nil
 }

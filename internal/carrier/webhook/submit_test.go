@@ -89,7 +89,7 @@ func TestRequestsAreWrittenAsDocumented(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop := run(t, c)
-		if r := c.Submit(t.Context(), m); r.Class != delivery.Accepted || r.Ref != dedupe || r.NoReceipt != (d.ReceiptURL == "") {
+		if r := c.Submit(t.Context(), m); r.Class != delivery.Accepted || r.Ref != dedupe || r.NoReceipt != (d.ReceiptURL == "") || r.ByID == r.NoReceipt {
 			t.Errorf("%s: Submit = %+v; want Accepted", name, r)
 		}
 		stop()
@@ -116,7 +116,7 @@ func golden(t *testing.T, file, got string) {
 
 func TestAnswersHaveClasses(t *testing.T) {
 	t.Parallel()
-	accepted := delivery.Result{Class: delivery.Accepted, Ref: dedupe}
+	accepted := delivery.Result{Class: delivery.Accepted, Ref: dedupe, ByID: true}
 	because := func(class delivery.Class, code string) delivery.Result {
 		return delivery.Result{Class: class, Failure: otp.Failure{Area: delivery.AreaCarrier, Code: code}}
 	}

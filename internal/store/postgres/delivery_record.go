@@ -121,18 +121,10 @@ func (s *Store) EndWaits(ctx context.Context, limit int) (ended int, next bool, 
 	return n, started, nil
 }
 
-// uses deliveries_ref_idx.
-const selectByRef = `SELECT d.account_id, o.id, d.seq
-	FROM deliveries d JOIN otps o ON o.account_id = d.account_id AND o.seq = d.otp
-	WHERE d.ref = $1 AND d.carrier = $2 AND d.ref IS NOT NULL ORDER BY d.queued_at DESC LIMIT 1`
-
 // RecordReceipt implements delivery.Store.
 func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known, next bool, err error) {
-	if rec.Ref == "" {
-		return false, false, nil
-	}
 	// A reference that never was costs no transaction.
-	key, ok, err := first(s.pooled(ctx), scanDeliveryKey, selectByRef, rec.Ref, rec.Carrier)
+	key, ok, err := s.deliveryOf(ctx, rec)
 	if err != nil {
 		return false, false, readError("look for a receipt's delivery", err)
 	}
@@ -140,8 +132,9 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 		return false, false, nil
 	}
 	var found, started bool
+	var extended time.Time
 	err = s.write(ctx, func(t *tx) error {
-		found, started = false, false
+		found, started, extended = false, false, time.Time{}
 		t.put(byKeys)
 		rows, err := t.deliveries([]deliveryKey{key})
 		if err != nil || rows[0] == nil {
@@ -149,23 +142,35 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 		}
 		found = true
 		r := rows[0]
-		c, ok := r.Received(rec, r.settled(t), r.open(t), r.reported)
-		if !ok {
-			return nil
+		var changes []delivery.Change
+		if c, ok := r.Taken(r.step, r.open(t), r.otp.Expires, t.now); ok {
+			changes, r.Delivery, extended = append(changes, c), c.Delivery, c.Extend
 		}
-		r.reported = r.reported || rec.State != delivery.ReceiptTimedOut
-		started, err = t.apply(r, []delivery.Change{c})
+		c, again := r.Again(rec, r.open(t), r.sealed != nil, t.now)
+		if !again {
+			var ok bool
+			if c, ok = r.Received(rec, r.settled(t), r.open(t), r.reported); !ok {
+				return nil
+			}
+			r.reported = r.reported || rec.State != delivery.ReceiptTimedOut
+		}
+		c.Extend = extended
+		started, err = t.apply(r, append(changes, c))
 		return err
 	})
 	if err != nil {
 		return false, false, err
+	}
+	if !extended.IsZero() {
+		s.clock.expects(extended)
 	}
 	return found, started, nil
 }
 
 const updateDelivery = `UPDATE deliveries SET state = $1, next_step = $2, tries = $3, reported = $4, due_at = $5, lease_node = NULL,
 	carrier = $6, ref = $7, sealed = $8,
-	notes = CASE WHEN length(notes) > 4096 THEN notes ELSE coalesce(notes || $12::bytea, $12, notes) END
+	notes = CASE WHEN length(notes) > 4096 THEN notes ELSE coalesce(notes || $12::bytea, $12, notes) END,
+	again_until = $13
 	WHERE account_id = $9 AND otp = $10 AND seq = $11`
 
 // apply writes what rules made of a delivery, one change after the other, and
@@ -178,8 +183,11 @@ func (t *tx) apply(r *deliveryRow, changes []delivery.Change) (started bool, err
 		sealed = nil // nothing can be sent with it any more (C-05)
 	}
 	t.put(updateDelivery, int16(d.State), d.Next, d.Tries, r.reported, optionalMicros(d.Due),
-		optionalText(d.Carrier), optionalText(d.Ref), sealed, r.otp.accountID, r.otp.seq, d.Seq, r.notes)
+		optionalText(d.Carrier), optionalText(d.Ref), sealed, r.otp.accountID, r.otp.seq, d.Seq, r.notes, optionalMicros(d.AgainUntil))
 	for _, c := range changes {
+		if c.ByID {
+			t.put(insertDeliveryID, r.otp.accountID, r.otp.seq, d.Seq)
+		}
 		if c.Event != nil {
 			if err := t.recordEvent(r.otp, *c.Event); err != nil {
 				return false, err
@@ -221,7 +229,7 @@ func (t *tx) startNext(r *deliveryRow, failed delivery.Delivery) (bool, error) {
 			State: delivery.Queued, Channel: step.Channel, Queued: t.now,
 		}
 		c := over.Fail(delivery.CapReached, true)
-		t.put(updateDelivery, int16(c.Delivery.State), next, 0, false, nil, nil, nil, nil, r.otp.accountID, r.otp.seq, seq, nil)
+		t.put(updateDelivery, int16(c.Delivery.State), next, 0, false, nil, nil, nil, nil, r.otp.accountID, r.otp.seq, seq, nil, nil)
 		if err := t.recordEvent(r.otp, *c.Event); err != nil {
 			return false, err
 		}

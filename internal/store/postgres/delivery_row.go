@@ -12,7 +12,7 @@ import (
 )
 
 const deliveryColumns = `d.seq, d.state, d.step, d.next_step, d.tries, d.reported, d.queued_at, coalesce(d.due_at, 0),
-	d.dedupe, coalesce(d.sender, ''), coalesce(d.carrier, ''), coalesce(d.ref, ''), d.sealed`
+	coalesce(d.again_until, 0), d.dedupe, coalesce(d.sender, ''), coalesce(d.carrier, ''), coalesce(d.ref, ''), d.sealed`
 
 // deliveryRow is a delivery as the table keeps it, with its OTP.
 type deliveryRow struct {
@@ -27,19 +27,19 @@ type deliveryRow struct {
 
 // scan reads otpColumns, deliveryColumns and then more.
 func (r *deliveryRow) scan(from scanner, more ...any) error {
-	var queued, due int64
+	var queued, due, again int64
 	var dedupe []byte
 	var state int16
 	r.otp = &otpRow{}
 	err := r.otp.scan(from, append([]any{
 		&r.Seq, &state, &r.StepAt, &r.Next, &r.Tries, &r.reported, &queued, &due,
-		&dedupe, &r.Sender, &r.Carrier, &r.Ref, &r.sealed,
+		&again, &dedupe, &r.Sender, &r.Carrier, &r.Ref, &r.sealed,
 	}, more...)...)
 	if err != nil {
 		return err
 	}
 	r.State, r.OTPID = delivery.State(state), r.otp.ID //nolint:gosec // written from a State
-	r.Queued, r.Due = fromMicros(queued), fromMicros(due)
+	r.Queued, r.Due, r.AgainUntil = fromMicros(queued), fromMicros(due), fromMicros(again)
 	if u, err := uuid.FromBytes(dedupe); err == nil {
 		r.Dedupe = u.String()
 	}

@@ -92,7 +92,13 @@ func TestASchemaOfAnotherVersionIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	const oldest = "SELECT value FROM meta WHERE name = 'oldest_schema_that_may_run'"
+	const before = "SELECT version_id FROM goose_db_version ORDER BY version_id DESC LIMIT 1 OFFSET 1"
+	if may, was := count(t.Context(), t, db, oldest), count(t.Context(), t, db, before); may > was {
+		t.Errorf("schemas from %d may run on this one, and the one before is %d (D-11)", may, was)
+	}
 	exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)")
+	exec("DELETE FROM meta WHERE name = 'oldest_schema_that_may_run'")
 	wantRefused(t, "a newer schema", config(url), postgres.ErrNewer)
 	exec("INSERT INTO meta (name, value) VALUES ('oldest_schema_that_may_run', 9998)")
 	wantRefused(t, "a newer schema that only newer ones may use", config(url), postgres.ErrNewer)

@@ -82,6 +82,7 @@ func (s *Store) OTPs(ctx context.Context, q verify.ListQuery) ([]verify.Record, 
 var deleteOTPRows = [...]string{
 	"DELETE FROM callbacks WHERE account_id = $1 AND otp = $2",
 	"DELETE FROM events WHERE account_id = $1 AND otp = $2",
+	"DELETE FROM delivery_ids WHERE account_id = $1 AND otp = $2",
 	"DELETE FROM deliveries WHERE account_id = $1 AND otp = $2",
 	"DELETE FROM otps WHERE account_id = $1 AND seq = $2",
 }

@@ -58,6 +58,10 @@ func TestStoreKeepsEveryPromise(t *testing.T) {
 				}
 				return n
 			},
+			DeliveryIDs: func(t testing.TB) int {
+				t.Helper()
+				return count(t.Context(), t, raw(t, url), `SELECT count(*) FROM delivery_ids`)
+			},
 			Purge: func(t testing.TB, keep time.Duration) int {
 				t.Helper()
 				n, err := s.Purge(t.Context(), upkeep.Retention{OTPs: keep, Callbacks: keep, Tallies: keep})

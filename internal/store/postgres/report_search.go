@@ -36,7 +36,7 @@ const summaryColumns = `o.id, o.origin, o.state, o.recipient, coalesce(o.country
 	coalesce(d.state, 0), coalesce(d.step, -1), coalesce(d.carrier, '')`
 
 // newestDelivery joins an OTP's. uses deliveries_pkey.
-const newestDelivery = ` LEFT JOIN LATERAL (SELECT v.state, v.step, v.carrier FROM deliveries v
+const newestDelivery = ` LEFT JOIN LATERAL (SELECT CASE WHEN v.state = 1 AND v.again_until IS NOT NULL THEN 2 ELSE v.state END AS state, v.step, v.carrier FROM deliveries v
 	WHERE v.account_id = o.account_id AND v.otp = o.seq ORDER BY v.seq DESC LIMIT 1) d ON true `
 
 // uses otps_pkey.

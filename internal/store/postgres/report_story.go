@@ -13,7 +13,7 @@ const (
 	selectStoryOTP = `SELECT ` + summaryColumns + `, o.seq FROM otps o` + newestDelivery + `WHERE o.account_id = $1 AND o.id = $2`
 	// uses deliveries_pkey.
 	selectStoryDeliveries = `SELECT seq, state, step, next_step, tries, reported, queued_at, coalesce(due_at, 0),
-		coalesce(sender, ''), coalesce(carrier, ''), coalesce(ref, ''), notes
+		coalesce(again_until, 0), coalesce(sender, ''), coalesce(carrier, ''), coalesce(ref, ''), notes
 		FROM deliveries WHERE account_id = $1 AND otp = $2 ORDER BY seq`
 	// uses events_pkey.
 	selectStoryEvents = `SELECT seq, at, kind, delivery, coalesce(channel, ''), coalesce(carrier, ''),
@@ -71,16 +71,16 @@ func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Recor
 }
 
 func scanStoryDelivery(row scanner, r *report.Record) (d report.Delivery, err error) {
-	var queued, due int64
+	var queued, due, again int64
 	var state int16
 	var notes []byte
 	err = row.Scan(&d.Seq, &state, &d.StepAt, &d.Next, &d.Delivery.Tries, &d.Reported, &queued, &due,
-		&d.Sender, &d.Carrier, &d.Ref, &notes)
+		&again, &d.Sender, &d.Carrier, &d.Ref, &notes)
 	if err != nil {
 		return d, err //nolint:wrapcheck // the caller says what it was doing
 	}
 	d.State = delivery.State(state) //nolint:gosec // written from such
-	d.Queued, d.Due = fromMicros(queued), fromMicros(due)
+	d.Queued, d.Due, d.AgainUntil = fromMicros(queued), fromMicros(due), fromMicros(again)
 	if step, ok := r.Plan.Step(d.StepAt); ok {
 		d.Channel = step.Channel
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 const deliveryColumns = `d.seq, d.state, d.step, d.next_step, d.tries, d.reported, d.queued_at, coalesce(d.due_at, 0),
-	d.dedupe, coalesce(d.sender, ''), coalesce(d.carrier, ''), coalesce(d.ref, ''), d.sealed`
+	coalesce(d.again_until, 0), d.dedupe, coalesce(d.sender, ''), coalesce(d.carrier, ''), coalesce(d.ref, ''), d.sealed`
 
 // deliveryRow is a delivery as the table keeps it, with its OTP.
 type deliveryRow struct {
@@ -28,10 +28,10 @@ type deliveryRow struct {
 // scanDelivery reads otpColumns and deliveryColumns.
 func (s *Store) scanDelivery(t *tx, from rower) (*deliveryRow, error) {
 	r := &deliveryRow{}
-	var queued, due int64
+	var queued, due, again int64
 	var dedupe []byte
 	err := r.otp.scan(from, &r.Seq, &r.State, &r.StepAt, &r.Next, &r.Tries, &r.reported, &queued, &due,
-		&dedupe, &r.Sender, &r.Carrier, &r.Ref, &r.sealed)
+		&again, &dedupe, &r.Sender, &r.Carrier, &r.Ref, &r.sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (s *Store) scanDelivery(t *tx, from rower) (*deliveryRow, error) {
 		return nil, err
 	}
 	r.Account, r.OTPID = r.otp.Account, r.otp.ID
-	r.Queued, r.Due = fromMicros(queued), fromMicros(due)
+	r.Queued, r.Due, r.AgainUntil = fromMicros(queued), fromMicros(due), fromMicros(again)
 	if u, err := uuid.FromBytes(dedupe); err == nil {
 		r.Dedupe = u.String()
 	}

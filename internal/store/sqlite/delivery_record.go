@@ -120,36 +120,45 @@ func (s *Store) EndWaits(ctx context.Context, limit int) (ended int, next bool, 
 	return n, started, nil
 }
 
-// uses deliveries_ref_idx.
-const selectByRef = `SELECT ` + otpColumns + `, ` + deliveryColumns + fromDeliveries +
-	`WHERE d.ref = ? AND d.carrier = ? AND d.ref IS NOT NULL ORDER BY d.queued_at DESC LIMIT 1`
-
 // RecordReceipt implements delivery.Store.
 func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known, next bool, err error) {
-	if rec.Ref == "" {
+	if len(rec.Refs()) == 0 {
 		return false, false, nil
 	}
 	var found, started bool
+	var extended time.Time
 	err = s.writeUrgent(ctx, func(t *tx) error {
-		found, started = false, false
-		r, err := s.scanDelivery(t, t.row(selectByRef, rec.Ref, rec.Carrier))
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
+		found, started, extended = false, false, time.Time{}
+		r, err := s.deliveryOf(t, rec)
 		if err != nil {
 			return fmt.Errorf("record receipt: %w", err)
 		}
-		found = true
-		c, ok := r.Received(rec, r.settled(t.now), !r.otp.At(t.now).Final(), r.reported)
-		if !ok {
+		if r == nil {
 			return nil
 		}
-		r.reported = r.reported || rec.State != delivery.ReceiptTimedOut
-		started, err = s.apply(t, r, []delivery.Change{c})
+		found = true
+		open := !r.otp.At(t.now).Final()
+		var changes []delivery.Change
+		if c, ok := r.Taken(r.step, open, r.otp.Expires, t.now); ok {
+			changes, r.Delivery, extended = append(changes, c), c.Delivery, c.Extend
+		}
+		c, again := r.Again(rec, open, r.sealed != nil, t.now)
+		if !again {
+			var ok bool
+			if c, ok = r.Received(rec, r.settled(t.now), open, r.reported); !ok {
+				return nil
+			}
+			r.reported = r.reported || rec.State != delivery.ReceiptTimedOut
+		}
+		c.Extend = extended
+		started, err = s.apply(t, r, append(changes, c))
 		return err
 	})
 	if err != nil {
 		return false, false, err
+	}
+	if !extended.IsZero() {
+		s.expects(extended)
 	}
 	return found, started, nil
 }
@@ -158,7 +167,7 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 // nothing, nor does what would be too much.
 const addNotes = `CASE WHEN length(notes) > 4096 THEN notes ELSE coalesce(CAST(notes || ? AS BLOB), ?, notes) END`
 
-const updateDelivery = `UPDATE deliveries SET state = ?, next_step = ?, tries = ?, reported = ?, due_at = ?, lease_node = NULL,
+const updateDelivery = `UPDATE deliveries SET state = ?, next_step = ?, tries = ?, reported = ?, due_at = ?, again_until = ?, lease_node = NULL,
 	carrier = ?, ref = ?, sealed = ?, notes = ` + addNotes + ` WHERE account_id = ? AND otp = ? AND seq = ?`
 
 // apply writes what rules made of a delivery, one change after the other, and
@@ -170,12 +179,17 @@ func (s *Store) apply(t *tx, r *deliveryRow, changes []delivery.Change) (started
 	if last.Done && !r.otp.resendable {
 		sealed = nil // nothing can be sent with it any more (C-05)
 	}
-	_, err = t.exec(updateDelivery, d.State, d.Next, d.Tries, r.reported, optionalMicros(d.Due),
+	_, err = t.exec(updateDelivery, d.State, d.Next, d.Tries, r.reported, optionalMicros(d.Due), optionalMicros(d.AgainUntil),
 		optionalText(d.Carrier), optionalText(d.Ref), sealed, r.notes, r.notes, r.otp.accountID, r.otp.seq, d.Seq)
 	if err != nil {
 		return false, fmt.Errorf("write delivery: %w", err)
 	}
 	for _, c := range changes {
+		if c.ByID {
+			if _, err := t.exec(insertDeliveryID, r.otp.accountID, r.otp.seq, d.Seq); err != nil {
+				return false, fmt.Errorf("write delivery: %w", err)
+			}
+		}
 		if c.Event != nil {
 			if err := t.recordEvent(&r.otp, *c.Event, t.now); err != nil {
 				return false, err
@@ -222,7 +236,7 @@ func (s *Store) startNext(t *tx, r *deliveryRow, failed delivery.Delivery) (bool
 		}
 		over := delivery.Delivery{Key: delivery.Key{Account: r.Account, OTPID: r.OTPID, Seq: seq}, StepAt: at, Next: next, State: delivery.Queued, Channel: step.Channel, Queued: t.now}
 		c := over.Fail(delivery.CapReached, true)
-		_, err = t.exec(updateDelivery, c.Delivery.State, next, 0, false, nil, nil, nil, nil, nil, nil, r.otp.accountID, r.otp.seq, seq)
+		_, err = t.exec(updateDelivery, c.Delivery.State, next, 0, false, nil, nil, nil, nil, nil, nil, nil, r.otp.accountID, r.otp.seq, seq)
 		if err != nil {
 			return false, fmt.Errorf("refuse next step: %w", err)
 		}

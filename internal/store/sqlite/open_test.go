@@ -71,6 +71,7 @@ func files(t testing.TB, path string) map[string][]byte {
 func TestADatabaseItMustNotTouchIsRefusedUntouched(t *testing.T) {
 	t.Parallel()
 	newer := `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`
+	silent := `DELETE FROM meta WHERE name = 'oldest_schema_that_may_run'`
 	older := `DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`
 	for _, c := range []struct {
 		name    string
@@ -79,11 +80,11 @@ func TestADatabaseItMustNotTouchIsRefusedUntouched(t *testing.T) {
 		is      error
 		says    string
 	}{
-		{"a newer schema", func(t *testing.T) string { p := made(t); run(t, p, newer); return p }, true, sqlite.ErrNewer, "9999"},
-		{"a newer schema, without Migrate", func(t *testing.T) string { p := made(t); run(t, p, newer); return p }, false, sqlite.ErrNewer, "9999"},
+		{"a newer schema", func(t *testing.T) string { p := made(t); run(t, p, newer, silent); return p }, true, sqlite.ErrNewer, "9999"},
+		{"a newer schema, without Migrate", func(t *testing.T) string { p := made(t); run(t, p, newer, silent); return p }, false, sqlite.ErrNewer, "9999"},
 		{"a newer schema that names a newer oldest reader", func(t *testing.T) string {
 			p := made(t)
-			run(t, p, newer, `INSERT INTO meta (name, value) VALUES ('oldest_schema_that_may_run', 9000)`)
+			run(t, p, newer, `UPDATE meta SET value = 9000 WHERE name = 'oldest_schema_that_may_run'`)
 			return p
 		}, true, sqlite.ErrNewer, "9999"},
 		{"an older schema without Migrate", func(t *testing.T) string { p := made(t); run(t, p, older); return p }, false, sqlite.ErrOlder, "migrate"},
@@ -125,9 +126,26 @@ func TestANewerSchemaThatSaysSoIsRunOn(t *testing.T) {
 	t.Parallel()
 	path := made(t)
 	run(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`,
-		`INSERT INTO meta (name, value) VALUES ('oldest_schema_that_may_run', 1)`)
+		`UPDATE meta SET value = 1 WHERE name = 'oldest_schema_that_may_run'`)
 	if err := try(t, path, true); err != nil {
 		t.Errorf("Open of a newer schema that this version may run on: %v (D-11)", err)
+	}
+}
+
+func TestTheVersionBeforeMayRunOnThisSchema(t *testing.T) {
+	t.Parallel()
+	var oldest, before int64
+	db := raw(t, made(t))
+	for query, into := range map[string]*int64{
+		`SELECT value FROM meta WHERE name = 'oldest_schema_that_may_run'`:                  &oldest,
+		`SELECT version_id FROM goose_db_version ORDER BY version_id DESC LIMIT 1 OFFSET 1`: &before,
+	} {
+		if err := db.QueryRowContext(t.Context(), query).Scan(into); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+	}
+	if oldest > before {
+		t.Errorf("schemas from %d may run, and the one before is %d (D-11)", oldest, before)
 	}
 }
 

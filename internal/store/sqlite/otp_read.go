@@ -85,6 +85,7 @@ func (s *Store) OTPs(ctx context.Context, q verify.ListQuery) ([]verify.Record, 
 var deleteOTPRows = [...]string{
 	"DELETE FROM callbacks WHERE account_id = ? AND otp = ?",
 	"DELETE FROM events WHERE account_id = ? AND otp = ?",
+	"DELETE FROM delivery_ids WHERE account_id = ? AND otp = ?",
 	"DELETE FROM deliveries WHERE account_id = ? AND otp = ?",
 	"DELETE FROM otps WHERE account_id = ? AND seq = ?",
 }

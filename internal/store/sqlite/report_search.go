@@ -28,7 +28,7 @@ const (
 // where there is none.
 const summaryColumns = `o.id, o.origin, o.state, o.recipient, coalesce(o.country, ''), coalesce(o.reference, ''), o.profile_id, o.application_id,
 	o.created_at, o.expires_at, coalesce(o.ended_at, 0), o.attempts, o.allowed, o.plan,
-	coalesce(d.state, 0), coalesce(d.step, -1), coalesce(d.carrier, '')`
+	coalesce(CASE WHEN d.state = 1 AND d.again_until IS NOT NULL THEN 2 ELSE d.state END, 0), coalesce(d.step, -1), coalesce(d.carrier, '')`
 
 // uses the primary key, then deliveries_pkey.
 const selectSummary = `SELECT ` + summaryColumns + ` FROM otps o

@@ -17,7 +17,7 @@ const (
 		WHERE o.account_id = ? AND o.id = ?`
 	// uses deliveries_pkey.
 	selectStoryDeliveries = `SELECT seq, state, step, next_step, tries, reported, queued_at, coalesce(due_at, 0),
-		coalesce(sender, ''), coalesce(carrier, ''), coalesce(ref, ''), notes
+		coalesce(again_until, 0), coalesce(sender, ''), coalesce(carrier, ''), coalesce(ref, ''), notes
 		FROM deliveries WHERE account_id = ? AND otp = ? ORDER BY seq`
 	// uses events_pkey.
 	selectStoryEvents = `SELECT seq, at, kind, delivery, coalesce(channel, ''), coalesce(carrier, ''),
@@ -89,14 +89,14 @@ func (s *Store) storyOTP(q ask, r *report.Record, accountID int64, id string) (s
 }
 
 func scanStoryDelivery(rows rower, r *report.Record) (d report.Delivery, err error) {
-	var queued, due int64
+	var queued, due, again int64
 	var notes []byte
 	err = rows.Scan(&d.Seq, &d.State, &d.StepAt, &d.Next, &d.Delivery.Tries, &d.Reported, &queued, &due,
-		&d.Sender, &d.Carrier, &d.Ref, &notes)
+		&again, &d.Sender, &d.Carrier, &d.Ref, &notes)
 	if err != nil {
 		return d, err //nolint:wrapcheck // the caller says what it was doing
 	}
-	d.Queued, d.Due = fromMicros(queued), fromMicros(due)
+	d.Queued, d.Due, d.AgainUntil = fromMicros(queued), fromMicros(due), fromMicros(again)
 	if step, ok := r.Plan.Step(d.StepAt); ok {
 		d.Channel = step.Channel
 	}

@@ -52,6 +52,13 @@ func TestStoreKeepsEveryPromise(t *testing.T) {
 				}
 				return n
 			},
+			DeliveryIDs: func(t testing.TB) (n int) {
+				t.Helper()
+				if err := raw(t, path).QueryRowContext(t.Context(), `SELECT count(*) FROM delivery_ids`).Scan(&n); err != nil {
+					t.Fatal(err)
+				}
+				return n
+			},
 			Purge: func(t testing.TB, keep time.Duration) int {
 				t.Helper()
 				n, err := s.Purge(t.Context(), upkeep.Retention{OTPs: keep, Callbacks: keep, Tallies: keep})

@@ -58,6 +58,7 @@ func RunReports(t *testing.T, open Open, settle func(testing.TB, ReportStore)) {
 		{"pages follow each other without gap or repetition", findsPages},
 		{"a search that finds little says how far it looked", findsLittle},
 		{"a story has every try and what was said", storyTries},
+		{"a call to be made again stays with its carrier", storyBusy},
 		{"a story has every attempt to push an event", storyPushes},
 		{"another account's OTP has no story", storyForeign},
 		{"notes of endless tries are bounded", storyBounded},

@@ -61,6 +61,22 @@ func storyTries(t *testing.T, r *reports, _ func()) {
 	}
 }
 
+// storyBusy looks at a call that is to be made again: to who reads of it, it stays
+// with its carrier.
+func storyBusy(t *testing.T, r *reports, _ func()) {
+	sent := r.send(order{steps: []delivery.Step{step(message.Voice)}})
+	r.submitted(r.one(), "double", rings("c1"))
+	end := r.wall.Now().Add(3 * time.Minute)
+	r.busy("c1")
+	rec := r.story(sent.ID)
+	if d := rec.Deliveries[0]; d.State != delivery.Queued || !d.AgainUntil.Equal(end) || !d.Due.Equal(r.wall.Now().Add(callPause)) {
+		t.Errorf("delivery %+v; want QUEUED in 20 s, until %v", d.Delivery, end)
+	}
+	if rec.Delivery != delivery.Dispatched {
+		t.Errorf("the OTP's summary says %v; want DISPATCHED", rec.Delivery)
+	}
+}
+
 func storyPushes(t *testing.T, r *reports, _ func()) {
 	const profile = "p"
 	long, short := uuid.NewString(), "short"

@@ -45,6 +45,8 @@ type Opened struct {
 	// SealedCodes counts the sealed codes that the database still holds for an
 	// OTP (C-05).
 	SealedCodes func(t testing.TB, account, id string) int
+	// DeliveryIDs counts the deliveries that the database keeps by their id too.
+	DeliveryIDs func(t testing.TB) int
 	// Purge removes OTPs older than keep after their expiry.
 	Purge func(t testing.TB, keep time.Duration) int
 }
@@ -136,6 +138,13 @@ func Run(t *testing.T, open Open) {
 		{"a wait that is over starts the next step", waitsEnd},
 		{"a resend beside a plan does not stop its next step", resendBeside},
 		{"a late receipt is recorded and starts nothing", lateReceipt},
+		{"a receipt names a delivery by our id or by the carrier's", receiptsByID},
+		{"only deliveries with a reference of their carrier's are kept by their id", idsOfFew},
+		{"an OTP that goes takes the ids of its deliveries along", idsGone},
+		{"a receipt of a message whose answer was lost counts at once", earlyReceipt},
+		{"a busy line is called a second time, and not a third", callsAgain},
+		{"a code is kept while its line may be called again", callsAgainAnswered},
+		{"a second call ends with its OTP and with its step", callsAgainEnds},
 		{"a settled OTP is not timed out", settled},
 		{"a fallback extends the OTP so that its text is true", extends},
 		{"fallback steps are limited too", limitsSteps},

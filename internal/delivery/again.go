@@ -1,0 +1,45 @@
+package delivery
+
+import (
+	"time"
+
+	"github.com/countersign/countersign/internal/otp"
+)
+
+// againAfter is how long a busy line is left alone before it is called again.
+const againAfter = 20 * time.Second
+
+// LineBusy is the failure of a call to a busy line.
+var LineBusy = otp.Failure{Area: AreaCarrier, Code: "busy", Text: "The line is busy"}
+
+// Again applies a receipt of a busy line at now, before Received is asked: the
+// delivery goes to the same carrier a second time after 20 s, where that is
+// before the end of its wait. open is as in Submitted, sealed says whether the
+// code is still kept. False means that the receipt is one for Received, as is that
+// of the second call.
+//
+// The second call is wanted and billed; it is no repetition of the kind that a
+// killed process causes (D-03), which both calls may still have.
+func (d Delivery) Again(r Receipt, open, sealed bool, now time.Time) (Change, bool) {
+	at := now.Add(againAfter)
+	if !r.Busy || d.State != Dispatched || d.calledAgain() || !open || !sealed || !at.Before(d.Due) {
+		return Change{}, false
+	}
+	// Ref stays until there is another, so that a receipt that repeats this one
+	// is known, and changes nothing.
+	d.State, d.AgainUntil, d.Due = Queued, d.Due, at
+	return Change{Delivery: d}, true
+}
+
+// calledAgain reports whether the delivery is handed over a second time, or was.
+func (d Delivery) calledAgain() bool { return !d.AgainUntil.IsZero() }
+
+// stopped ends the tries of a Queued delivery whose OTP is over. Of one that was
+// dispatched before, WaitOver tells the end.
+func (d Delivery) stopped() Change {
+	d.Due = time.Time{}
+	if d.calledAgain() {
+		d.State, d.Due = Dispatched, d.AgainUntil
+	}
+	return Change{Delivery: d, Done: true}
+}

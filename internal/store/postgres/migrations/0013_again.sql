@@ -1,0 +1,4 @@
+-- +goose Up
+-- When the wait of a delivery ends that is handed over a second time, its line
+-- having been busy; NULL for every other one.
+ALTER TABLE deliveries ADD COLUMN again_until BIGINT;
