@@ -178,6 +178,29 @@ func (r *Reader) Texts(key string, to *[]string) {
 	*to = out
 }
 
+// Ints reads a list of whole numbers; one alone is a list of one.
+func (r *Reader) Ints(key string, to *[]int) {
+	v, ok := r.value(key)
+	if !ok {
+		return
+	}
+	if one, ok := v.(int64); ok {
+		v = []any{one}
+	}
+	list, ok := v.([]any)
+	out := make([]int, 0, len(list))
+	for _, e := range list {
+		n, is := e.(int64)
+		ok = ok && is && n == int64(int32(n)) //nolint:gosec // that is the question
+		out = append(out, int(n))
+	}
+	if !ok {
+		r.Wrong(key, "expected a list of whole numbers")
+		return
+	}
+	*to = out
+}
+
 // TextMap reads a table of texts.
 func (r *Reader) TextMap(key string, to *map[string]string) {
 	v, ok := r.value(key)

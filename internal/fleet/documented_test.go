@@ -76,7 +76,7 @@ var (
 // on its page.
 func TestEveryKeyOfEveryTypeIsReadAndDocumented(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []string{"smpp", "twilio", "meta", "webhook", "kannel"} {
+	for _, kind := range []string{"smpp", "twilio", "meta", "webhook", "kannel", "request"} {
 		source, err := os.ReadFile("../carrier/" + kind + "/config.go")
 		if err != nil {
 			t.Fatal(err)

@@ -101,7 +101,7 @@ func TestWhatIsWrongIsNamedWithFileAndLine(t *testing.T) {
 	t.Parallel()
 	const sandboxTOML = "[[carrier]]\nname = \"sandbox\"\ntype = \"sandbox\"\n"
 	for _, c := range []struct{ toml, sandbox, want string }{
-		{"[[carrier]]\nname = \"a\"\ntype = \"pigeon\"\n", "auto", `:3: carrier "a": type: "pigeon" is no type of carrier; expected kannel, meta, sandbox, smpp, twilio, webhook`},
+		{"[[carrier]]\nname = \"a\"\ntype = \"pigeon\"\n", "auto", `:3: carrier "a": type: "pigeon" is no type of carrier; expected kannel, meta, request, sandbox, smpp, twilio, webhook`},
 		{smppTOML("a", `pasword = "x"`), "auto", `:8: carrier "a": unknown key "pasword"`},
 		{strings.Replace(smppTOML("a"), "port = 1", "port = 99999", 1), "auto", `:5: carrier "a": port: is 99999; use 1 to 65535`},
 		{strings.Replace(smppTOML("a"), "port = 1", "port = 0", 1), "auto", `:5: carrier "a": port: is 0; expected 1 or more`},

@@ -14,6 +14,7 @@ func kinds() map[string]kind {
 		"meta":    kindOf(readMeta, openMeta),
 		"webhook": kindOf(readWebhook, openWebhook),
 		"kannel":  kindOf(readKannel, openKannel),
+		"request": kindOf(readRequest, openRequest),
 	}
 }
 

@@ -1,0 +1,60 @@
+package fleet
+
+import (
+	"github.com/countersign/countersign/internal/carrier/request"
+	"github.com/countersign/countersign/internal/carrier/setting"
+	"github.com/countersign/countersign/internal/config"
+)
+
+func readRequest(r *config.Reader, name string) request.Config {
+	c := request.Config{Name: name}
+	r.Channels("channels", &c.Channels)
+	r.Text("method", &c.Method)
+	r.Text("url", &c.URL)
+	r.TextMap("headers", &c.Headers)
+	r.Text("content_type", &c.ContentType)
+	r.Text("body", &c.Body)
+	r.SecretMap("secrets", func(all map[string]string) {
+		c.Secrets = make(map[string]setting.Secret, len(all))
+		for name, value := range all {
+			c.Secrets[name] = setting.NewSecret(value)
+		}
+	})
+	r.TextMap("encodings", &c.Encodings)
+	r.Text("sender", &c.Sender)
+	r.Bool("include_code", &c.IncludeCode)
+	r.Bool("allow_code_in_url", &c.CodeInURL)
+	r.Bool("deduplicates", &c.Deduplicates)
+	r.Text("username", &c.Username)
+	r.Secret("password", func(s string) { c.Password = setting.NewSecret(s) })
+	r.Secret("bearer", func(s string) { c.Bearer = setting.NewSecret(s) })
+	r.Ints("success_status", &c.SuccessStatus)
+	r.Text("answer", &c.Answer)
+	r.Text("success_pointer", &c.SuccessPointer)
+	r.Texts("success_values", &c.SuccessValues)
+	r.Text("ref_pointer", &c.RefPointer)
+	r.Text("error_pointer", &c.ErrorPointer)
+	r.Texts("retry_values", &c.RetryValues)
+	r.Texts("permanent_values", &c.PermanentValues)
+	r.Texts("config_values", &c.ConfigValues)
+	r.Text("receipt_id", &c.ReceiptID)
+	r.Text("receipt_ref", &c.ReceiptRef)
+	r.Text("receipt_status", &c.ReceiptStatus)
+	r.Text("receipt_reason", &c.ReceiptReason)
+	r.Texts("receipt_dispatched", &c.Dispatched)
+	r.Texts("receipt_delivered", &c.Delivered)
+	r.Texts("receipt_undeliverable", &c.Undeliverable)
+	r.Texts("receipt_timed_out", &c.TimedOut)
+	r.Text("check_url", &c.CheckURL)
+	r.Text("tls_ca_file", &c.CAFile)
+	r.Text("tls_cert_file", &c.CertFile)
+	r.Text("tls_key_file", &c.KeyFile)
+	r.Bool("allow_private", &c.AllowPrivate)
+	r.Bool("allow_plaintext", &c.AllowPlaintext)
+	r.Duration("timeout", &c.Timeout)
+	return c
+}
+
+func openRequest(c request.Config, e env) (*request.Carrier, error) {
+	return request.New(c, request.Deps{Receive: e.receive, Log: e.log, Now: e.now, ReceiptURL: e.receiptURL, Version: e.version}) //nolint:wrapcheck // its caller finds the key
+}
