@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/account"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 var _ account.Store = (*Store)(nil)
@@ -215,7 +216,7 @@ func (a *accountScan) account() (account.Account, error) {
 		return account.Account{}, err
 	}
 	return account.Account{
-		Name: a.name, Created: fromMicros(a.created), Suspended: a.suspended.Valid, Settings: settings,
+		Name: a.name, Created: column.FromMicros(a.created), Suspended: a.suspended.Valid, Settings: settings,
 	}, nil
 }
 

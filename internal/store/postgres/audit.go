@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 var _ audit.Store = (*Store)(nil)
@@ -30,7 +31,7 @@ func (s *Store) AppendAudit(ctx context.Context, seal func(seq int64, previous [
 			return err
 		}
 		_, err = t.exec("INSERT INTO audit (seq, at, key_id, entry, link) VALUES ($1, $2, $3, $4, $5)",
-			e.Seq, micros(e.At), int64(e.Key), e.Text, e.Link)
+			e.Seq, column.Micros(e.At), int64(e.Key), e.Text, e.Link)
 		if err != nil {
 			return fmt.Errorf("write an audit entry: %w", err)
 		}
@@ -50,6 +51,6 @@ func (s *Store) AuditEntries(ctx context.Context, after int64, limit int) (entri
 func scanAudit(row scanner) (e audit.Sealed, err error) {
 	var at, key int64
 	err = row.Scan(&e.Seq, &at, &key, &e.Text, &e.Link)
-	e.At, e.Key = fromMicros(at), otp.KeyID(key) //nolint:gosec // written from a KeyID
-	return e, err                                //nolint:wrapcheck // the caller says what it was doing
+	e.At, e.Key = column.FromMicros(at), otp.KeyID(key) //nolint:gosec // written from a KeyID
+	return e, err                                       //nolint:wrapcheck // the caller says what it was doing
 }

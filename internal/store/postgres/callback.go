@@ -8,6 +8,7 @@ import (
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 var _ callback.Store = (*Store)(nil)
@@ -62,7 +63,7 @@ type posted struct {
 }
 
 func (p *posted) add(o callback.Outcome, now time.Time) {
-	id := encodeID(o.ID)
+	id := column.EncodeID(o.ID)
 	p.ids, p.notes = append(p.ids, id), append(p.notes, report.NotePush(report.Push{
 		ConfigID: o.ConfigID, At: now, Latency: o.Latency, Received: o.Received, Status: o.Status, Problem: o.Problem,
 	}))
@@ -72,7 +73,7 @@ func (p *posted) add(o callback.Outcome, now time.Time) {
 	}
 	due := int64(0)
 	if !o.RetryAt.IsZero() {
-		due = micros(o.RetryAt)
+		due = column.Micros(o.RetryAt)
 	}
 	p.failed, p.due = append(p.failed, id), append(p.due, due)
 	p.statuses, p.problems = append(p.statuses, o.Status), append(p.problems, o.Problem)
@@ -91,7 +92,7 @@ func (s *Store) RecordPosts(ctx context.Context, outcomes []callback.Outcome) er
 			t.put(receivedCallbacks, p.received)
 		}
 		if len(p.failed) > 0 {
-			t.put(failedCallbacks, micros(t.now), p.failed, p.due, p.statuses, p.problems)
+			t.put(failedCallbacks, column.Micros(t.now), p.failed, p.due, p.statuses, p.problems)
 		}
 		return nil
 	})
@@ -100,7 +101,7 @@ func (s *Store) RecordPosts(ctx context.Context, outcomes []callback.Outcome) er
 // ReleaseCallbacks implements callback.Store.
 func (s *Store) ReleaseCallbacks(ctx context.Context, node string) error {
 	return s.write(ctx, func(t *tx) error {
-		if _, err := t.exec(releaseCallbacks, micros(t.now), node); err != nil {
+		if _, err := t.exec(releaseCallbacks, column.Micros(t.now), node); err != nil {
 			return fmt.Errorf("release callbacks: %w", err)
 		}
 		return nil
@@ -110,7 +111,7 @@ func (s *Store) ReleaseCallbacks(ctx context.Context, node string) error {
 // Replay implements callback.Store.
 func (s *Store) Replay(ctx context.Context, id string) error {
 	return s.write(ctx, func(t *tx) error {
-		n, err := t.exec(replayCallback, micros(t.now), encodeID(id))
+		n, err := t.exec(replayCallback, column.Micros(t.now), column.EncodeID(id))
 		if err != nil {
 			return fmt.Errorf("replay callback: %w", err)
 		}
@@ -153,7 +154,7 @@ func scanLetter(rows scanner) (l callback.Letter, err error) {
 	var created, due int64
 	err = rows.Scan(&id, &l.Account, &l.ConfigID, &otpID, &kind, &created, &l.Attempts,
 		&due, &l.Dead, &l.LastStatus, &l.LastProblem)
-	l.ID, l.OTPID, l.Kind = decodeID(id), decodeID(otpID), otp.EventKind(kind)
-	l.Created, l.Due = fromMicros(created), fromMicros(due)
+	l.ID, l.OTPID, l.Kind = column.DecodeID(id), column.DecodeID(otpID), otp.EventKind(kind)
+	l.Created, l.Due = column.FromMicros(created), column.FromMicros(due)
 	return l, err //nolint:wrapcheck // the caller says what it was doing
 }

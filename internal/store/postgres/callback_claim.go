@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/countersign/countersign/internal/callback"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 // heldAgain is when to look again at configurations that another node was just
@@ -155,7 +156,7 @@ func roomy(due []dueConfig, c callback.Claim) (r rooms) {
 func (s *Store) ClaimCallbacks(ctx context.Context, c callback.Claim) ([]callback.Post, time.Time, error) {
 	// A read says where there is work, so that an idle pusher does not write and
 	// a long queue holds nothing.
-	due, err := collect(s.pooled(ctx), scanDueConfig, selectDueConfigs, micros(s.Now()))
+	due, err := collect(s.pooled(ctx), scanDueConfig, selectDueConfigs, column.Micros(s.Now()))
 	if err != nil {
 		return nil, time.Time{}, readError("read configurations with due callbacks", err)
 	}
@@ -167,7 +168,7 @@ func (s *Store) ClaimCallbacks(ctx context.Context, c callback.Claim) ([]callbac
 	}
 	wanted := roomy(due, c)
 	if len(wanted.ids) == 0 {
-		return nil, fromMicros(next), nil
+		return nil, column.FromMicros(next), nil
 	}
 	var posts []callback.Post
 	var again int64
@@ -179,7 +180,7 @@ func (s *Store) ClaimCallbacks(ctx context.Context, c callback.Claim) ([]callbac
 			return fmt.Errorf("hold callback configurations: %w", err)
 		}
 		if len(held) < len(wanted.ids) {
-			again = micros(t.now.Add(heldAgain))
+			again = column.Micros(t.now.Add(heldAgain))
 		}
 		if len(held) == 0 {
 			return nil
@@ -188,8 +189,8 @@ func (s *Store) ClaimCallbacks(ctx context.Context, c callback.Claim) ([]callbac
 		for _, place := range held {
 			ours.add(wanted.accounts[place-1], wanted.ids[place-1], wanted.places[place-1])
 		}
-		t.later.Queue(claimCallbacks, micros(t.now), ours.accounts, ours.ids, ours.places, c.Limit,
-			micros(t.now.Add(c.Lease)), c.Node).Query(func(rows pgx.Rows) error {
+		t.later.Queue(claimCallbacks, column.Micros(t.now), ours.accounts, ours.ids, ours.places, c.Limit,
+			column.Micros(t.now.Add(c.Lease)), c.Node).Query(func(rows pgx.Rows) error {
 			return eachRow(rows, func(row scanner) error {
 				p, err := scanPost(row)
 				posts = append(posts, p)
@@ -216,7 +217,7 @@ func scanPost(row scanner) (p callback.Post, err error) {
 	if err != nil {
 		return p, err //nolint:wrapcheck // the caller says what it was doing
 	}
-	p.ID, p.OTPID, p.ProfileID = decodeID(id), decodeID(otpID), decodeOptionalID(profileID)
-	p.Event, p.PreviousUntil = e.event(), fromMicros(until)
+	p.ID, p.OTPID, p.ProfileID = column.DecodeID(id), column.DecodeID(otpID), column.DecodeID(profileID)
+	p.Event, p.PreviousUntil = e.event(), column.FromMicros(until)
 	return p, nil
 }

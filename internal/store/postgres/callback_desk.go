@@ -6,6 +6,7 @@ import (
 
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 var _ callback.DeskStore = (*Store)(nil)
@@ -58,8 +59,8 @@ func scanPlacedLetter(rows scanner) (l placedLetter, err error) {
 	var created, due int64
 	err = rows.Scan(&l.seq, &id, &l.Account, &l.ConfigID, &otpID, &kind, &created, &l.Attempts,
 		&due, &l.Dead, &l.LastStatus, &l.LastProblem)
-	l.ID, l.OTPID, l.Kind = decodeID(id), decodeID(otpID), otp.EventKind(kind)
-	l.Created, l.Due = fromMicros(created), fromMicros(due)
+	l.ID, l.OTPID, l.Kind = column.DecodeID(id), column.DecodeID(otpID), otp.EventKind(kind)
+	l.Created, l.Due = column.FromMicros(created), column.FromMicros(due)
 	return l, err //nolint:wrapcheck // the caller says what it was doing
 }
 
@@ -95,7 +96,7 @@ func (s *Store) ReplayLetter(ctx context.Context, account, configID, id string) 
 	}
 	return s.write(ctx, func(t *tx) error {
 		t.only(accountID)
-		n, err := t.exec(replayLetter, micros(t.now), accountID, configID, encodeID(id))
+		n, err := t.exec(replayLetter, column.Micros(t.now), accountID, configID, column.EncodeID(id))
 		if err != nil {
 			return fmt.Errorf("replay callback: %w", err)
 		}
@@ -115,7 +116,7 @@ func (s *Store) ReplayLetters(ctx context.Context, account, configID string) (in
 	var n int64
 	err = s.write(ctx, func(t *tx) (err error) {
 		t.only(accountID)
-		if n, err = t.exec(replayLetters, micros(t.now), accountID, configID); err != nil {
+		if n, err = t.exec(replayLetters, column.Micros(t.now), accountID, configID); err != nil {
 			return fmt.Errorf("replay callbacks: %w", err)
 		}
 		return nil

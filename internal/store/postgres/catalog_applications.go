@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/catalog"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 const applicationColumns = `SELECT id, is_default, name, code_length, alphanumeric, attempts, life, texts, sender,
@@ -150,6 +151,6 @@ func scanApplication(rows scanner) (a catalog.Application, err error) {
 	if err := decodeJSON(texts, &a.Texts); err != nil {
 		return catalog.Application{}, err
 	}
-	a.Life, a.Created = time.Duration(life)*time.Microsecond, fromMicros(created)
+	a.Life, a.Created = time.Duration(life)*time.Microsecond, column.FromMicros(created)
 	return a, nil
 }

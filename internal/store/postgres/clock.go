@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/clock"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 // nowSQL is the time inside a statement: the database's clock as it is when
@@ -84,7 +85,7 @@ func (c *nodeClock) estimate() time.Time {
 	if c.fake != nil {
 		floor = max(floor, c.fake.Now().UnixMicro())
 	}
-	return fromMicros(floor)
+	return column.FromMicros(floor)
 }
 
 // expects notes that an OTP is open until expires.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/countersign/countersign/internal/console/access"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 const (
@@ -35,11 +36,11 @@ func (s *Store) OpenSession(ctx context.Context, session access.Session) error {
 		if !there {
 			return access.ErrNotFound
 		}
-		if _, err := t.exec(sweepConsoleSessions, micros(t.now.Add(-consoleSessionMost))); err != nil {
+		if _, err := t.exec(sweepConsoleSessions, column.Micros(t.now.Add(-consoleSessionMost))); err != nil {
 			return fmt.Errorf("remove console sessions: %w", err)
 		}
 		_, err = t.exec(addConsoleSession, session.Hash[:], owner, session.UserID, string(session.Role),
-			micros(t.now), micros(t.now), micros(t.now))
+			column.Micros(t.now), column.Micros(t.now), column.Micros(t.now))
 		if err != nil {
 			return fmt.Errorf("add console session: %w", err)
 		}
@@ -50,7 +51,7 @@ func (s *Store) OpenSession(ctx context.Context, session access.Session) error {
 // Session implements access.Store.
 func (s *Store) Session(ctx context.Context, hash [32]byte, l access.Lifetimes) (access.Session, error) {
 	now := s.Now()
-	found, ok, err := first(s.pooled(ctx), scanConsoleSession, readConsoleSession, hash[:], micros(now.Add(-l.Idle)), micros(now.Add(-l.Absolute)))
+	found, ok, err := first(s.pooled(ctx), scanConsoleSession, readConsoleSession, hash[:], column.Micros(now.Add(-l.Idle)), column.Micros(now.Add(-l.Absolute)))
 	if err != nil {
 		return access.Session{}, readError("read console session", err)
 	}
@@ -66,7 +67,7 @@ func scanConsoleSession(rows scanner) (access.Session, error) {
 	var created, seen, proved int64
 	err := rows.Scan(&hash, &s.UserID, &s.Name, &s.Account, &s.Role, &created, &seen, &proved)
 	copy(s.Hash[:], hash)
-	s.Created, s.Seen, s.Proved = fromMicros(created), fromMicros(seen), fromMicros(proved)
+	s.Created, s.Seen, s.Proved = column.FromMicros(created), column.FromMicros(seen), column.FromMicros(proved)
 	if s.Local() {
 		s.Name = access.LocalName
 	}
@@ -76,7 +77,7 @@ func scanConsoleSession(rows scanner) (access.Session, error) {
 // TouchSession implements access.Store.
 func (s *Store) TouchSession(ctx context.Context, hash [32]byte) error {
 	return s.write(ctx, func(t *tx) error {
-		if _, err := t.exec(touchConsoleSession, hash[:], micros(t.now)); err != nil {
+		if _, err := t.exec(touchConsoleSession, hash[:], column.Micros(t.now)); err != nil {
 			return fmt.Errorf("touch console session: %w", err)
 		}
 		return nil
@@ -86,7 +87,7 @@ func (s *Store) TouchSession(ctx context.Context, hash [32]byte) error {
 // Prove implements access.Store.
 func (s *Store) Prove(ctx context.Context, hash [32]byte) error {
 	return s.write(ctx, func(t *tx) error {
-		n, err := t.exec(proveConsoleSession, hash[:], micros(t.now))
+		n, err := t.exec(proveConsoleSession, hash[:], column.Micros(t.now))
 		if err != nil {
 			return fmt.Errorf("prove console session: %w", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/console/access"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 const (
@@ -61,7 +62,7 @@ func scanConsoleUser(rows scanner) (access.User, error) {
 	var u access.User
 	var created int64
 	err := rows.Scan(&u.ID, &u.Name, &u.Account, &u.Role, &u.Password, &u.TOTP, &created)
-	u.Created = fromMicros(created)
+	u.Created = column.FromMicros(created)
 	return u, err //nolint:wrapcheck // the caller says what it was doing
 }
 
@@ -128,10 +129,10 @@ const consoleTriesKept = 24 * time.Hour
 func (s *Store) CountTry(ctx context.Context, key [16]byte, allowed int, lock time.Duration) (locked bool, err error) {
 	err = s.write(ctx, func(t *tx) error {
 		locked = false
-		if _, err := t.exec(sweepConsoleTries, micros(t.now.Add(-consoleTriesKept))); err != nil {
+		if _, err := t.exec(sweepConsoleTries, column.Micros(t.now.Add(-consoleTriesKept))); err != nil {
 			return fmt.Errorf("remove console tries: %w", err)
 		}
-		if _, err := t.exec(beginConsoleTries, key[:], micros(t.now)); err != nil {
+		if _, err := t.exec(beginConsoleTries, key[:], column.Micros(t.now)); err != nil {
 			return fmt.Errorf("count console try: %w", err)
 		}
 		var tries int
@@ -142,14 +143,14 @@ func (s *Store) CountTry(ctx context.Context, key [16]byte, allowed int, lock ti
 		if err := t.readClock(); err != nil { // the row may have been held by another try
 			return fmt.Errorf("read clock: %w", err)
 		}
-		if until > micros(t.now) {
-			return &access.LockedError{Until: fromMicros(until)}
+		if until > column.Micros(t.now) {
+			return &access.LockedError{Until: column.FromMicros(until)}
 		}
 		tries, until = tries+1, 0
 		if tries >= allowed {
-			tries, until, locked = 0, micros(t.now.Add(lock)), true
+			tries, until, locked = 0, column.Micros(t.now.Add(lock)), true
 		}
-		if _, err := t.exec(countConsoleTry, key[:], tries, micros(t.now), until); err != nil {
+		if _, err := t.exec(countConsoleTry, key[:], tries, column.Micros(t.now), until); err != nil {
 			return fmt.Errorf("count console try: %w", err)
 		}
 		return nil

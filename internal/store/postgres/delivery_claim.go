@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 const (
@@ -28,7 +29,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	if try == 0 || try > micros(s.Now()) {
+	if try == 0 || try > column.Micros(s.Now()) {
 		return nil, earliest(try, wait), nil
 	}
 	var jobs []delivery.Job
@@ -39,7 +40,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 		due, err := collect(t.query, func(row scanner) (*deliveryRow, error) {
 			r := &deliveryRow{}
 			return r, r.scan(row)
-		}, claimDeliveries, micros(t.now), limit)
+		}, claimDeliveries, column.Micros(t.now), limit)
 		if err != nil {
 			return fmt.Errorf("read due deliveries: %w", err)
 		}
@@ -48,7 +49,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 		for _, r := range due {
 			until := int64(0) // the sweep ends the OTP; nothing is to be sent for it
 			if r.open(t) && r.sealed != nil {
-				until = micros(t.now.Add(lease))
+				until = column.Micros(t.now.Add(lease))
 				if r.Account, err = s.accountName(t.query, r.otp.accountID); err != nil {
 					return err
 				}
@@ -77,13 +78,13 @@ func earliest(a, b int64) time.Time {
 	if a == 0 || b != 0 && b < a {
 		a = b
 	}
-	return fromMicros(a)
+	return column.FromMicros(a)
 }
 
 // ReleaseDeliveries implements delivery.Store.
 func (s *Store) ReleaseDeliveries(ctx context.Context, node string) error {
 	return s.write(ctx, func(t *tx) error {
-		t.put(releaseDeliveries, micros(t.now), node)
+		t.put(releaseDeliveries, column.Micros(t.now), node)
 		return nil
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/report"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 // RecordSubmits implements delivery.Store.
@@ -20,7 +21,7 @@ func (s *Store) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOut
 		if err != nil {
 			return false, fmt.Errorf("record submit: %w", err)
 		}
-		keys = append(keys, deliveryKey{accountID, encodeID(o.OTPID), o.Seq})
+		keys = append(keys, deliveryKey{accountID, column.EncodeID(o.OTPID), o.Seq})
 	}
 	var started bool
 	var latest time.Time
@@ -82,7 +83,7 @@ const claimWaits = `SELECT d.account_id, o.id, d.seq
 // EndWaits implements delivery.Store.
 func (s *Store) EndWaits(ctx context.Context, limit int) (ended int, next bool, err error) {
 	_, due, err := s.dueNow(ctx)
-	if err != nil || due == 0 || due > micros(s.Now()) {
+	if err != nil || due == 0 || due > column.Micros(s.Now()) {
 		return 0, false, err
 	}
 	var n int
@@ -90,7 +91,7 @@ func (s *Store) EndWaits(ctx context.Context, limit int) (ended int, next bool, 
 	err = s.write(ctx, func(t *tx) error {
 		n, started = 0, false
 		t.put(byKeys)
-		keys, err := collect(t.query, scanDeliveryKey, claimWaits, micros(t.now), limit)
+		keys, err := collect(t.query, scanDeliveryKey, claimWaits, column.Micros(t.now), limit)
 		if err != nil || len(keys) == 0 {
 			return err
 		}
@@ -182,8 +183,8 @@ func (t *tx) apply(r *deliveryRow, changes []delivery.Change) (started bool, err
 	if last.Done && !r.otp.resendable {
 		sealed = nil // nothing can be sent with it any more (C-05)
 	}
-	t.put(updateDelivery, int16(d.State), d.Next, d.Tries, r.reported, optionalMicros(d.Due),
-		optionalText(d.Carrier), optionalText(d.Ref), sealed, r.otp.accountID, r.otp.seq, d.Seq, r.notes, optionalMicros(d.AgainUntil))
+	t.put(updateDelivery, int16(d.State), d.Next, d.Tries, r.reported, column.OptionalMicros(d.Due),
+		column.OptionalText(d.Carrier), column.OptionalText(d.Ref), sealed, r.otp.accountID, r.otp.seq, d.Seq, r.notes, column.OptionalMicros(d.AgainUntil))
 	for _, c := range changes {
 		if c.ByID {
 			t.put(insertDeliveryID, r.otp.accountID, r.otp.seq, d.Seq)
@@ -220,7 +221,7 @@ func (t *tx) startNext(r *deliveryRow, failed delivery.Delivery) (bool, error) {
 		r.otp.last++
 		seq := r.otp.last
 		dedupe := uuid.New()
-		t.put(insertDelivery, r.otp.accountID, r.otp.seq, seq, at, next, micros(t.now), micros(t.now), dedupe[:], nil, r.sealed)
+		t.put(insertDelivery, r.otp.accountID, r.otp.seq, seq, at, next, column.Micros(t.now), column.Micros(t.now), dedupe[:], nil, r.sealed)
 		if refused, err := t.capped(r, sent); err != nil || !refused {
 			return err == nil, err
 		}

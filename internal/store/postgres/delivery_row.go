@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 const deliveryColumns = `d.seq, d.state, d.step, d.next_step, d.tries, d.reported, d.queued_at, coalesce(d.due_at, 0),
@@ -39,7 +40,7 @@ func (r *deliveryRow) scan(from scanner, more ...any) error {
 		return err
 	}
 	r.State, r.OTPID = delivery.State(state), r.otp.ID //nolint:gosec // written from a State
-	r.Queued, r.Due, r.AgainUntil = fromMicros(queued), fromMicros(due), fromMicros(again)
+	r.Queued, r.Due, r.AgainUntil = column.FromMicros(queued), column.FromMicros(due), column.FromMicros(again)
 	if u, err := uuid.FromBytes(dedupe); err == nil {
 		r.Dedupe = u.String()
 	}
@@ -104,7 +105,7 @@ func (t *tx) deliveries(keys []deliveryKey) ([]*deliveryRow, error) {
 				r.otp = shared
 			}
 			otps[r.otp.seq] = r.otp
-			r.otp.history, r.otp.last = &history{lastSeq, fromMicros(lastAt)}, last
+			r.otp.history, r.otp.last = &history{lastSeq, column.FromMicros(lastAt)}, last
 			found[n-1] = r
 			return nil
 		})

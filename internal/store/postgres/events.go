@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 // uses events_pkey.
@@ -23,7 +24,7 @@ func (t *tx) recordEvent(row *otpRow, e otp.Event) error {
 		if err != nil {
 			return fmt.Errorf("read last event: %w", err)
 		}
-		row.history = &history{seq: int(last[0]), at: fromMicros(last[1])}
+		row.history = &history{seq: int(last[0]), at: column.FromMicros(last[1])}
 	}
 	e.Seq = row.history.seq + 1
 	e.At = otp.NextEventTime(t.now, row.history.at)
@@ -36,8 +37,8 @@ func (t *tx) recordEvent(row *otpRow, e otp.Event) error {
 	if e.Failure != nil {
 		area, code, text = e.Failure.Area, e.Failure.Code, e.Failure.Text
 	}
-	t.put(insertEvent, row.accountID, row.seq, e.Seq, micros(e.At), int16(e.Kind), e.Delivery,
-		optionalText(e.Channel), optionalText(e.Carrier), area, code, text, optionalText(label))
+	t.put(insertEvent, row.accountID, row.seq, e.Seq, column.Micros(e.At), int16(e.Kind), e.Delivery,
+		column.OptionalText(e.Channel), column.OptionalText(e.Carrier), area, code, text, column.OptionalText(label))
 	if !e.Kind.OfDelivery() || row.ProfileID == "" {
 		return nil
 	}
@@ -73,7 +74,7 @@ func (t *tx) queueCallbacks(row *otpRow, e otp.Event) error {
 	}
 	for _, config := range configs {
 		id := uuid.New()
-		t.put(insertCallback, id[:], row.accountID, config, row.seq, e.Seq, micros(t.now), micros(t.now))
+		t.put(insertCallback, id[:], row.accountID, config, row.seq, e.Seq, column.Micros(t.now), column.Micros(t.now))
 	}
 	return nil
 }

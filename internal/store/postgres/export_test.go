@@ -2,9 +2,6 @@ package postgres
 
 import "context"
 
-// EncodeID lets tests look up ids as the tables keep them.
-var EncodeID = encodeID
-
 // HighWaterMeta names the row of the clock's high-water mark.
 const HighWaterMeta = highWaterMeta
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -85,7 +86,7 @@ func (t *tx) answer(accountID int64, i verify.Idempotency) (*answer, error) {
 	}
 	var fingerprint []byte
 	var result string
-	claimed, err := t.exec(claimAnswer, accountID, i.Key[:], i.Fingerprint[:], micros(t.now), micros(t.now.Add(-idempotencyKept)))
+	claimed, err := t.exec(claimAnswer, accountID, i.Key[:], i.Fingerprint[:], column.Micros(t.now), column.Micros(t.now.Add(-idempotencyKept)))
 	if err != nil {
 		return nil, fmt.Errorf("claim idempotency key: %w", err)
 	}
@@ -124,7 +125,7 @@ func (s *Store) Answered(ctx context.Context, account string, i verify.Idempoten
 	k, found, err := first(s.scoped(ctx, accountID), func(row scanner) (k kept, err error) {
 		err = row.Scan(&k.fingerprint, &k.result)
 		return k, err //nolint:wrapcheck // the caller says what it was doing
-	}, selectAnswer+" AND created_at > $3", accountID, i.Key[:], micros(s.Now().Add(-idempotencyKept)))
+	}, selectAnswer+" AND created_at > $3", accountID, i.Key[:], column.Micros(s.Now().Add(-idempotencyKept)))
 	switch {
 	case err != nil:
 		return verify.Record{}, readError("read idempotency key", err)

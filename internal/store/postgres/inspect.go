@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 // What is refused at start.
@@ -45,7 +47,7 @@ func inspect(ctx context.Context, c *pgxpool.Config, compareClocks bool) error {
 	case synchronous == "off" || fsync == "off":
 		return ErrNotDurable
 	case compareClocks:
-		return skew(before, after, fromMicros(us))
+		return skew(before, after, column.FromMicros(us))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/upkeep"
 )
 
@@ -24,10 +25,10 @@ const (
 // SeeNode implements upkeep.NodeStore.
 func (s *Store) SeeNode(ctx context.Context, n upkeep.Node) error {
 	return s.write(ctx, func(t *tx) error {
-		if _, err := t.exec(seeNode, n.Name, n.Version, micros(n.Started), micros(t.now)); err != nil {
+		if _, err := t.exec(seeNode, n.Name, n.Version, column.Micros(n.Started), column.Micros(t.now)); err != nil {
 			return fmt.Errorf("note a node: %w", err)
 		}
-		if _, err := t.exec(dropOldNodes, micros(t.now.Add(-nodeKept))); err != nil {
+		if _, err := t.exec(dropOldNodes, column.Micros(t.now.Add(-nodeKept))); err != nil {
 			return fmt.Errorf("forget old nodes: %w", err)
 		}
 		return nil
@@ -56,6 +57,6 @@ func (s *Store) Nodes(ctx context.Context) ([]upkeep.Node, error) {
 func scanNode(rows scanner) (n upkeep.Node, err error) {
 	var started, seen int64
 	err = rows.Scan(&n.Name, &n.Version, &started, &seen)
-	n.Started, n.Seen = fromMicros(started), fromMicros(seen)
+	n.Started, n.Seen = column.FromMicros(started), column.FromMicros(seen)
 	return n, err //nolint:wrapcheck // the caller says what it was doing
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -37,7 +38,7 @@ func (s *Store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Chec
 	if !a.Idempotency.IsZero() {
 		return s.countOnce(ctx, accountID, a)
 	}
-	job := &check{accountID: accountID, id: encodeID(a.ID), attempt: a}
+	job := &check{accountID: accountID, id: column.EncodeID(a.ID), attempt: a}
 	job.key = laneKey(accountID, job.id)
 	if err := s.checks.submit(ctx, job); err != nil {
 		return verify.Checked{}, err
@@ -246,7 +247,7 @@ func (c *checkRow) scan(row scanner) error {
 // judge applies the rules to what was found. Their answer is the caller's; it
 // must be what the statement has written.
 func (c *checkRow) judge(a verify.Attempt) (verify.Checked, error) {
-	now := fromMicros(c.now)
+	now := column.FromMicros(c.now)
 	after, verdict := c.otp.Check(now, a.Guess)
 	if verdict.Compared() && !a.Guess.Judges(c.otp.OTP) {
 		if c.verdict != -2 {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -51,7 +52,7 @@ func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, 
 	if err != nil {
 		return verify.Record{}, fmt.Errorf("write delivery: %w", err)
 	}
-	job := &send{accountID: accountID, id: encodeID(n.ID), otp: n, plan: string(plan), country: s.countries.Of(n.Recipient), dedupe: dedupe}
+	job := &send{accountID: accountID, id: column.EncodeID(n.ID), otp: n, plan: string(plan), country: s.countries.Of(n.Recipient), dedupe: dedupe}
 	if !n.Idempotency.IsZero() {
 		return s.createOnce(ctx, job)
 	}
@@ -132,8 +133,8 @@ func sendInput(group []*send) string {
 		in.bytes(n.Digest[:])
 		in.string(n.Recipient.Reveal())
 		in.bytes(n.RecipientKey[:])
-		in.bytes(optionalID(n.ProfileID))
-		in.bytes(optionalID(n.ApplicationID))
+		in.bytes(column.OptionalID(n.ProfileID))
+		in.bytes(column.OptionalID(n.ApplicationID))
 		in.optional(n.Reference)
 		in.string(job.plan)
 		in.optional(job.country)
@@ -185,7 +186,7 @@ func (s *Store) flushSends(group []*send) (again []*send) {
 	for _, w := range written {
 		job := group[w[0]]
 		s.clock.observe(w[1])
-		job.rec, job.written = job.record(fromMicros(w[1])), true
+		job.rec, job.written = job.record(column.FromMicros(w[1])), true
 	}
 	s.committed(len(group), start)
 	if len(written) == len(group) {
@@ -222,7 +223,7 @@ func (s *Store) refuse(group []*send) (again []*send) {
 				var us int64
 				var sends []int64
 				err := row.Scan(&n, &us, &sends)
-				tallies[n], now = guard.Tally{Sends: fromAll(sends)}, fromMicros(us)
+				tallies[n], now = guard.Tally{Sends: fromAll(sends)}, column.FromMicros(us)
 				return err //nolint:wrapcheck // group says what it was doing
 			})
 		})
@@ -301,20 +302,20 @@ func (t *tx) create(job *send) (verify.Record, error) {
 			return verify.Record{}, err
 		}
 	case n.Limited: // for checks to lock
-		t.put(makeTally, job.accountID, n.RecipientKey[:], micros(t.now))
+		t.put(makeTally, job.accountID, n.RecipientKey[:], column.Micros(t.now))
 	}
 	rec := job.record(t.now)
 	seq, ok, err := first(t.query, scanInt, insertOTP, job.accountID, job.id, n.Origin, n.Allowed,
 		int16(n.Rule.Form), n.Rule.Length, n.Rule.Bound, n.Resendable, n.Limited,
-		micros(rec.Created), micros(rec.Expires), n.Life.Microseconds(), int64(n.Key), n.Digest[:],
-		n.Recipient.Reveal(), n.RecipientKey[:], optionalID(n.ProfileID), optionalID(n.ApplicationID),
-		optionalText(n.Reference), job.plan, optionalText(job.country))
+		column.Micros(rec.Created), column.Micros(rec.Expires), n.Life.Microseconds(), int64(n.Key), n.Digest[:],
+		n.Recipient.Reveal(), n.RecipientKey[:], column.OptionalID(n.ProfileID), column.OptionalID(n.ApplicationID),
+		column.OptionalText(n.Reference), job.plan, column.OptionalText(job.country))
 	if err != nil {
 		return verify.Record{}, fmt.Errorf("write otp: %w", err)
 	}
 	if !ok {
 		return verify.Record{}, verify.ErrIDTaken
 	}
-	t.put(insertDelivery, job.accountID, seq, 1, 0, nextOf(n), micros(t.now), micros(t.now), job.dedupe[:], nil, n.Sealed)
+	t.put(insertDelivery, job.accountID, seq, 1, 0, nextOf(n), column.Micros(t.now), column.Micros(t.now), job.dedupe[:], nil, n.Sealed)
 	return rec, nil
 }

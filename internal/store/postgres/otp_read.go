@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -17,7 +18,7 @@ func (s *Store) OTP(ctx context.Context, ref verify.Ref) (verify.Record, error) 
 	if err != nil {
 		return verify.Record{}, err
 	}
-	row, ok, err := first(s.scoped(ctx, accountID), scanOTP, selectOTP, accountID, encodeID(ref.ID), ref.Origin)
+	row, ok, err := first(s.scoped(ctx, accountID), scanOTP, selectOTP, accountID, column.EncodeID(ref.ID), ref.Origin)
 	if err != nil {
 		return verify.Record{}, readError("read otp", err)
 	}
@@ -40,7 +41,7 @@ func (s *Store) OTPs(ctx context.Context, q verify.ListQuery) ([]verify.Record, 
 		return nil, err
 	}
 	now := s.Now()
-	args := []any{accountID, q.Origin, micros(now)}
+	args := []any{accountID, q.Origin, column.Micros(now)}
 	also := func(arg any) string {
 		args = append(args, arg)
 		return "$" + strconv.Itoa(len(args))
@@ -133,7 +134,7 @@ func (s *Store) Events(ctx context.Context, ref verify.Ref) ([]otp.Event, error)
 	if err != nil {
 		return nil, err
 	}
-	events, err := collect(s.scoped(ctx, accountID), scanEvent, selectEvents, accountID, encodeID(ref.ID), ref.Origin)
+	events, err := collect(s.scoped(ctx, accountID), scanEvent, selectEvents, accountID, column.EncodeID(ref.ID), ref.Origin)
 	switch {
 	case err != nil:
 		return nil, readError("read events", err)
@@ -168,7 +169,7 @@ func (s *eventScan) dest() []any {
 }
 
 func (s *eventScan) event() otp.Event {
-	s.e.At, s.e.Kind = fromMicros(s.at), otp.EventKind(s.kind) //nolint:gosec // written from such
+	s.e.At, s.e.Kind = column.FromMicros(s.at), otp.EventKind(s.kind) //nolint:gosec // written from such
 	if s.area != nil {
 		s.f.Area = *s.area
 		s.e.Failure = &s.f

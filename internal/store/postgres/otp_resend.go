@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -61,7 +62,7 @@ func (s *Store) AddDelivery(ctx context.Context, n verify.NewDelivery) (verify.R
 				return err
 			}
 		}
-		t.put(insertDelivery, accountID, row.seq, last+1, at, -1, micros(t.now), micros(t.now), dedupe[:], optionalText(n.Sender), sealed)
+		t.put(insertDelivery, accountID, row.seq, last+1, at, -1, column.Micros(t.now), column.Micros(t.now), dedupe[:], column.OptionalText(n.Sender), sealed)
 		rec = row.as(t.now)
 		return t.remember(accountID, n.Idempotency, rec)
 	})

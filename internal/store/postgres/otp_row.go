@@ -10,6 +10,7 @@ import (
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -57,8 +58,8 @@ func (r *otpRow) scanLife(from scanner, more ...any) error {
 		return err //nolint:wrapcheck // the caller says what it was doing
 	}
 	r.State, r.Rule.Form = otp.State(state), otp.Form(form) //nolint:gosec // written from such
-	r.ProfileID, r.ApplicationID = decodeOptionalID(profile), decodeOptionalID(application)
-	r.Created, r.Expires, r.Ended = fromMicros(created), fromMicros(expires), fromMicros(ended)
+	r.ProfileID, r.ApplicationID = column.DecodeID(profile), column.DecodeID(application)
+	r.Created, r.Expires, r.Ended = column.FromMicros(created), column.FromMicros(expires), column.FromMicros(ended)
 	r.Life = time.Duration(life) * time.Microsecond
 	r.Key = otp.KeyID(key) //nolint:gosec // written from a KeyID
 	if copy(r.Digest[:], digest) != len(r.Digest) {
@@ -80,7 +81,7 @@ func (r *otpRow) scan(from scanner, more ...any) error {
 	err := r.scanLife(from, append([]any{
 		&r.seq, &r.accountID, &id, &r.Origin, &r.resendable, &r.recipientKey, &r.plan, &r.country,
 	}, more...)...)
-	r.ID = decodeID(id)
+	r.ID = column.DecodeID(id)
 	return err
 }
 
@@ -111,7 +112,7 @@ const selectOTP = `SELECT ` + otpColumns + ` FROM otps o WHERE o.account_id = $1
 // names none.
 func (t *tx) loadOTP(accountID int64, ref verify.Ref) (*otpRow, error) {
 	var r *otpRow
-	t.later.Queue(selectOTP+" FOR UPDATE", accountID, encodeID(ref.ID), ref.Origin).Query(func(rows pgx.Rows) error {
+	t.later.Queue(selectOTP+" FOR UPDATE", accountID, column.EncodeID(ref.ID), ref.Origin).Query(func(rows pgx.Rows) error {
 		return eachRow(rows, func(row scanner) error {
 			r = &otpRow{}
 			r.Account = ref.Account
@@ -132,7 +133,7 @@ const updateLife = `UPDATE otps SET state = $1, attempts = $2, end_seen = $3, en
 
 // saveLife writes what checks and time changed.
 func (t *tx) saveLife(r *otpRow) {
-	t.put(updateLife, int16(r.State), r.Attempts, r.EndSeen, optionalMicros(r.Ended), r.Expires.UnixMicro(), r.accountID, r.seq)
+	t.put(updateLife, int16(r.State), r.Attempts, r.EndSeen, column.OptionalMicros(r.Ended), r.Expires.UnixMicro(), r.accountID, r.seq)
 }
 
 // Nothing more is sent or timed for an OTP that has ended; its sealed codes go

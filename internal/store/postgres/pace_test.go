@@ -12,7 +12,7 @@ import (
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/pgtest"
-	"github.com/countersign/countersign/internal/store/postgres"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -78,7 +78,7 @@ func TestAGroupThatWaitsForARowKeepsNobodyElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Exec(t.Context(), "SELECT 1 FROM otps WHERE id = $1 FOR UPDATE", postgres.EncodeID(held)); err != nil {
+	if _, err := tx.Exec(t.Context(), "SELECT 1 FROM otps WHERE id = $1 FOR UPDATE", column.EncodeID(held)); err != nil {
 		t.Fatal(err)
 	}
 	first := make(chan error, 2)

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/countersign/countersign/internal/pgtest"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/postgres"
 	"github.com/countersign/countersign/internal/store/storetest"
 	"github.com/countersign/countersign/internal/upkeep"
@@ -52,7 +53,7 @@ func TestStoreKeepsEveryPromise(t *testing.T) {
 				err := raw(t, url).QueryRow(t.Context(), `SELECT count(*) FROM deliveries d
 					JOIN otps o ON o.account_id = d.account_id AND o.seq = d.otp
 					JOIN accounts a ON a.id = o.account_id WHERE a.name = $1 AND o.id = $2 AND d.sealed IS NOT NULL`,
-					account, postgres.EncodeID(id)).Scan(&n)
+					account, column.EncodeID(id)).Scan(&n)
 				if err != nil {
 					t.Fatal(err)
 				}

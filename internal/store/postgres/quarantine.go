@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 // quarantineKey stands for the quarantine among the numbers of versions; its
@@ -26,14 +28,14 @@ const (
 // is not. It is cheap: asked before everything that the quarantine forbids.
 func (s *Store) Quarantined(ctx context.Context) (time.Time, error) {
 	us, err := s.version(ctx, quarantineKey)
-	return fromMicros(us), err
+	return column.FromMicros(us), err
 }
 
 // BeginQuarantine quarantines the database, for every process that uses it.
 // One that is quarantined stays so.
 func (s *Store) BeginQuarantine(ctx context.Context) error {
 	err := s.write(ctx, func(t *tx) error {
-		t.put(beginQuarantine, quarantineName, micros(t.now))
+		t.put(beginQuarantine, quarantineName, column.Micros(t.now))
 		return nil
 	})
 	s.changed(quarantineKey)
@@ -55,7 +57,7 @@ func (s *Store) EndQuarantine(ctx context.Context) (open int, err error) {
 		if err != nil || was == 0 {
 			return err
 		}
-		n, err = t.exec(endOpenOTPs, micros(t.now))
+		n, err = t.exec(endOpenOTPs, column.Micros(t.now))
 		return err
 	})
 	s.changed(quarantineKey)

@@ -4,13 +4,14 @@ import (
 	"context"
 	"time"
 
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // Queues measures what waits. It reads indexes only, and as many entries as
 // wait: call it at scrapes, not at requests.
 func (s *Store) Queues(ctx context.Context) (upkeep.Queues, error) {
-	now := micros(s.Now())
+	now := column.Micros(s.Now())
 	var delivery, post int64
 	q, _, err := first(s.pooled(ctx), func(row scanner) (q upkeep.Queues, err error) {
 		err = row.Scan(&q.Deliveries, &delivery, &q.Callbacks, &post, &q.DeadCallbacks)

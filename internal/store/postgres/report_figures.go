@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 const (
@@ -46,7 +47,7 @@ func (t *tx) count(row *otpRow, e otp.Event) (label string, err error) {
 		sent, _, err := first(t.query, func(row scanner) (sent otp.Event, err error) {
 			var at int64
 			err = row.Scan(&at, &sent.Channel, &sent.Carrier)
-			sent.At = fromMicros(at)
+			sent.At = column.FromMicros(at)
 			return sent, err //nolint:wrapcheck // said below
 		}, selectLastDispatched, row.accountID, row.seq)
 		if err != nil {

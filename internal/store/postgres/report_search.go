@@ -12,6 +12,7 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/report"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 var _ report.Store = (*Store)(nil)
@@ -79,7 +80,7 @@ func (s *Store) FindOTPs(ctx context.Context, sel report.Selection) (report.Foun
 // seqs returns which OTPs the page has, and says in found how to go on.
 func (f *finding) seqs(q ask, found *report.Found) ([]int64, error) {
 	if f.ID != "" { // uses otps_id_key
-		return collect(q, scanInt, "SELECT seq FROM otps WHERE account_id = $1 AND id = $2", f.accountID, encodeID(f.ID))
+		return collect(q, scanInt, "SELECT seq FROM otps WHERE account_id = $1 AND id = $2", f.accountID, column.EncodeID(f.ID))
 	}
 	before := int64(math.MaxInt64)
 	if f.Before != 0 {
@@ -139,7 +140,7 @@ type looked struct {
 func scanLooked(row scanner) (l looked, err error) {
 	var at int64
 	err = row.Scan(&l.seq, &at, &l.matches)
-	l.created = fromMicros(at)
+	l.created = column.FromMicros(at)
 	return l, err //nolint:wrapcheck // the caller says what it was doing
 }
 
@@ -173,9 +174,9 @@ func (f *finding) query() (query string, args []any, filtered bool) {
 	}
 	switch f.State {
 	case otp.Active:
-		all = append(all, `o.state = 1 AND o.expires_at > `+also(micros(f.now)))
+		all = append(all, `o.state = 1 AND o.expires_at > `+also(column.Micros(f.now)))
 	case otp.Expired:
-		all = append(all, `(o.state = 3 OR o.state = 1 AND o.expires_at <= `+also(micros(f.now))+`)`)
+		all = append(all, `(o.state = 3 OR o.state = 1 AND o.expires_at <= `+also(column.Micros(f.now))+`)`)
 	case otp.Verified, otp.TooManyAttempts:
 		all = append(all, `o.state = `+also(int16(f.State)))
 	}
@@ -186,10 +187,10 @@ func (f *finding) query() (query string, args []any, filtered bool) {
 		all = append(all, `EXISTS (SELECT 1 FROM deliveries d WHERE d.account_id = o.account_id AND d.otp = o.seq AND d.carrier = `+also(f.Carrier)+`)`)
 	}
 	if !f.From.IsZero() {
-		all = append(all, `o.created_at >= `+also(micros(f.From)))
+		all = append(all, `o.created_at >= `+also(column.Micros(f.From)))
 	}
 	if !f.To.IsZero() {
-		all = append(all, `o.created_at < `+also(micros(f.To)))
+		all = append(all, `o.created_at < `+also(column.Micros(f.To)))
 	}
 	condition := "true"
 	if len(all) > 0 {
@@ -214,7 +215,7 @@ func (f *finding) position(q ask, at time.Time) (int64, error) {
 		switch {
 		case err != nil:
 			return 0, err
-		case !ok || found[1] >= micros(at):
+		case !ok || found[1] >= column.Micros(at):
 			high = middle
 		default:
 			low = found[0] + 1
@@ -238,7 +239,7 @@ func scanSummary(row scanner, o *report.Summary, now time.Time, more ...any) (de
 	if err != nil {
 		return delivery.Plan{}, err //nolint:wrapcheck // the caller says what it was doing
 	}
-	o.ID, o.ProfileID, o.ApplicationID = decodeID(id), decodeOptionalID(profile), decodeOptionalID(application)
+	o.ID, o.ProfileID, o.ApplicationID = column.DecodeID(id), column.DecodeID(profile), column.DecodeID(application)
 	o.Delivery = delivery.State(sent) //nolint:gosec // written from such
 	if o.Recipient, err = phone.ParseRecipient(recipient); err != nil {
 		return delivery.Plan{}, err //nolint:wrapcheck // as above
@@ -250,8 +251,8 @@ func scanSummary(row scanner, o *report.Summary, now time.Time, more ...any) (de
 	if s, ok := plan.Step(step); ok {
 		o.Channel = s.Channel
 	}
-	life := otp.OTP{State: otp.State(state), Expires: fromMicros(expires), Ended: fromMicros(ended)} //nolint:gosec // as above
+	life := otp.OTP{State: otp.State(state), Expires: column.FromMicros(expires), Ended: column.FromMicros(ended)} //nolint:gosec // as above
 	life.Expire(now)
-	o.Created, o.Expires, o.State, o.Ended = fromMicros(created), life.Expires, life.State, life.Ended
+	o.Created, o.Expires, o.State, o.Ended = column.FromMicros(created), life.Expires, life.State, life.Ended
 	return plan, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/report"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 const (
@@ -39,7 +40,7 @@ func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Recor
 		seq, found, err = first(q, func(row scanner) (seq int64, err error) {
 			r.Plan, err = scanSummary(row, &r.Summary, r.Now, &seq)
 			return seq, err
-		}, selectStoryOTP, accountID, encodeID(id))
+		}, selectStoryOTP, accountID, column.EncodeID(id))
 		if err != nil || !found {
 			return err
 		}
@@ -80,7 +81,7 @@ func scanStoryDelivery(row scanner, r *report.Record) (d report.Delivery, err er
 		return d, err //nolint:wrapcheck // the caller says what it was doing
 	}
 	d.State = delivery.State(state) //nolint:gosec // written from such
-	d.Queued, d.Due, d.AgainUntil = fromMicros(queued), fromMicros(due), fromMicros(again)
+	d.Queued, d.Due, d.AgainUntil = column.FromMicros(queued), column.FromMicros(due), column.FromMicros(again)
 	if step, ok := r.Plan.Step(d.StepAt); ok {
 		d.Channel = step.Channel
 	}
@@ -106,6 +107,6 @@ func scanStoryEvent(row scanner) (e report.Event, err error) {
 func scanWaiting(row scanner) (w report.Waiting, err error) {
 	var due int64
 	err = row.Scan(&w.ConfigID, &w.EventSeq, &w.Attempts, &due, &w.Status, &w.Problem)
-	w.Due = fromMicros(due)
+	w.Due = column.FromMicros(due)
 	return w, err //nolint:wrapcheck // the caller says what it was doing
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/countersign/countersign/internal/carrier/sandbox"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 // sandboxSweep is how often a message that is put removes those of its account
@@ -34,7 +35,7 @@ func (s *Store) PutMessage(ctx context.Context, m sandbox.SealedMessage) error {
 	return s.write(ctx, func(t *tx) error {
 		t.only(owner)
 		t.put(lockSandboxRecipient, int64(binary.BigEndian.Uint64(m.RecipientKey[:8]))) //nolint:gosec // any number does
-		seq, fresh, err := first(t.query, scanInt, addSandboxMessage, owner, encodeID(m.ID), encodeID(m.OTPID), m.RecipientKey[:], micros(t.now), m.Body)
+		seq, fresh, err := first(t.query, scanInt, addSandboxMessage, owner, column.EncodeID(m.ID), column.EncodeID(m.OTPID), m.RecipientKey[:], column.Micros(t.now), m.Body)
 		if err != nil {
 			return fmt.Errorf("put sandbox message: %w", err)
 		}
@@ -53,7 +54,7 @@ const selectSandboxMessages = `SELECT m.seq, a.name, m.id, m.otp_id, m.recipient
 // Messages implements sandbox.MessageStore.
 func (s *Store) Messages(ctx context.Context, q sandbox.MessageQuery) ([]sandbox.SealedMessage, error) {
 	query := selectSandboxMessages
-	args := []any{micros(s.Now().Add(-sandbox.Keep)), q.After}
+	args := []any{column.Micros(s.Now().Add(-sandbox.Keep)), q.After}
 	also := func(condition string, arg any) {
 		args = append(args, arg)
 		query += condition + strconv.Itoa(len(args))
@@ -71,10 +72,10 @@ func (s *Store) Messages(ctx context.Context, q sandbox.MessageQuery) ([]sandbox
 		also(" AND m.account_id = $", owner)
 	}
 	if q.OTPID != "" {
-		also(" AND m.otp_id = $", encodeID(q.OTPID))
+		also(" AND m.otp_id = $", column.EncodeID(q.OTPID))
 	}
 	if q.ID != "" {
-		also(" AND m.id = $", encodeID(q.ID))
+		also(" AND m.id = $", column.EncodeID(q.ID))
 	}
 	if q.RecipientKey != [16]byte{} {
 		also(" AND m.recipient_key = $", q.RecipientKey[:])
@@ -98,7 +99,7 @@ func scanSandboxMessage(rows scanner) (sandbox.SealedMessage, error) {
 	if err := rows.Scan(&m.Seq, &m.Account, &id, &otpID, &recipient, &created, &m.Body); err != nil {
 		return m, err //nolint:wrapcheck // the caller says what it was doing
 	}
-	m.ID, m.OTPID, m.Created = decodeID(id), decodeID(otpID), fromMicros(created)
+	m.ID, m.OTPID, m.Created = column.DecodeID(id), column.DecodeID(otpID), column.FromMicros(created)
 	copy(m.RecipientKey[:], recipient)
 	return m, nil
 }
@@ -115,7 +116,7 @@ const (
 // ForgetMessages implements sandbox.MessageStore.
 func (s *Store) ForgetMessages(ctx context.Context) (int, error) {
 	total := 0
-	cutoff := micros(s.Now().Add(-sandbox.Keep))
+	cutoff := column.Micros(s.Now().Add(-sandbox.Keep))
 	for {
 		oldest, some, err := first(s.pooled(ctx), scanInt, oldestSandboxMessage)
 		if err != nil {

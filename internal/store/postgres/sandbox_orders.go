@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/countersign/countersign/internal/carrier/sandbox"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 const (
@@ -23,13 +24,13 @@ func (s *Store) PutOrder(ctx context.Context, account string, recipientKey [16]b
 		return err
 	}
 	return s.write(ctx, func(t *tx) error {
-		if _, err := t.exec(sweepSandboxOrders, micros(t.now.Add(-sandbox.Keep))); err != nil {
+		if _, err := t.exec(sweepSandboxOrders, column.Micros(t.now.Add(-sandbox.Keep))); err != nil {
 			return fmt.Errorf("remove sandbox orders: %w", err)
 		}
 		if does == sandbox.NoOrder {
 			_, err = t.exec(dropSandboxOrder, owner, recipientKey[:])
 		} else {
-			_, err = t.exec(putSandboxOrder, owner, recipientKey[:], int64(does), micros(t.now))
+			_, err = t.exec(putSandboxOrder, owner, recipientKey[:], int64(does), column.Micros(t.now))
 		}
 		if err != nil {
 			return fmt.Errorf("put sandbox order: %w", err)
@@ -40,7 +41,7 @@ func (s *Store) PutOrder(ctx context.Context, account string, recipientKey [16]b
 
 // Orders implements sandbox.OrderStore.
 func (s *Store) Orders(ctx context.Context) ([]sandbox.StoredOrder, error) {
-	all, err := collect(s.pooled(ctx), scanSandboxOrder, readSandboxOrders, micros(s.Now().Add(-sandbox.Keep)), sandbox.MostOrders)
+	all, err := collect(s.pooled(ctx), scanSandboxOrder, readSandboxOrders, column.Micros(s.Now().Add(-sandbox.Keep)), sandbox.MostOrders)
 	if err != nil {
 		return nil, readError("read sandbox orders", err)
 	}
@@ -53,6 +54,6 @@ func scanSandboxOrder(rows scanner) (sandbox.StoredOrder, error) {
 	var created int64
 	err := rows.Scan(&o.Account, &key, &o.Does, &created)
 	copy(o.RecipientKey[:], key)
-	o.Created = fromMicros(created)
+	o.Created = column.FromMicros(created)
 	return o, err //nolint:wrapcheck // the caller says what it was doing
 }

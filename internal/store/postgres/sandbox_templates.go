@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign/countersign/internal/carrier/sandbox"
 	"github.com/countersign/countersign/internal/catalog"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 const (
@@ -35,7 +36,7 @@ func (s *Store) SandboxTemplates(ctx context.Context, account, accountRef string
 	if err != nil {
 		return nil, err
 	}
-	gone := micros(s.Now().Add(-sandbox.Grace))
+	gone := column.Micros(s.Now().Add(-sandbox.Grace))
 	list, err := collect(s.scoped(ctx, owner), scanSandboxTemplate, selectSandboxTemplates, owner, accountRef, gone)
 	if err != nil {
 		return nil, readError("read sandbox templates", err)
@@ -48,7 +49,7 @@ func scanSandboxTemplate(rows scanner) (sandbox.StoredTemplate, error) {
 	var created, deleted int64
 	err := rows.Scan(&t.Name, &t.Language, &t.OneTap, &t.SecurityRecommendation, &t.Minutes, &t.CopyButtonText, &t.AutofillButtonText,
 		&t.PackageName, &t.SignatureHash, &created, &deleted)
-	t.Created, t.Deleted = fromMicros(created), fromMicros(deleted)
+	t.Created, t.Deleted = column.FromMicros(created), column.FromMicros(deleted)
 	return t, err //nolint:wrapcheck // the caller says what it was doing
 }
 
@@ -60,7 +61,7 @@ func (s *Store) PutSandboxTemplate(ctx context.Context, account, accountRef stri
 	}
 	return s.write(ctx, func(t *tx) error {
 		t.only(owner)
-		folded, gone := strings.ToLower(n.Name), micros(t.now.Add(-sandbox.Grace))
+		folded, gone := strings.ToLower(n.Name), column.Micros(t.now.Add(-sandbox.Grace))
 		taken, err := exists(t.query, sandboxTemplateTaken, owner, accountRef, folded, n.Language, gone)
 		if err != nil {
 			return fmt.Errorf("look for sandbox template: %w", err)
@@ -72,7 +73,7 @@ func (s *Store) PutSandboxTemplate(ctx context.Context, account, accountRef stri
 			return fmt.Errorf("remove sandbox templates: %w", err)
 		}
 		added, err := t.exec(addSandboxTemplate, owner, accountRef, n.Name, folded, n.Language, n.OneTap, n.SecurityRecommendation, n.Minutes,
-			n.CopyButtonText, n.AutofillButtonText, n.PackageName, n.SignatureHash, micros(t.now))
+			n.CopyButtonText, n.AutofillButtonText, n.PackageName, n.SignatureHash, column.Micros(t.now))
 		if err != nil {
 			return fmt.Errorf("add sandbox template: %w", err)
 		}
@@ -95,14 +96,14 @@ func (s *Store) DeleteSandboxTemplate(ctx context.Context, account, accountRef, 
 	return s.write(ctx, func(t *tx) error {
 		t.only(owner)
 		folded := strings.ToLower(name)
-		named, err := exists(t.query, sandboxTemplateNamed, owner, accountRef, folded, name, micros(t.now.Add(-sandbox.Grace)))
+		named, err := exists(t.query, sandboxTemplateNamed, owner, accountRef, folded, name, column.Micros(t.now.Add(-sandbox.Grace)))
 		if err != nil {
 			return fmt.Errorf("look for sandbox template: %w", err)
 		}
 		if !named {
 			return catalog.ErrNotFound
 		}
-		if _, err := t.exec(deleteSandboxTemplate, micros(t.now), owner, accountRef, folded, name); err != nil {
+		if _, err := t.exec(deleteSandboxTemplate, column.Micros(t.now), owner, accountRef, folded, name); err != nil {
 			return fmt.Errorf("delete sandbox template: %w", err)
 		}
 		return nil

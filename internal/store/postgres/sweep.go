@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/upkeep"
 )
 
@@ -26,13 +27,13 @@ func (s *Store) ExpireOTPs(ctx context.Context) (int, error) {
 		if err != nil {
 			return total, readError("read overdue otps", err)
 		}
-		if !some || oldest > micros(s.Now()) {
+		if !some || oldest > column.Micros(s.Now()) {
 			return total, nil
 		}
 		var n int
 		err = s.write(ctx, func(t *tx) error {
 			n = 0
-			overdue, err := collect(t.query, scanOTP, selectOverdue, micros(t.now), sweepBatch)
+			overdue, err := collect(t.query, scanOTP, selectOverdue, column.Micros(t.now), sweepBatch)
 			if err != nil {
 				return fmt.Errorf("read overdue otps: %w", err)
 			}
@@ -79,7 +80,7 @@ func (t *tx) histories(rows []otpRow) error {
 		if err := row.Scan(&n, &seq, &at); err != nil {
 			return err //nolint:wrapcheck // said below
 		}
-		rows[n-1].history = &history{seq, fromMicros(at)}
+		rows[n-1].history = &history{seq, column.FromMicros(at)}
 		return nil
 	}, selectHistories, accounts, otps)
 	if err != nil {
@@ -104,7 +105,7 @@ const selectOld = `SELECT account_id, seq FROM otps
 // removed.
 func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 	now := s.Now()
-	cutoff := micros(now.Add(-keep.OTPs))
+	cutoff := column.Micros(now.Add(-keep.OTPs))
 	total, after := 0, otpKey{}
 	var err error
 	for {
@@ -131,8 +132,8 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 		query  string
 		cutoff int64
 	}{
-		{purgeDeadLetters, micros(now.Add(-keep.Callbacks))},
-		{purgeAnswers, micros(now.Add(-idempotencyKept))},
+		{purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks))},
+		{purgeAnswers, column.Micros(now.Add(-idempotencyKept))},
 	} {
 		for n := sweepBatch; n == sweepBatch; {
 			if n, err = s.drop(ctx, old.query, old.cutoff, sweepBatch); err != nil {
@@ -143,7 +144,7 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 	if err := s.purgeFigures(ctx); err != nil {
 		return total, err
 	}
-	return total, s.purgeTallies(ctx, micros(now.Add(-keep.Tallies)))
+	return total, s.purgeTallies(ctx, column.Micros(now.Add(-keep.Tallies)))
 }
 
 const (

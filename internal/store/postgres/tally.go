@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/countersign/countersign/internal/guard"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -21,7 +22,7 @@ const (
 // lockTally makes what limits remember of a recipient this transaction's until
 // its end, and then reads the time.
 func (t *tx) lockTally(accountID int64, recipientKey []byte) error {
-	t.put(makeTally, accountID, recipientKey, micros(t.now))
+	t.put(makeTally, accountID, recipientKey, column.Micros(t.now))
 	t.put(selectTally, accountID, recipientKey)
 	if err := t.readClock(); err != nil {
 		return fmt.Errorf("read limits: %w", err)
@@ -31,7 +32,7 @@ func (t *tx) lockTally(accountID int64, recipientKey []byte) error {
 
 // tally locks and reads what limits remember of a recipient.
 func (t *tx) tally(accountID int64, recipientKey []byte) (guard.Tally, error) {
-	t.put(makeTally, accountID, recipientKey, micros(t.now))
+	t.put(makeTally, accountID, recipientKey, column.Micros(t.now))
 	var sends, failures []int64
 	var g guard.Tally
 	if err := t.row(selectTally, accountID, recipientKey).Scan(&sends, &failures, &g.Consecutive); err != nil {
@@ -43,7 +44,7 @@ func (t *tx) tally(accountID int64, recipientKey []byte) (guard.Tally, error) {
 
 // saveTally writes what limits remember of a recipient that tally has locked.
 func (t *tx) saveTally(accountID int64, recipientKey []byte, g guard.Tally) {
-	t.put(updateTally, accountID, recipientKey, microsOf(g.Sends), microsOf(g.Failures), g.Consecutive, micros(t.now))
+	t.put(updateTally, accountID, recipientKey, microsOf(g.Sends), microsOf(g.Failures), g.Consecutive, column.Micros(t.now))
 }
 
 // admitSend counts one more send to the recipient or refuses it with

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -187,7 +188,7 @@ func (t *tx) readClock() error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	t.now = fromMicros(us)
+	t.now = column.FromMicros(us)
 	t.store.clock.observe(us)
 	return nil
 }

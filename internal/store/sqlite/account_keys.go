@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/countersign/countersign/internal/account"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 const keyColumns = `api_keys.id, api_keys.name, api_keys.login, api_keys.throttle, api_keys.hash,
@@ -102,8 +103,8 @@ func (t *tx) addKey(k account.Key) error {
 	if taken {
 		return account.ErrKeyTaken
 	}
-	_, err = t.exec(addKey, k.ID, owner, k.Name, optionalText(k.Login), k.Throttle, k.Hash[:],
-		t.orNow(k.Created), optionalMicros(k.Expires), optionalMicros(k.Revoked))
+	_, err = t.exec(addKey, k.ID, owner, k.Name, column.OptionalText(k.Login), k.Throttle, k.Hash[:],
+		t.orNow(k.Created), column.OptionalMicros(k.Expires), column.OptionalMicros(k.Revoked))
 	if err != nil {
 		return fmt.Errorf("add key: %w", err)
 	}
@@ -132,6 +133,6 @@ func scanKey(rows rower) (account.Identity, error) {
 		return account.Identity{}, err
 	}
 	k.Account, k.Login, k.Hash = owner.Name, login.String, [32]byte(hash)
-	k.Created, k.Expires, k.Revoked = fromMicros(created), fromMicros(expires.Int64), fromMicros(revoked.Int64)
+	k.Created, k.Expires, k.Revoked = column.FromMicros(created), column.FromMicros(expires.Int64), column.FromMicros(revoked.Int64)
 	return account.Identity{Account: owner, Key: k}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/audit"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 var _ audit.Store = (*Store)(nil)
@@ -26,7 +27,7 @@ func (s *Store) AppendAudit(ctx context.Context, seal func(seq int64, previous [
 			return err
 		}
 		_, err = t.exec("INSERT INTO audit (seq, at, key_id, entry, link) VALUES (?, ?, ?, ?, ?)",
-			e.Seq, micros(e.At), int64(e.Key), e.Text, e.Link)
+			e.Seq, column.Micros(e.At), int64(e.Key), e.Text, e.Link)
 		if err != nil {
 			return fmt.Errorf("write an audit entry: %w", err)
 		}

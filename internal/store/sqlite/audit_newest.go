@@ -5,6 +5,7 @@ import (
 
 	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 // AuditBefore returns at most limit audit entries with numbers below before,
@@ -20,6 +21,6 @@ func (s *Store) AuditBefore(ctx context.Context, before int64, limit int) ([]aud
 func scanAudit(rows rower) (e audit.Sealed, err error) {
 	var at, key int64
 	err = rows.Scan(&e.Seq, &at, &key, &e.Text, &e.Link)
-	e.At, e.Key = fromMicros(at), otp.KeyID(key) //nolint:gosec // written from a KeyID
-	return e, err                                //nolint:wrapcheck // the caller says what it was doing
+	e.At, e.Key = column.FromMicros(at), otp.KeyID(key) //nolint:gosec // written from a KeyID
+	return e, err                                       //nolint:wrapcheck // the caller says what it was doing
 }

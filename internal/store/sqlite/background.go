@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 // Checkpoints are made beside the writer, so that no caller waits for the bulk
@@ -107,7 +109,7 @@ func (s *Store) storedHighWater(ctx context.Context) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("read open OTPs: %w", err)
 	}
 	s.highWater.needed.Store(open.Int64)
-	return fromMicros(us), nil
+	return column.FromMicros(us), nil
 }
 
 // expects notes that an OTP is open until expires.

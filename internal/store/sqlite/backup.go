@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 // Errors of backups and of restoring them.
@@ -115,7 +116,7 @@ func copyInto(ctx context.Context, from, path string, now time.Time) (err error)
 	if err := execute(ctx, from, "VACUUM INTO ?", partial.Name()); err != nil {
 		return fmt.Errorf("copy the database: %w", err)
 	}
-	if err := execute(ctx, dsn(partial.Name()), beginQuarantine, quarantineName, micros(now)); err != nil {
+	if err := execute(ctx, dsn(partial.Name()), beginQuarantine, quarantineName, column.Micros(now)); err != nil {
 		return fmt.Errorf("quarantine the copy: %w", err)
 	}
 	if err := synced(partial.Name()); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 var _ callback.Store = (*Store)(nil)
@@ -40,16 +41,16 @@ func (t *tx) notePush(o callback.Outcome, id []byte) error {
 func (s *Store) RecordPosts(ctx context.Context, outcomes []callback.Outcome) error {
 	return s.writeUrgent(ctx, func(t *tx) error {
 		for _, o := range outcomes {
-			id := encodeID(o.ID)
+			id := column.EncodeID(o.ID)
 			err := t.notePush(o, id)
 			switch {
 			case err != nil:
 			case o.Received:
 				_, err = t.exec(receivedCallback, id)
 			case o.RetryAt.IsZero():
-				_, err = t.exec(deadCallback, micros(t.now), o.Status, o.Problem, id)
+				_, err = t.exec(deadCallback, column.Micros(t.now), o.Status, o.Problem, id)
 			default:
-				_, err = t.exec(retryCallback, micros(o.RetryAt), o.Status, o.Problem, id)
+				_, err = t.exec(retryCallback, column.Micros(o.RetryAt), o.Status, o.Problem, id)
 			}
 			if err != nil {
 				return fmt.Errorf("record callback: %w", err)
@@ -62,7 +63,7 @@ func (s *Store) RecordPosts(ctx context.Context, outcomes []callback.Outcome) er
 // ReleaseCallbacks implements callback.Store.
 func (s *Store) ReleaseCallbacks(ctx context.Context, node string) error {
 	return s.writeUrgent(ctx, func(t *tx) error {
-		if _, err := t.exec(releaseCallbacks, micros(t.now), node); err != nil {
+		if _, err := t.exec(releaseCallbacks, column.Micros(t.now), node); err != nil {
 			return fmt.Errorf("release callbacks: %w", err)
 		}
 		return nil
@@ -72,7 +73,7 @@ func (s *Store) ReleaseCallbacks(ctx context.Context, node string) error {
 // Replay implements callback.Store.
 func (s *Store) Replay(ctx context.Context, id string) error {
 	return s.write(ctx, func(t *tx) error {
-		n, err := t.exec(replayCallback, micros(t.now), encodeID(id))
+		n, err := t.exec(replayCallback, column.Micros(t.now), column.EncodeID(id))
 		if err != nil {
 			return fmt.Errorf("replay callback: %w", err)
 		}
@@ -115,7 +116,7 @@ func scanLetter(rows rower) (l callback.Letter, err error) {
 	var created, due int64
 	err = rows.Scan(&id, &l.Account, &l.ConfigID, &otpID, &kind, &created, &l.Attempts,
 		&due, &l.Dead, &l.LastStatus, &l.LastProblem)
-	l.ID, l.OTPID, l.Kind = decodeID(id), decodeID(otpID), otp.EventKind(kind)
-	l.Created, l.Due = fromMicros(created), fromMicros(due)
+	l.ID, l.OTPID, l.Kind = column.DecodeID(id), column.DecodeID(otpID), otp.EventKind(kind)
+	l.Created, l.Due = column.FromMicros(created), column.FromMicros(due)
 	return l, err //nolint:wrapcheck // the caller says what it was doing
 }

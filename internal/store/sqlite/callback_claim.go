@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 // uses callbacks_due_idx.
@@ -69,13 +70,13 @@ type configKey struct {
 func (s *Store) ClaimCallbacks(ctx context.Context, c callback.Claim) ([]callback.Post, time.Time, error) {
 	// The readers say where there is work, so that an idle pusher does not
 	// write and a long queue does not hold the writer.
-	now := micros(s.clock.Now())
+	now := column.Micros(s.clock.Now())
 	var next int64
 	if err := s.read.QueryRowContext(ctx, selectNextCallback, 0).Scan(&next); err != nil {
 		return nil, time.Time{}, s.readError("read next due callback", err)
 	}
 	if next == 0 || next > now {
-		return nil, fromMicros(next), nil
+		return nil, column.FromMicros(next), nil
 	}
 	configs, err := collect(s.pooled(ctx), scanConfigKey, selectDueConfigs, now)
 	if err != nil {
@@ -84,7 +85,7 @@ func (s *Store) ClaimCallbacks(ctx context.Context, c callback.Claim) ([]callbac
 	var posts []callback.Post
 	err = s.writeUrgent(ctx, func(t *tx) error {
 		posts = posts[:0]
-		if err := t.row(selectNextCallback, micros(t.now)).Scan(&next); err != nil {
+		if err := t.row(selectNextCallback, column.Micros(t.now)).Scan(&next); err != nil {
 			return fmt.Errorf("read next due callback: %w", err)
 		}
 		seqs, err := t.claimable(c, configs)
@@ -97,7 +98,7 @@ func (s *Store) ClaimCallbacks(ctx context.Context, c callback.Claim) ([]callbac
 				return fmt.Errorf("read callback: %w", err)
 			}
 			posts = append(posts, p)
-			if _, err := t.exec(leaseCallback, micros(t.now.Add(c.Lease)), c.Node, seq); err != nil {
+			if _, err := t.exec(leaseCallback, column.Micros(t.now.Add(c.Lease)), c.Node, seq); err != nil {
 				return fmt.Errorf("lease callback: %w", err)
 			}
 		}
@@ -106,7 +107,7 @@ func (s *Store) ClaimCallbacks(ctx context.Context, c callback.Claim) ([]callbac
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	return posts, fromMicros(next), nil
+	return posts, column.FromMicros(next), nil
 }
 
 // claimable returns what to lease: one of each configuration that has
@@ -128,7 +129,7 @@ func (t *tx) claimable(c callback.Claim, configs []configKey) ([]int64, error) {
 		if room -= leased[k]; room <= 0 {
 			continue
 		}
-		queue, err := collect(t.query, scanInt, selectClaimable, k.account, k.id, micros(t.now), min(room, c.Limit))
+		queue, err := collect(t.query, scanInt, selectClaimable, k.account, k.id, column.Micros(t.now), min(room, c.Limit))
 		if err != nil {
 			return nil, fmt.Errorf("read due callbacks: %w", err)
 		}
@@ -173,7 +174,7 @@ func (t *tx) leasedCallbacks() (map[configKey]int, error) {
 	counts, err := collect(t.query, func(rows rower) (c count, err error) {
 		err = rows.Scan(&c.account, &c.id, &c.n)
 		return c, err //nolint:wrapcheck // as below
-	}, selectLeased, micros(t.now))
+	}, selectLeased, column.Micros(t.now))
 	if err != nil {
 		return nil, fmt.Errorf("count leased callbacks: %w", err)
 	}
@@ -203,8 +204,8 @@ func (s *Store) scanPost(t *tx, from rower) (p callback.Post, err error) {
 	if err != nil {
 		return p, err //nolint:wrapcheck // the caller says what it was doing
 	}
-	p.ID, p.OTPID, p.ProfileID = decodeID(id), decodeID(otpID), decodeOptionalID(profileID)
-	p.Event.At, p.Event.Kind, p.PreviousUntil = fromMicros(at), otp.EventKind(kind), fromMicros(until)
+	p.ID, p.OTPID, p.ProfileID = column.DecodeID(id), column.DecodeID(otpID), column.DecodeID(profileID)
+	p.Event.At, p.Event.Kind, p.PreviousUntil = column.FromMicros(at), otp.EventKind(kind), column.FromMicros(until)
 	if area.Valid {
 		f.Area = area.String
 		p.Event.Failure = &f

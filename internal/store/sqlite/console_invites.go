@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/console/access"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 var _ access.Store = (*Store)(nil)
@@ -35,13 +36,13 @@ func (s *Store) PutInvite(ctx context.Context, i access.Invite, life time.Durati
 		return err
 	}
 	return s.write(ctx, func(t *tx) error {
-		if _, err := t.exec(sweepConsoleInvite, micros(t.now)); err != nil {
+		if _, err := t.exec(sweepConsoleInvite, column.Micros(t.now)); err != nil {
 			return fmt.Errorf("remove console invites: %w", err)
 		}
-		if _, err := t.exec(sweepConsoleSessions, micros(t.now.Add(-consoleSessionMost))); err != nil {
+		if _, err := t.exec(sweepConsoleSessions, column.Micros(t.now.Add(-consoleSessionMost))); err != nil {
 			return fmt.Errorf("remove console sessions: %w", err)
 		}
-		_, err := t.exec(addConsoleInvite, i.Hash[:], owner, string(i.Role), micros(t.now), micros(t.now.Add(life)))
+		_, err := t.exec(addConsoleInvite, i.Hash[:], owner, string(i.Role), column.Micros(t.now), column.Micros(t.now.Add(life)))
 		if err != nil {
 			return fmt.Errorf("add console invite: %w", err)
 		}
@@ -51,7 +52,7 @@ func (s *Store) PutInvite(ctx context.Context, i access.Invite, life time.Durati
 
 // Invite implements access.Store.
 func (s *Store) Invite(ctx context.Context, hash [32]byte) (access.Invite, error) {
-	i, ok, err := first(s.pooled(ctx), scanConsoleInvite, readConsoleInvite, hash[:], micros(s.clock.Now()))
+	i, ok, err := first(s.pooled(ctx), scanConsoleInvite, readConsoleInvite, hash[:], column.Micros(s.clock.Now()))
 	if err != nil {
 		return access.Invite{}, s.readError("read console invite", err)
 	}
@@ -67,14 +68,14 @@ func scanConsoleInvite(rows rower) (access.Invite, error) {
 	var created, expires int64
 	err := rows.Scan(&hash, &i.Account, &i.Role, &created, &expires)
 	copy(i.Hash[:], hash)
-	i.Created, i.Expires = fromMicros(created), fromMicros(expires)
+	i.Created, i.Expires = column.FromMicros(created), column.FromMicros(expires)
 	return i, err //nolint:wrapcheck // the caller says what it was doing
 }
 
 // takeInvite uses an invite up and returns what it is for.
 func (t *tx) takeInvite(hash [32]byte) (owner int64, role access.Role, err error) {
 	t.writes++
-	err = t.row(takeConsoleInvite, hash[:], micros(t.now)).Scan(&owner, &role)
+	err = t.row(takeConsoleInvite, hash[:], column.Micros(t.now)).Scan(&owner, &role)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, "", access.ErrNotFound
 	}
@@ -102,15 +103,15 @@ func (s *Store) Enrol(ctx context.Context, invite [32]byte, u access.User, sessi
 		if made.Account, err = s.accountName(t, owner); err != nil {
 			return err
 		}
-		made.Role, made.Created = role, fromMicros(micros(t.now))
-		added, err := t.exec(addConsoleUser, u.ID, owner, u.Name, string(role), u.Password, u.TOTP, micros(t.now))
+		made.Role, made.Created = role, column.FromMicros(column.Micros(t.now))
+		added, err := t.exec(addConsoleUser, u.ID, owner, u.Name, string(role), u.Password, u.TOTP, column.Micros(t.now))
 		if err != nil {
 			return fmt.Errorf("add console user: %w", err)
 		}
 		if added == 0 {
 			return access.ErrNameTaken
 		}
-		_, err = t.exec(addConsoleSession, session.Hash[:], owner, u.ID, string(role), micros(t.now), micros(t.now), micros(t.now))
+		_, err = t.exec(addConsoleSession, session.Hash[:], owner, u.ID, string(role), column.Micros(t.now), column.Micros(t.now), column.Micros(t.now))
 		if err != nil {
 			return fmt.Errorf("add console session: %w", err)
 		}
@@ -134,9 +135,9 @@ func (s *Store) Enter(ctx context.Context, invite [32]byte, session access.Sessi
 		if opened.Account, err = s.accountName(t, owner); err != nil {
 			return err
 		}
-		now := fromMicros(micros(t.now))
+		now := column.FromMicros(column.Micros(t.now))
 		opened.Name, opened.Role, opened.UserID, opened.Created, opened.Seen = access.LocalName, role, "", now, now
-		_, err = t.exec(addConsoleSession, session.Hash[:], owner, nil, string(role), micros(t.now), micros(t.now), nil)
+		_, err = t.exec(addConsoleSession, session.Hash[:], owner, nil, string(role), column.Micros(t.now), column.Micros(t.now), nil)
 		if err != nil {
 			return fmt.Errorf("add console session: %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 const deliveryColumns = `d.seq, d.state, d.step, d.next_step, d.tries, d.reported, d.queued_at, coalesce(d.due_at, 0),
@@ -39,7 +40,7 @@ func (s *Store) scanDelivery(t *tx, from rower) (*deliveryRow, error) {
 		return nil, err
 	}
 	r.Account, r.OTPID = r.otp.Account, r.otp.ID
-	r.Queued, r.Due, r.AgainUntil = fromMicros(queued), fromMicros(due), fromMicros(again)
+	r.Queued, r.Due, r.AgainUntil = column.FromMicros(queued), column.FromMicros(due), column.FromMicros(again)
 	if u, err := uuid.FromBytes(dedupe); err == nil {
 		r.Dedupe = u.String()
 	}
@@ -63,7 +64,7 @@ const selectDue = `SELECT ` + otpColumns + `, ` + deliveryColumns + fromDeliveri
 // dueRows reads deliveries in state whose time has come, oldest due first.
 func (s *Store) dueRows(t *tx, state delivery.State, limit int) ([]*deliveryRow, error) {
 	due, err := collect(t.query, func(rows rower) (*deliveryRow, error) { return s.scanDelivery(t, rows) },
-		selectDue, state, micros(t.now), limit)
+		selectDue, state, column.Micros(t.now), limit)
 	if err != nil {
 		return nil, fmt.Errorf("read due deliveries: %w", err)
 	}
@@ -84,10 +85,10 @@ func (s *Store) nothingDue(ctx context.Context) (bool, time.Time, error) {
 		if err := s.read.QueryRowContext(ctx, selectNextDue, state).Scan(&due); err != nil {
 			return false, time.Time{}, s.readError("read next due delivery", err)
 		}
-		if at := fromMicros(due.Int64); due.Valid && (next.IsZero() || at.Before(next)) {
+		if at := column.FromMicros(due.Int64); due.Valid && (next.IsZero() || at.Before(next)) {
 			next = at
 		}
-		if state == delivery.Queued && due.Valid && due.Int64 <= micros(s.clock.Now()) {
+		if state == delivery.Queued && due.Valid && due.Int64 <= column.Micros(s.clock.Now()) {
 			return false, time.Time{}, nil
 		}
 	}
@@ -108,7 +109,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 			return err
 		}
 		for _, r := range due {
-			until := any(micros(t.now.Add(lease)))
+			until := any(column.Micros(t.now.Add(lease)))
 			if r.otp.At(t.now).Final() || r.sealed == nil {
 				until = nil // the sweep ends the OTP; nothing is to be sent for it
 			} else {
@@ -126,7 +127,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 			if err := t.row(selectNextDue, state).Scan(&at); err != nil {
 				return fmt.Errorf("read next due delivery: %w", err)
 			}
-			if due := fromMicros(at.Int64); at.Valid && (next.IsZero() || due.Before(next)) {
+			if due := column.FromMicros(at.Int64); at.Valid && (next.IsZero() || due.Before(next)) {
 				next = due
 			}
 		}
@@ -142,7 +143,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 func (s *Store) ReleaseDeliveries(ctx context.Context, node string) error {
 	return s.writeUrgent(ctx, func(t *tx) error {
 		_, err := t.exec(`UPDATE deliveries SET due_at = ?, lease_node = NULL
-			WHERE state = 1 AND due_at IS NOT NULL AND lease_node = ?`, micros(t.now), node)
+			WHERE state = 1 AND due_at IS NOT NULL AND lease_node = ?`, column.Micros(t.now), node)
 		if err != nil {
 			return fmt.Errorf("release deliveries: %w", err)
 		}

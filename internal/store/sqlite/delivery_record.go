@@ -13,6 +13,7 @@ import (
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 // uses otps_id_key, then deliveries_pkey.
@@ -52,7 +53,7 @@ func (s *Store) recordSubmit(t *tx, o delivery.SubmitOutcome) (started bool, ext
 	if !ok {
 		return false, extended, fmt.Errorf("record submit: %w", ErrNoAccount)
 	}
-	r, err := s.scanDelivery(t, t.row(selectDelivery, accountID, encodeID(o.OTPID), o.Seq))
+	r, err := s.scanDelivery(t, t.row(selectDelivery, accountID, column.EncodeID(o.OTPID), o.Seq))
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, extended, nil // deleted meanwhile
 	}
@@ -89,7 +90,7 @@ func (s *Store) EndWaits(ctx context.Context, limit int) (ended int, next bool, 
 	if err := s.read.QueryRowContext(ctx, selectNextDue, delivery.Dispatched).Scan(&due); err != nil {
 		return 0, false, s.readError("read next due delivery", err)
 	}
-	if !due.Valid || due.Int64 > micros(s.clock.Now()) {
+	if !due.Valid || due.Int64 > column.Micros(s.clock.Now()) {
 		return 0, false, nil
 	}
 	var n int
@@ -179,8 +180,8 @@ func (s *Store) apply(t *tx, r *deliveryRow, changes []delivery.Change) (started
 	if last.Done && !r.otp.resendable {
 		sealed = nil // nothing can be sent with it any more (C-05)
 	}
-	_, err = t.exec(updateDelivery, d.State, d.Next, d.Tries, r.reported, optionalMicros(d.Due), optionalMicros(d.AgainUntil),
-		optionalText(d.Carrier), optionalText(d.Ref), sealed, r.notes, r.notes, r.otp.accountID, r.otp.seq, d.Seq)
+	_, err = t.exec(updateDelivery, d.State, d.Next, d.Tries, r.reported, column.OptionalMicros(d.Due), column.OptionalMicros(d.AgainUntil),
+		column.OptionalText(d.Carrier), column.OptionalText(d.Ref), sealed, r.notes, r.notes, r.otp.accountID, r.otp.seq, d.Seq)
 	if err != nil {
 		return false, fmt.Errorf("write delivery: %w", err)
 	}
@@ -227,7 +228,7 @@ func (s *Store) startNext(t *tx, r *deliveryRow, failed delivery.Delivery) (bool
 		seq++
 		count++
 		dedupe := uuid.New()
-		_, err := t.exec(insertDelivery, r.otp.accountID, r.otp.seq, seq, at, next, micros(t.now), micros(t.now), dedupe[:], nil, r.sealed)
+		_, err := t.exec(insertDelivery, r.otp.accountID, r.otp.seq, seq, at, next, column.Micros(t.now), column.Micros(t.now), dedupe[:], nil, r.sealed)
 		if err != nil {
 			return false, fmt.Errorf("queue next step: %w", err)
 		}

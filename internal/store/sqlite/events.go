@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -25,7 +26,7 @@ func (t *tx) queueCallbacks(row *otpRow, e otp.Event) error {
 	}
 	for _, config := range configs {
 		id := uuid.New()
-		if _, err := t.exec(insertCallback, id[:], row.accountID, config, row.seq, e.Seq, micros(t.now), micros(t.now)); err != nil {
+		if _, err := t.exec(insertCallback, id[:], row.accountID, config, row.seq, e.Seq, column.Micros(t.now), column.Micros(t.now)); err != nil {
 			return fmt.Errorf("queue callback: %w", err)
 		}
 	}
@@ -40,7 +41,7 @@ func (s *Store) Events(ctx context.Context, ref verify.Ref) ([]otp.Event, error)
 	}
 	var seq int64
 	err = s.read.QueryRowContext(ctx, "SELECT seq FROM otps WHERE account_id = ? AND id = ? AND origin = ?",
-		accountID, encodeID(ref.ID), ref.Origin).Scan(&seq)
+		accountID, column.EncodeID(ref.ID), ref.Origin).Scan(&seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, verify.ErrNotFound
 	}
@@ -65,7 +66,7 @@ func scanEvent(rows rower) (e otp.Event, err error) {
 	var area sql.NullString
 	var f otp.Failure
 	err = rows.Scan(&e.Seq, &at, &e.Kind, &e.Delivery, &e.Channel, &e.Carrier, &area, &f.Code, &f.Text)
-	e.At = fromMicros(at)
+	e.At = column.FromMicros(at)
 	if area.Valid {
 		f.Area = area.String
 		e.Failure = &f

@@ -5,9 +5,6 @@ import (
 	"database/sql"
 )
 
-// EncodeID lets tests look up ids as the tables keep them.
-var EncodeID = encodeID
-
 // Bounds of the writer that tests fill.
 const (
 	MaxGroup   = maxGroup

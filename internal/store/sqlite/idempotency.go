@@ -11,6 +11,7 @@ import (
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -110,7 +111,7 @@ func (s *Store) Answered(ctx context.Context, account string, i verify.Idempoten
 	}
 	var fingerprint []byte
 	var result string
-	err = s.read.QueryRowContext(ctx, selectAnswer, accountID, i.Key[:], micros(s.clock.Now().Add(-idempotencyKept))).Scan(&fingerprint, &result)
+	err = s.read.QueryRowContext(ctx, selectAnswer, accountID, i.Key[:], column.Micros(s.clock.Now().Add(-idempotencyKept))).Scan(&fingerprint, &result)
 	if errors.Is(err, sql.ErrNoRows) {
 		return verify.Record{}, verify.ErrNotFound
 	}
@@ -139,7 +140,7 @@ func (t *tx) rememberAnswer(accountID int64, i verify.Idempotency, a answer) err
 	}
 	_, err = t.exec(`INSERT INTO idempotency (account_id, key, fingerprint, result, created_at) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (account_id, key) DO UPDATE SET fingerprint = excluded.fingerprint, result = excluded.result, created_at = excluded.created_at`,
-		accountID, i.Key[:], i.Fingerprint[:], string(result), micros(t.now))
+		accountID, i.Key[:], i.Fingerprint[:], string(result), column.Micros(t.now))
 	if err != nil {
 		return fmt.Errorf("keep answer: %w", err)
 	}

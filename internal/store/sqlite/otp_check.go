@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -127,13 +128,13 @@ func (t *tx) recordEvent(row *otpRow, e otp.Event, now time.Time) error {
 		return fmt.Errorf("read last event: %w", err)
 	}
 	e.Seq = lastSeq + 1
-	e.At = otp.NextEventTime(now, fromMicros(lastAt))
+	e.At = otp.NextEventTime(now, column.FromMicros(lastAt))
 	var area, code, text any
 	if e.Failure != nil {
 		area, code, text = e.Failure.Area, e.Failure.Code, e.Failure.Text
 	}
-	_, err = t.exec(insertEvent, row.accountID, row.seq, e.Seq, micros(e.At), e.Kind, e.Delivery,
-		optionalText(e.Channel), optionalText(e.Carrier), area, code, text)
+	_, err = t.exec(insertEvent, row.accountID, row.seq, e.Seq, column.Micros(e.At), e.Kind, e.Delivery,
+		column.OptionalText(e.Channel), column.OptionalText(e.Carrier), area, code, text)
 	if err != nil {
 		return fmt.Errorf("write event: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -70,7 +71,7 @@ func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, 
 		if len(n.Plan.Steps) > 1 {
 			next = 1
 		}
-		_, err = t.exec(insertDelivery, accountID, seq, 1, 0, next, micros(t.now), micros(t.now), dedupe[:], nil, n.Sealed)
+		_, err = t.exec(insertDelivery, accountID, seq, 1, 0, next, column.Micros(t.now), column.Micros(t.now), dedupe[:], nil, n.Sealed)
 		if err != nil {
 			return fmt.Errorf("write delivery: %w", err)
 		}
@@ -84,11 +85,11 @@ func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, 
 }
 
 func (t *tx) insertOTP(accountID int64, n verify.NewOTP, rec verify.Record, plan []byte, country string) (seq int64, taken bool, err error) {
-	changed, err := t.exec(insertOTP, accountID, encodeID(n.ID), n.Origin, n.Allowed,
+	changed, err := t.exec(insertOTP, accountID, column.EncodeID(n.ID), n.Origin, n.Allowed,
 		n.Rule.Form, n.Rule.Length, n.Rule.Bound, n.Resendable, n.Limited,
-		micros(rec.Created), micros(rec.Expires), n.Life.Microseconds(), int64(n.Key), n.Digest[:],
-		n.Recipient.Reveal(), n.RecipientKey[:], encodeOptionalID(n.ProfileID), encodeOptionalID(n.ApplicationID),
-		optionalText(n.Reference), string(plan), optionalText(country))
+		column.Micros(rec.Created), column.Micros(rec.Expires), n.Life.Microseconds(), int64(n.Key), n.Digest[:],
+		n.Recipient.Reveal(), n.RecipientKey[:], column.OptionalID(n.ProfileID), column.OptionalID(n.ApplicationID),
+		column.OptionalText(n.Reference), string(plan), column.OptionalText(country))
 	if err != nil || changed == 0 {
 		return 0, true, err
 	}
@@ -151,7 +152,7 @@ func (s *Store) AddDelivery(ctx context.Context, n verify.NewDelivery) (verify.R
 				return err
 			}
 		}
-		_, err = t.exec(insertDelivery, accountID, row.seq, last+1, at, -1, micros(t.now), micros(t.now), dedupe[:], optionalText(n.Sender), sealed)
+		_, err = t.exec(insertDelivery, accountID, row.seq, last+1, at, -1, column.Micros(t.now), column.Micros(t.now), dedupe[:], column.OptionalText(n.Sender), sealed)
 		if err != nil {
 			return fmt.Errorf("write delivery: %w", err)
 		}

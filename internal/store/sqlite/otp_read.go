@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -25,7 +26,7 @@ func (s *Store) OTP(ctx context.Context, ref verify.Ref) (verify.Record, error) 
 	}
 	var row otpRow
 	row.Account = ref.Account
-	err = row.scan(s.read.QueryRowContext(ctx, selectOTP, accountID, encodeID(ref.ID), ref.Origin))
+	err = row.scan(s.read.QueryRowContext(ctx, selectOTP, accountID, column.EncodeID(ref.ID), ref.Origin))
 	if errors.Is(err, sql.ErrNoRows) {
 		return verify.Record{}, verify.ErrNotFound
 	}
@@ -57,10 +58,10 @@ func (s *Store) OTPs(ctx context.Context, q verify.ListQuery) ([]verify.Record, 
 			switch state {
 			case otp.Active:
 				states = append(states, "(o.state = 1 AND o.expires_at > ?)")
-				args = append(args, micros(now))
+				args = append(args, column.Micros(now))
 			case otp.Expired:
 				states = append(states, "(o.state = 3 OR o.state = 1 AND o.expires_at <= ?)")
-				args = append(args, micros(now))
+				args = append(args, column.Micros(now))
 			case otp.Verified, otp.TooManyAttempts:
 				states = append(states, "o.state = ?")
 				args = append(args, state)

@@ -11,6 +11,7 @@ import (
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -50,8 +51,8 @@ func (r *otpRow) scan(from rower, more ...any) error {
 	if err != nil {
 		return err //nolint:wrapcheck // the caller says what it was doing
 	}
-	r.ID, r.ProfileID, r.ApplicationID = decodeID(id), decodeOptionalID(profile), decodeOptionalID(application)
-	r.Created, r.Expires, r.Ended = fromMicros(created), fromMicros(expires), fromMicros(ended)
+	r.ID, r.ProfileID, r.ApplicationID = column.DecodeID(id), column.DecodeID(profile), column.DecodeID(application)
+	r.Created, r.Expires, r.Ended = column.FromMicros(created), column.FromMicros(expires), column.FromMicros(ended)
 	r.Life = time.Duration(life) * time.Microsecond
 	r.Key = otp.KeyID(key) //nolint:gosec // written from a KeyID
 	if copy(r.Digest[:], digest) != len(r.Digest) {
@@ -117,7 +118,7 @@ const selectOTP = `SELECT ` + otpColumns + ` FROM otps o WHERE o.account_id = ? 
 func (t *tx) loadOTP(accountID int64, ref verify.Ref) (*otpRow, error) {
 	r := &otpRow{}
 	r.Account = ref.Account
-	err := r.scan(t.row(selectOTP, accountID, encodeID(ref.ID), ref.Origin))
+	err := r.scan(t.row(selectOTP, accountID, column.EncodeID(ref.ID), ref.Origin))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, verify.ErrNotFound
 	}
@@ -137,7 +138,7 @@ const (
 
 // saveLife writes what checks and time changed.
 func (t *tx) saveLife(r *otpRow) error {
-	_, err := t.exec(updateLife, r.State, r.Attempts, r.EndSeen, optionalMicros(r.Ended), r.Expires.UnixMicro(), r.seq, r.accountID)
+	_, err := t.exec(updateLife, r.State, r.Attempts, r.EndSeen, column.OptionalMicros(r.Ended), r.Expires.UnixMicro(), r.seq, r.accountID)
 	if err != nil {
 		return fmt.Errorf("write otp: %w", err)
 	}

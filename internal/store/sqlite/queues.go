@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/upkeep"
 )
 
@@ -11,7 +12,7 @@ import (
 // wait: call it at scrapes, not at requests.
 func (s *Store) Queues(ctx context.Context) (upkeep.Queues, error) {
 	var q upkeep.Queues
-	now := micros(s.clock.Now())
+	now := column.Micros(s.clock.Now())
 	var delivery, post int64
 	err := s.read.QueryRowContext(ctx, `SELECT
 		(SELECT count(*) FROM deliveries WHERE state = 1 AND due_at IS NOT NULL),

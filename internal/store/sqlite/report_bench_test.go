@@ -18,6 +18,7 @@ import (
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/secret"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/verify"
 )
@@ -186,7 +187,7 @@ func fill(b *testing.B, s *sqlite.Store, keys verify.Keys) {
 				if _, err := t.Exec(`INSERT INTO otps (seq, account_id, id, origin, state, allowed, form, code_length, bound, resendable, limited,
 					created_at, expires_at, ended_at, life, key_id, digest, recipient, recipient_key, reference, plan, country)
 					VALUES (?, 1, ?, 'v4', ?, 3, 0, 6, 0, 0, 1, ?, ?, ?, 180000000, 1, zeroblob(32), ?, ?, ?, ?, 'DE')`,
-					i+1, sqlite.EncodeID(filledID(i)), state, us, us+180_000_000, us+60_000_000, filledNumber(i), key[:], reference, string(plan)); err != nil {
+					i+1, column.EncodeID(filledID(i)), state, us, us+180_000_000, us+60_000_000, filledNumber(i), key[:], reference, string(plan)); err != nil {
 					return err
 				}
 				if _, err := t.Exec(`INSERT INTO deliveries (account_id, otp, seq, state, step, next_step, queued_at, dedupe, carrier, ref, notes)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 // figuresKept is how long figures are kept: a year can be compared with the
@@ -38,7 +39,7 @@ func (t *tx) lastAndSent(row *otpRow) (lastSeq int, lastAt int64, sent otp.Event
 			lastSeq, lastAt = seq, at
 		}
 		if kind == otp.EventDispatched {
-			sent.At = fromMicros(at)
+			sent.At = column.FromMicros(at)
 			return lastSeq, lastAt, sent, nil
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/report"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 var _ report.Store = (*Store)(nil)
@@ -85,7 +86,7 @@ func (f *finding) scanSummary(rows rower) (o report.Summary, err error) {
 // seqs returns which OTPs the page has, and says in found how to go on.
 func (f *finding) seqs(q ask, found *report.Found) ([]int64, error) {
 	if f.ID != "" { // uses otps_id_key
-		return collect(q, scanInt, "SELECT seq FROM otps WHERE account_id = ? AND id = ?", f.accountID, encodeID(f.ID))
+		return collect(q, scanInt, "SELECT seq FROM otps WHERE account_id = ? AND id = ?", f.accountID, column.EncodeID(f.ID))
 	}
 	before := f.Before
 	if before == 0 {
@@ -146,7 +147,7 @@ type looked struct {
 func scanLooked(rows rower) (l looked, err error) {
 	var at int64
 	err = rows.Scan(&l.seq, &at, &l.matches)
-	l.created = fromMicros(at)
+	l.created = column.FromMicros(at)
 	return l, err //nolint:wrapcheck // the caller says what it was doing
 }
 
@@ -184,9 +185,9 @@ func (f *finding) matches() (condition string, args []any) {
 	}
 	switch f.State {
 	case otp.Active:
-		all, args = append(all, `o.state = 1 AND o.expires_at > ?`), append(args, micros(f.now))
+		all, args = append(all, `o.state = 1 AND o.expires_at > ?`), append(args, column.Micros(f.now))
 	case otp.Expired:
-		all, args = append(all, `(o.state = 3 OR o.state = 1 AND o.expires_at <= ?)`), append(args, micros(f.now))
+		all, args = append(all, `(o.state = 3 OR o.state = 1 AND o.expires_at <= ?)`), append(args, column.Micros(f.now))
 	case otp.Verified, otp.TooManyAttempts:
 		all, args = append(all, `o.state = ?`), append(args, f.State)
 	}
@@ -199,7 +200,7 @@ func (f *finding) matches() (condition string, args []any) {
 		args = append(args, f.Carrier)
 	}
 	if !f.To.IsZero() {
-		all, args = append(all, `o.created_at < ?`), append(args, micros(f.To))
+		all, args = append(all, `o.created_at < ?`), append(args, column.Micros(f.To))
 	}
 	if len(all) == 0 {
 		return "1", nil
@@ -222,7 +223,7 @@ func (f *finding) position(q ask, at time.Time) (int64, error) {
 		var seq, created int64
 		err := oneRow(q, []any{&seq, &created}, next, f.accountID, middle)
 		switch {
-		case errors.Is(err, sql.ErrNoRows) || err == nil && created >= micros(at):
+		case errors.Is(err, sql.ErrNoRows) || err == nil && created >= column.Micros(at):
 			high = middle
 		case err != nil:
 			return 0, err
@@ -262,8 +263,8 @@ func (r *summaryRow) dest(o *report.Summary) []any {
 // finish sets what the columns tell together, as of now.
 func (r *summaryRow) finish(s *Store, o *report.Summary, now time.Time) error {
 	row := &otpRow{plan: r.plan}
-	o.ID, o.ProfileID, o.ApplicationID = decodeID(r.id), decodeOptionalID(r.profile), decodeOptionalID(r.application)
-	o.Created, o.Expires, o.Ended = fromMicros(r.created), fromMicros(r.expires), fromMicros(r.ended)
+	o.ID, o.ProfileID, o.ApplicationID = column.DecodeID(r.id), column.DecodeID(r.profile), column.DecodeID(r.application)
+	o.Created, o.Expires, o.Ended = column.FromMicros(r.created), column.FromMicros(r.expires), column.FromMicros(r.ended)
 	var err error
 	if o.Recipient, err = phone.ParseRecipient(r.recipient); err != nil {
 		return err //nolint:wrapcheck // the caller says what it was doing

@@ -7,6 +7,7 @@ import (
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 const (
@@ -77,7 +78,7 @@ func (s *Store) storyOTP(q ask, r *report.Record, accountID int64, id string) (s
 	seq, found, err = first(q, func(rows rower) (seq int64, err error) {
 		err = rows.Scan(append(row.dest(&r.Summary), &seq)...)
 		return seq, err //nolint:wrapcheck // the caller says what it was doing
-	}, selectStoryOTP, accountID, encodeID(id))
+	}, selectStoryOTP, accountID, column.EncodeID(id))
 	if err != nil || !found {
 		return 0, false, err
 	}
@@ -96,7 +97,7 @@ func scanStoryDelivery(rows rower, r *report.Record) (d report.Delivery, err err
 	if err != nil {
 		return d, err //nolint:wrapcheck // the caller says what it was doing
 	}
-	d.Queued, d.Due, d.AgainUntil = fromMicros(queued), fromMicros(due), fromMicros(again)
+	d.Queued, d.Due, d.AgainUntil = column.FromMicros(queued), column.FromMicros(due), column.FromMicros(again)
 	if step, ok := r.Plan.Step(d.StepAt); ok {
 		d.Channel = step.Channel
 	}
@@ -115,7 +116,7 @@ func scanStoryEvent(rows rower) (e report.Event, err error) {
 	if err != nil {
 		return e, err //nolint:wrapcheck // the caller says what it was doing
 	}
-	e.At = fromMicros(at)
+	e.At = column.FromMicros(at)
 	if area.Valid {
 		f.Area = area.String
 		e.Failure = &f
@@ -129,6 +130,6 @@ func scanStoryEvent(rows rower) (e report.Event, err error) {
 func scanWaiting(rows rower) (w report.Waiting, err error) {
 	var due int64
 	err = rows.Scan(&w.ConfigID, &w.EventSeq, &w.Attempts, &due, &w.Status, &w.Problem)
-	w.Due = fromMicros(due)
+	w.Due = column.FromMicros(due)
 	return w, err //nolint:wrapcheck // the caller says what it was doing
 }

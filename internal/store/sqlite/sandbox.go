@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/countersign/countersign/internal/carrier/sandbox"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 // sandboxSweep is how often a message that is put removes those of its account
@@ -28,7 +29,7 @@ func (s *Store) PutMessage(ctx context.Context, m sandbox.SealedMessage) error {
 	}
 	return s.writeUrgent(ctx, func(t *tx) error {
 		var seq int64
-		err := t.insertReturning(&seq, addSandboxMessage, owner, encodeID(m.ID), encodeID(m.OTPID), m.RecipientKey[:], micros(t.now), m.Body)
+		err := t.insertReturning(&seq, addSandboxMessage, owner, column.EncodeID(m.ID), column.EncodeID(m.OTPID), m.RecipientKey[:], column.Micros(t.now), m.Body)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil // it is there
 		}
@@ -64,7 +65,7 @@ func (s *Store) Messages(ctx context.Context, q sandbox.MessageQuery) ([]sandbox
 		seq = "+m.seq" // keeps SQLite from using the order: an OTP has few messages
 	}
 	query := selectSandboxMessages + " AND " + seq + " > ?"
-	args := []any{micros(s.clock.Now().Add(-sandbox.Keep)), q.After}
+	args := []any{column.Micros(s.clock.Now().Add(-sandbox.Keep)), q.After}
 	if q.Account != "" {
 		owner, err := s.accountID(ctx, q.Account)
 		if errors.Is(err, ErrNoAccount) {
@@ -76,10 +77,10 @@ func (s *Store) Messages(ctx context.Context, q sandbox.MessageQuery) ([]sandbox
 		query, args = query+" AND m.account_id = ?", append(args, owner)
 	}
 	if q.OTPID != "" {
-		query, args = query+" AND m.otp_id = ?", append(args, encodeID(q.OTPID))
+		query, args = query+" AND m.otp_id = ?", append(args, column.EncodeID(q.OTPID))
 	}
 	if q.ID != "" {
-		query, args = query+" AND m.id = ?", append(args, encodeID(q.ID))
+		query, args = query+" AND m.id = ?", append(args, column.EncodeID(q.ID))
 	}
 	if q.RecipientKey != [16]byte{} {
 		query, args = query+" AND m.recipient_key = ?", append(args, q.RecipientKey[:])
@@ -103,7 +104,7 @@ func scanSandboxMessage(rows rower) (sandbox.SealedMessage, error) {
 	if err := rows.Scan(&m.Seq, &m.Account, &id, &otpID, &recipient, &created, &m.Body); err != nil {
 		return m, err //nolint:wrapcheck // the caller says what it was doing
 	}
-	m.ID, m.OTPID, m.Created = decodeID(id), decodeID(otpID), fromMicros(created)
+	m.ID, m.OTPID, m.Created = column.DecodeID(id), column.DecodeID(otpID), column.FromMicros(created)
 	copy(m.RecipientKey[:], recipient)
 	return m, nil
 }
@@ -120,7 +121,7 @@ const (
 // ForgetMessages implements sandbox.MessageStore.
 func (s *Store) ForgetMessages(ctx context.Context) (int, error) {
 	total := 0
-	cutoff := micros(s.clock.Now().Add(-sandbox.Keep))
+	cutoff := column.Micros(s.clock.Now().Add(-sandbox.Keep))
 	for {
 		oldest, some, err := first(s.pooled(ctx), scanInt, oldestSandboxMessage)
 		if err != nil {

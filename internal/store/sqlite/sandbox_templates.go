@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign/countersign/internal/carrier/sandbox"
 	"github.com/countersign/countersign/internal/catalog"
+	"github.com/countersign/countersign/internal/store/column"
 )
 
 const (
@@ -35,7 +36,7 @@ func (s *Store) SandboxTemplates(ctx context.Context, account, accountRef string
 	if err != nil {
 		return nil, err
 	}
-	gone := micros(s.clock.Now().Add(-sandbox.Grace))
+	gone := column.Micros(s.clock.Now().Add(-sandbox.Grace))
 	list, err := collect(s.pooled(ctx), scanSandboxTemplate, selectSandboxTemplates, owner, accountRef, gone)
 	if err != nil {
 		return nil, s.readError("read sandbox templates", err)
@@ -48,7 +49,7 @@ func scanSandboxTemplate(rows rower) (sandbox.StoredTemplate, error) {
 	var created, deleted int64
 	err := rows.Scan(&t.Name, &t.Language, &t.OneTap, &t.SecurityRecommendation, &t.Minutes, &t.CopyButtonText, &t.AutofillButtonText,
 		&t.PackageName, &t.SignatureHash, &created, &deleted)
-	t.Created, t.Deleted = fromMicros(created), fromMicros(deleted)
+	t.Created, t.Deleted = column.FromMicros(created), column.FromMicros(deleted)
 	return t, err //nolint:wrapcheck // the caller says what it was doing
 }
 
@@ -59,7 +60,7 @@ func (s *Store) PutSandboxTemplate(ctx context.Context, account, accountRef stri
 		return err
 	}
 	return s.write(ctx, func(t *tx) error {
-		folded, gone := strings.ToLower(n.Name), micros(t.now.Add(-sandbox.Grace))
+		folded, gone := strings.ToLower(n.Name), column.Micros(t.now.Add(-sandbox.Grace))
 		taken, err := exists(t.query, sandboxTemplateTaken, owner, accountRef, folded, n.Language, gone)
 		if err != nil {
 			return fmt.Errorf("look for sandbox template: %w", err)
@@ -71,7 +72,7 @@ func (s *Store) PutSandboxTemplate(ctx context.Context, account, accountRef stri
 			return fmt.Errorf("remove sandbox templates: %w", err)
 		}
 		_, err = t.exec(addSandboxTemplate, owner, accountRef, n.Name, folded, n.Language, n.OneTap, n.SecurityRecommendation, n.Minutes,
-			n.CopyButtonText, n.AutofillButtonText, n.PackageName, n.SignatureHash, micros(t.now))
+			n.CopyButtonText, n.AutofillButtonText, n.PackageName, n.SignatureHash, column.Micros(t.now))
 		if err != nil {
 			return fmt.Errorf("add sandbox template: %w", err)
 		}
@@ -90,14 +91,14 @@ func (s *Store) DeleteSandboxTemplate(ctx context.Context, account, accountRef, 
 	}
 	return s.write(ctx, func(t *tx) error {
 		folded := strings.ToLower(name)
-		named, err := exists(t.query, sandboxTemplateNamed, owner, accountRef, folded, name, micros(t.now.Add(-sandbox.Grace)))
+		named, err := exists(t.query, sandboxTemplateNamed, owner, accountRef, folded, name, column.Micros(t.now.Add(-sandbox.Grace)))
 		if err != nil {
 			return fmt.Errorf("look for sandbox template: %w", err)
 		}
 		if !named {
 			return catalog.ErrNotFound
 		}
-		if _, err := t.exec(deleteSandboxTemplate, micros(t.now), owner, accountRef, folded, name); err != nil {
+		if _, err := t.exec(deleteSandboxTemplate, column.Micros(t.now), owner, accountRef, folded, name); err != nil {
 			return fmt.Errorf("delete sandbox template: %w", err)
 		}
 		return nil

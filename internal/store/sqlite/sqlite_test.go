@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/store/storetest"
 	"github.com/countersign/countersign/internal/store/testdb"
@@ -46,7 +47,7 @@ func TestStoreKeepsEveryPromise(t *testing.T) {
 				var n int
 				err = db.QueryRowContext(t.Context(), `SELECT count(*) FROM deliveries d JOIN otps o ON o.seq = d.otp
 					JOIN accounts a ON a.id = o.account_id WHERE a.name = ? AND o.id = ? AND d.sealed IS NOT NULL`,
-					account, sqlite.EncodeID(id)).Scan(&n)
+					account, column.EncodeID(id)).Scan(&n)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/upkeep"
 )
 
@@ -27,7 +28,7 @@ func (s *Store) ExpireOTPs(ctx context.Context) (int, error) {
 			overdue, err := collect(t.query, func(rows rower) (*otpRow, error) {
 				r := &otpRow{}
 				return r, r.scan(rows)
-			}, selectOverdue, micros(t.now), sweepBatch)
+			}, selectOverdue, column.Micros(t.now), sweepBatch)
 			if err != nil {
 				return fmt.Errorf("read overdue otps: %w", err)
 			}
@@ -61,7 +62,7 @@ func (s *Store) ExpireOTPs(ctx context.Context) (int, error) {
 // removed.
 func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 	now := s.clock.Now()
-	cutoff := micros(now.Add(-keep.OTPs))
+	cutoff := column.Micros(now.Add(-keep.OTPs))
 	total, after := 0, int64(0)
 	for {
 		// By seq, which rises with the time of creation: nothing created after
@@ -87,17 +88,17 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 		total += len(found)
 		after = found[len(found)-1].seq
 	}
-	if err := s.purgeTallies(ctx, micros(now.Add(-keep.Tallies))); err != nil {
+	if err := s.purgeTallies(ctx, column.Micros(now.Add(-keep.Tallies))); err != nil {
 		return total, err
 	}
 	if err := s.purgeFigures(ctx); err != nil {
 		return total, err
 	}
 	return total, s.write(ctx, func(t *tx) error {
-		if _, err := t.exec(purgeDeadLetters, micros(now.Add(-keep.Callbacks))); err != nil {
+		if _, err := t.exec(purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks))); err != nil {
 			return fmt.Errorf("purge dead letters: %w", err)
 		}
-		if _, err := t.exec(purgeAnswers, micros(now.Add(-idempotencyKept))); err != nil {
+		if _, err := t.exec(purgeAnswers, column.Micros(now.Add(-idempotencyKept))); err != nil {
 			return fmt.Errorf("purge idempotency keys: %w", err)
 		}
 		return nil
@@ -161,7 +162,7 @@ func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
 				if err != nil {
 					return err
 				}
-				if !g.held || micros(g.updated) >= cutoff || g.Consecutive != 0 {
+				if !g.held || column.Micros(g.updated) >= cutoff || g.Consecutive != 0 {
 					continue // it has changed since
 				}
 				if err := t.forget(g); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/guard"
+	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -62,7 +63,7 @@ func (t *tx) tally(accountID int64, recipientKey []byte) (tally, error) {
 // remember fills the tally from what a row holds.
 func (g *tally) remember(updated int64, sends, failures []byte) {
 	if g.held = updated != 0; g.held {
-		g.updated, g.Sends, g.Failures = fromMicros(updated), decodeTimes(sends), decodeTimes(failures)
+		g.updated, g.Sends, g.Failures = column.FromMicros(updated), decodeTimes(sends), decodeTimes(failures)
 	}
 }
 
@@ -77,7 +78,7 @@ func (t *tx) putTally(g tally) error {
 	if g.at == noRow {
 		return t.insertRecipient(g, ownRow)
 	}
-	if _, err := t.exec(updateTally, encodeTimes(g.Sends), encodeTimes(g.Failures), g.Consecutive, micros(g.updated),
+	if _, err := t.exec(updateTally, encodeTimes(g.Sends), encodeTimes(g.Failures), g.Consecutive, column.Micros(g.updated),
 		g.accountID, g.recipientKey, g.at); err != nil {
 		return fmt.Errorf("write limits: %w", err)
 	}
@@ -100,7 +101,7 @@ func (t *tx) addRecipient(g tally, seq int64) error {
 func (t *tx) insertRecipient(g tally, seq int64) error {
 	args := [...]any{g.accountID, g.recipientKey, seq, nil, nil, nil, nil}
 	if !g.updated.IsZero() {
-		args[3], args[4], args[5], args[6] = encodeTimes(g.Sends), encodeTimes(g.Failures), g.Consecutive, micros(g.updated)
+		args[3], args[4], args[5], args[6] = encodeTimes(g.Sends), encodeTimes(g.Failures), g.Consecutive, column.Micros(g.updated)
 	}
 	if _, err := t.exec(insertRecipient, args[:]...); err != nil {
 		return fmt.Errorf("write recipient: %w", err)
