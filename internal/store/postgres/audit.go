@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/countersign/countersign/internal/audit"
-	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/store/column"
 )
 
@@ -37,20 +36,4 @@ func (s *Store) AppendAudit(ctx context.Context, seal func(seq int64, previous [
 		}
 		return nil
 	})
-}
-
-// AuditEntries implements audit.Store.
-func (s *Store) AuditEntries(ctx context.Context, after int64, limit int) (entries []audit.Sealed, err error) {
-	entries, err = collect(s.pooled(ctx), scanAudit, "SELECT seq, at, key_id, entry, link FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2", after, limit)
-	if err != nil {
-		return nil, readError("read audit entries", err)
-	}
-	return entries, nil
-}
-
-func scanAudit(row scanner) (e audit.Sealed, err error) {
-	var at, key int64
-	err = row.Scan(&e.Seq, &at, &key, &e.Text, &e.Link)
-	e.At, e.Key = column.FromMicros(at), otp.KeyID(key) //nolint:gosec // written from a KeyID
-	return e, err                                       //nolint:wrapcheck // the caller says what it was doing
 }

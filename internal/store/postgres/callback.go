@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/callback"
-	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
 )
@@ -46,8 +45,6 @@ const (
 		WHERE c.id = f.id`
 	releaseCallbacks = `UPDATE callbacks SET due_at = least(due_at, $1), lease_node = NULL
 		WHERE lease_node = $2 AND due_at IS NOT NULL` // uses callbacks_lease_idx
-	replayCallback = `UPDATE callbacks SET attempts = 0, due_at = $1, dead_at = NULL
-		WHERE id = $2 AND due_at IS NULL` // uses callbacks_id_idx
 )
 
 // posted are outcomes as the statements take them.
@@ -106,55 +103,4 @@ func (s *Store) ReleaseCallbacks(ctx context.Context, node string) error {
 		}
 		return nil
 	})
-}
-
-// Replay implements callback.Store.
-func (s *Store) Replay(ctx context.Context, id string) error {
-	return s.write(ctx, func(t *tx) error {
-		n, err := t.exec(replayCallback, column.Micros(t.now), column.EncodeID(id))
-		if err != nil {
-			return fmt.Errorf("replay callback: %w", err)
-		}
-		if n == 0 {
-			return callback.ErrNotFound
-		}
-		return nil
-	})
-}
-
-// For operators only: without an account it crosses accounts.
-const selectLetters = `SELECT c.id, a.name, c.config_id, o.id, e.kind, c.created_at, c.attempts,
-		coalesce(c.due_at, 0), c.due_at IS NULL, c.last_status, c.last_problem
-	FROM callbacks c
-	JOIN accounts a ON a.id = c.account_id
-	JOIN otps o ON o.account_id = c.account_id AND o.seq = c.otp
-	JOIN events e ON e.account_id = c.account_id AND e.otp = c.otp AND e.seq = c.event_seq
-	WHERE ($1::bigint = 0 OR c.account_id = $1) AND (NOT $2::boolean OR c.due_at IS NULL)
-	ORDER BY c.seq LIMIT $3`
-
-// Letters implements callback.Store.
-func (s *Store) Letters(ctx context.Context, account string, onlyDead bool, limit int) ([]callback.Letter, error) {
-	var accountID int64
-	if account != "" {
-		var err error
-		if accountID, err = s.accountID(ctx, account); err != nil {
-			return nil, err
-		}
-	}
-	letters, err := collect(s.pooled(ctx), scanLetter, selectLetters, accountID, onlyDead, limit)
-	if err != nil {
-		return nil, readError("list callbacks", err)
-	}
-	return letters, nil
-}
-
-func scanLetter(rows scanner) (l callback.Letter, err error) {
-	var id, otpID []byte
-	var kind uint8
-	var created, due int64
-	err = rows.Scan(&id, &l.Account, &l.ConfigID, &otpID, &kind, &created, &l.Attempts,
-		&due, &l.Dead, &l.LastStatus, &l.LastProblem)
-	l.ID, l.OTPID, l.Kind = column.DecodeID(id), column.DecodeID(otpID), otp.EventKind(kind)
-	l.Created, l.Due = column.FromMicros(created), column.FromMicros(due)
-	return l, err //nolint:wrapcheck // the caller says what it was doing
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // heldAgain is when to look again at configurations that another node was just
@@ -113,7 +114,7 @@ type dueConfig struct {
 
 func scanDueConfig(row scanner) (k dueConfig, err error) {
 	err = row.Scan(&k.account, &k.id, &k.leased, &k.due)
-	return k, err //nolint:wrapcheck // the caller says what it was doing
+	return k, err
 }
 
 // rooms are configurations and how many callbacks each may have leased.
@@ -156,7 +157,7 @@ func roomy(due []dueConfig, c callback.Claim) (r rooms) {
 func (s *Store) ClaimCallbacks(ctx context.Context, c callback.Claim) ([]callback.Post, time.Time, error) {
 	// A read says where there is work, so that an idle pusher does not write and
 	// a long queue holds nothing.
-	due, err := collect(s.pooled(ctx), scanDueConfig, selectDueConfigs, column.Micros(s.Now()))
+	due, err := registry.Collect(s.pooled(ctx), scanDueConfig, selectDueConfigs, column.Micros(s.Now()))
 	if err != nil {
 		return nil, time.Time{}, readError("read configurations with due callbacks", err)
 	}
@@ -175,7 +176,7 @@ func (s *Store) ClaimCallbacks(ctx context.Context, c callback.Claim) ([]callbac
 	err = s.write(ctx, func(t *tx) error {
 		posts, again = posts[:0], 0
 		t.put(byKeys)
-		held, err := collect(t.query, scanInt, holdConfigs, wanted.accounts, wanted.ids)
+		held, err := registry.Collect(t.query, registry.ScanInt, holdConfigs, wanted.accounts, wanted.ids)
 		if err != nil {
 			return fmt.Errorf("hold callback configurations: %w", err)
 		}
@@ -215,7 +216,7 @@ func scanPost(row scanner) (p callback.Post, err error) {
 		&p.URL, &p.Headers, &p.Secret, &p.Previous, &until,
 	}, e.dest()...)...)
 	if err != nil {
-		return p, err //nolint:wrapcheck // the caller says what it was doing
+		return p, err
 	}
 	p.ID, p.OTPID, p.ProfileID = column.DecodeID(id), column.DecodeID(otpID), column.DecodeID(profileID)
 	p.Event, p.PreviousUntil = e.event(), column.FromMicros(until)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign/countersign/internal/clock"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // nowSQL is the time inside a statement: the database's clock as it is when
@@ -117,7 +118,7 @@ func (s *Store) startClock(ctx context.Context) error {
 	if err := s.lookAtClock(ctx); err != nil {
 		return err
 	}
-	open, _, err := first(s.pooled(ctx), scanInt, openUntil)
+	open, _, err := registry.First(s.pooled(ctx), registry.ScanInt, openUntil)
 	if err != nil {
 		return readError("read open OTPs", err)
 	}
@@ -127,7 +128,7 @@ func (s *Store) startClock(ctx context.Context) error {
 
 func (s *Store) lookAtClock(ctx context.Context) error {
 	wall, floor := s.clock.args()
-	r, _, err := first(s.pooled(ctx), scanTwo, readClock, wall, floor, highWaterMeta)
+	r, _, err := registry.First(s.pooled(ctx), scanTwo, readClock, wall, floor, highWaterMeta)
 	if err != nil {
 		return readError("read the database's clock", err)
 	}
@@ -182,5 +183,5 @@ func (s *Store) keepMark(ctx context.Context) error {
 // scanTwo reads two numbers.
 func scanTwo(rows scanner) (n [2]int64, err error) {
 	err = rows.Scan(&n[0], &n[1])
-	return n, err //nolint:wrapcheck // the caller says what it was doing
+	return n, err
 }

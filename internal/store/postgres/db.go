@@ -16,6 +16,8 @@ import (
 
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/store/registry"
+	"github.com/countersign/countersign/internal/store/schema"
 	"github.com/countersign/countersign/internal/store/version"
 )
 
@@ -45,6 +47,8 @@ type Observer interface {
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
+	*registry.Registry
+
 	log      *slog.Logger
 	observer Observer
 	clock    *nodeClock
@@ -53,7 +57,6 @@ type Store struct {
 	sends    *lanes[*send]
 	checks   *lanes[*check]
 
-	accounts accountIDs
 	versions *version.Cache
 	// countries are those of recipients.
 	countries phone.Countries
@@ -85,6 +88,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	}
 	s := &Store{log: c.Log, observer: c.Observer}
 	s.versions = s.newVersions()
+	s.Registry = registry.New(database{s}, "seq")
 	defer func() {
 		if err != nil {
 			s.closePools()
@@ -141,19 +145,19 @@ func (s *Store) Now() time.Time { return s.clock.estimate() }
 // Ping reports whether the database answers and this version runs on its schema:
 // ErrOlder or ErrNewer if not.
 func (s *Store) Ping(ctx context.Context) error {
-	known, err := knownVersion()
+	known, err := schema.Newest(migrations)
 	if err != nil {
 		return err
 	}
-	type schema struct{ have, oldest int64 }
-	is, _, err := first(s.pooled(ctx), func(row scanner) (is schema, err error) {
+	type state struct{ have, oldest int64 }
+	is, _, err := registry.First(s.pooled(ctx), func(row scanner) (is state, err error) {
 		err = row.Scan(&is.have, &is.oldest)
-		return is, err //nolint:wrapcheck // said below
-	}, selectSchema, oldestReader)
+		return is, err
+	}, selectSchema, schema.OldestReader)
 	if err != nil {
 		return readError("ask the database", err)
 	}
-	return runsOn(is.have, known, is.oldest)
+	return schema.RunsOn(is.have, known, is.oldest)
 }
 
 // committed tells the observer of a group.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 const (
@@ -37,7 +38,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 	err = s.write(ctx, func(t *tx) error {
 		jobs = jobs[:0]
 		t.put(byKeys)
-		due, err := collect(t.query, func(row scanner) (*deliveryRow, error) {
+		due, err := registry.Collect(t.query, func(row scanner) (*deliveryRow, error) {
 			r := &deliveryRow{}
 			return r, r.scan(row)
 		}, claimDeliveries, column.Micros(t.now), limit)
@@ -50,7 +51,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 			until := int64(0) // the sweep ends the OTP; nothing is to be sent for it
 			if r.open(t) && r.sealed != nil {
 				until = column.Micros(t.now.Add(lease))
-				if r.Account, err = s.accountName(t.query, r.otp.accountID); err != nil {
+				if r.Account, err = s.AccountName(t.query, r.otp.accountID); err != nil {
 					return err
 				}
 				jobs = append(jobs, delivery.Job{

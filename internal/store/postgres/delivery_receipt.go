@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 // it.
 func (s *Store) deliveryOf(ctx context.Context, rec delivery.Receipt) (key deliveryKey, ok bool, err error) {
 	find := func(query string, by any) (deliveryKey, bool, error) {
-		return first(s.pooled(ctx), scanDeliveryKey, query, by, rec.Carrier)
+		return registry.First(s.pooled(ctx), scanDeliveryKey, query, by, rec.Carrier)
 	}
 	if dedupe, invalid := uuid.Parse(rec.ID); invalid == nil {
 		if key, ok, err = find(selectByDedupe, dedupe[:]); ok || err != nil {

@@ -11,13 +11,14 @@ import (
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // RecordSubmits implements delivery.Store.
 func (s *Store) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOutcome) (bool, error) {
 	keys := make([]deliveryKey, 0, len(outcomes))
 	for _, o := range outcomes {
-		accountID, err := s.accountID(ctx, o.Account)
+		accountID, err := s.AccountID(ctx, o.Account)
 		if err != nil {
 			return false, fmt.Errorf("record submit: %w", err)
 		}
@@ -91,7 +92,7 @@ func (s *Store) EndWaits(ctx context.Context, limit int) (ended int, next bool, 
 	err = s.write(ctx, func(t *tx) error {
 		n, started = 0, false
 		t.put(byKeys)
-		keys, err := collect(t.query, scanDeliveryKey, claimWaits, column.Micros(t.now), limit)
+		keys, err := registry.Collect(t.query, scanDeliveryKey, claimWaits, column.Micros(t.now), limit)
 		if err != nil || len(keys) == 0 {
 			return err
 		}

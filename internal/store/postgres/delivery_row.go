@@ -10,6 +10,7 @@ import (
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 const deliveryColumns = `d.seq, d.state, d.step, d.next_step, d.tries, d.reported, d.queued_at, coalesce(d.due_at, 0),
@@ -64,7 +65,7 @@ type deliveryKey struct {
 
 func scanDeliveryKey(row scanner) (k deliveryKey, err error) {
 	err = row.Scan(&k.accountID, &k.id, &k.seq)
-	return k, err //nolint:wrapcheck // the caller says what it was doing
+	return k, err
 }
 
 const (
@@ -117,7 +118,7 @@ func (t *tx) deliveries(keys []deliveryKey) ([]*deliveryRow, error) {
 		if r == nil {
 			continue
 		}
-		name, err := t.store.accountName(t.query, r.otp.accountID)
+		name, err := t.store.AccountName(t.query, r.otp.accountID)
 		if err != nil {
 			return nil, err
 		}
@@ -142,7 +143,7 @@ const selectNextDue = `SELECT coalesce((SELECT min(due_at) FROM deliveries WHERE
 // nextDue reads when the next try and the next end of a wait are due, 0 for
 // none.
 func nextDue(q ask) (try, wait int64, err error) {
-	due, _, err := first(q, scanTwo, selectNextDue)
+	due, _, err := registry.First(q, scanTwo, selectNextDue)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read next due delivery: %w", err)
 	}

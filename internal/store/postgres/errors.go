@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/countersign/countersign/internal/store/schema"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -27,9 +28,9 @@ var (
 	// ErrClockSkew: this machine's clock and the database's differ too much.
 	ErrClockSkew = errors.New("this machine's clock and the database's differ by more than 2 s")
 	// ErrNewer: the schema is newer than this version knows.
-	ErrNewer = errors.New("the database has a newer schema than this version knows")
+	ErrNewer = schema.ErrNewer
 	// ErrOlder: the schema is older and Config.Migrate is false.
-	ErrOlder = errors.New("the database has an older schema: run the migrate command")
+	ErrOlder = schema.ErrOlder
 
 	errNotSetUp = errors.New("the schema is not there")
 	errPoolFull = errors.New("no database connection became free")

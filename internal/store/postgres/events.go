@@ -7,6 +7,7 @@ import (
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // uses events_pkey.
@@ -20,7 +21,7 @@ const insertEvent = `INSERT INTO events (account_id, otp, seq, at, kind, deliver
 // this transaction (D-02).
 func (t *tx) recordEvent(row *otpRow, e otp.Event) error {
 	if row.history == nil {
-		last, _, err := first(t.query, scanTwo, selectHistory, row.accountID, row.seq)
+		last, _, err := registry.First(t.query, scanTwo, selectHistory, row.accountID, row.seq)
 		if err != nil {
 			return fmt.Errorf("read last event: %w", err)
 		}
@@ -64,7 +65,7 @@ func (t *tx) queueCallbacks(row *otpRow, e otp.Event) error {
 	configs, known := t.configs[of]
 	if !known {
 		var err error
-		if configs, err = collect(t.query, scanText, selectConfigs, of.account, of.profile); err != nil {
+		if configs, err = registry.Collect(t.query, registry.ScanText, selectConfigs, of.account, of.profile); err != nil {
 			return fmt.Errorf("match callback configurations: %w", err)
 		}
 		if t.configs == nil {

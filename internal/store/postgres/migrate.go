@@ -12,14 +12,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+
+	"github.com/countersign/countersign/internal/store/schema"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
-
-// oldestReader is the meta row that names the oldest schema version whose
-// binaries may run on this schema (D-11).
-const oldestReader = "oldest_schema_that_may_run"
 
 // prepareSchema sets up an empty schema, brings an older one up if it may, and
 // refuses one that must not be touched before anything of it is changed.
@@ -28,7 +26,7 @@ func prepareSchema(ctx context.Context, c *pgxpool.Config, may bool) error {
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
-	known, err := knownVersion()
+	known, err := schema.Newest(migrations)
 	if err != nil {
 		return err
 	}
@@ -102,47 +100,21 @@ func examine(ctx context.Context, db *sql.DB, known int64, may bool) (pending bo
 	}
 	oldest := int64(math.MaxInt64)
 	if have > known {
-		err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = $1", oldestReader).Scan(&oldest)
+		err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = $1", schema.OldestReader).Scan(&oldest)
 		if err != nil {
 			oldest = math.MaxInt64
 		}
 	}
-	err = runsOn(have, known, oldest)
+	err = schema.RunsOn(have, known, oldest)
 	if errors.Is(err, ErrOlder) && (may || empty) {
 		return true, nil
 	}
 	return false, err
 }
 
-// runsOn returns ErrNewer or ErrOlder if this version, which knows the schema
-// known, does not run on the schema have. A newer schema may say that this
-// version can still run on it: oldest is the least that can.
-func runsOn(have, known, oldest int64) error {
-	switch {
-	case have < known:
-		return fmt.Errorf("schema %d, needed is %d: %w", have, known, ErrOlder)
-	case have > known && oldest > known:
-		return fmt.Errorf("schema %d, known is %d: %w", have, known, ErrNewer)
-	}
-	return nil
-}
-
 // selectSchema tells the schema and the least that can run on it.
 const selectSchema = `SELECT (SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied),
 	coalesce((SELECT value FROM meta WHERE name = $1), 9223372036854775807)`
-
-// knownVersion is the newest schema version this binary has.
-func knownVersion() (int64, error) {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil || len(names) == 0 {
-		return 0, fmt.Errorf("read migrations: %w", err)
-	}
-	v, err := goose.NumericComponent(names[len(names)-1]) // Glob sorts
-	if err != nil {
-		return 0, fmt.Errorf("read migrations: %w", err)
-	}
-	return v, nil
-}
 
 // schemaVersion reads the version of the schema without changing it. A schema
 // that another node is just setting up counts as empty.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/answer"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
@@ -31,7 +32,7 @@ func sameChecks(a, b *check) bool {
 
 // CountAttempt implements verify.Store.
 func (s *Store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Checked, error) {
-	accountID, err := s.accountID(ctx, a.Account)
+	accountID, err := s.AccountID(ctx, a.Account)
 	if err != nil {
 		return verify.Checked{}, err
 	}
@@ -285,7 +286,7 @@ func (s *Store) countOnce(ctx context.Context, accountID int64, a verify.Attempt
 		t.only(accountID)
 		if kept, err := t.answer(accountID, a.Idempotency); kept != nil || err != nil {
 			if err == nil {
-				c.Record, err = kept.record()
+				c.Record, err = kept.Record()
 				c.Verdict = kept.Verdict
 			}
 			return err
@@ -297,7 +298,7 @@ func (s *Store) countOnce(ctx context.Context, accountID int64, a verify.Attempt
 		if c, err = t.countAttempt(row, a); err != nil {
 			return err
 		}
-		kept := answerOf(c.Record)
+		kept := answer.Of(c.Record)
 		kept.Verdict = c.Verdict
 		return t.rememberAnswer(accountID, a.Idempotency, kept)
 	})

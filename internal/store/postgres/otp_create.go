@@ -15,6 +15,7 @@ import (
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -43,7 +44,7 @@ func laneKey(accountID int64, id []byte) string {
 
 // CreateOTP implements verify.Store.
 func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, error) {
-	accountID, err := s.accountID(ctx, n.Account)
+	accountID, err := s.AccountID(ctx, n.Account)
 	if err != nil {
 		return verify.Record{}, err
 	}
@@ -224,7 +225,7 @@ func (s *Store) refuse(group []*send) (again []*send) {
 				var sends []int64
 				err := row.Scan(&n, &us, &sends)
 				tallies[n], now = guard.Tally{Sends: fromAll(sends)}, column.FromMicros(us)
-				return err //nolint:wrapcheck // group says what it was doing
+				return err
 			})
 		})
 	})
@@ -305,7 +306,7 @@ func (t *tx) create(job *send) (verify.Record, error) {
 		t.put(makeTally, job.accountID, n.RecipientKey[:], column.Micros(t.now))
 	}
 	rec := job.record(t.now)
-	seq, ok, err := first(t.query, scanInt, insertOTP, job.accountID, job.id, n.Origin, n.Allowed,
+	seq, ok, err := registry.First(t.query, registry.ScanInt, insertOTP, job.accountID, job.id, n.Origin, n.Allowed,
 		int16(n.Rule.Form), n.Rule.Length, n.Rule.Bound, n.Resendable, n.Limited,
 		column.Micros(rec.Created), column.Micros(rec.Expires), n.Life.Microseconds(), int64(n.Key), n.Digest[:],
 		n.Recipient.Reveal(), n.RecipientKey[:], column.OptionalID(n.ProfileID), column.OptionalID(n.ApplicationID),

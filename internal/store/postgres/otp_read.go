@@ -9,16 +9,17 @@ import (
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/verify"
 )
 
 // OTP implements verify.Store.
 func (s *Store) OTP(ctx context.Context, ref verify.Ref) (verify.Record, error) {
-	accountID, err := s.accountID(ctx, ref.Account)
+	accountID, err := s.AccountID(ctx, ref.Account)
 	if err != nil {
 		return verify.Record{}, err
 	}
-	row, ok, err := first(s.scoped(ctx, accountID), scanOTP, selectOTP, accountID, column.EncodeID(ref.ID), ref.Origin)
+	row, ok, err := registry.First(s.scoped(ctx, accountID), scanOTP, selectOTP, accountID, column.EncodeID(ref.ID), ref.Origin)
 	if err != nil {
 		return verify.Record{}, readError("read otp", err)
 	}
@@ -36,7 +37,7 @@ func scanOTP(row scanner) (r otpRow, err error) {
 
 // OTPs implements verify.Store.
 func (s *Store) OTPs(ctx context.Context, q verify.ListQuery) ([]verify.Record, error) {
-	accountID, err := s.accountID(ctx, q.Account)
+	accountID, err := s.AccountID(ctx, q.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +67,7 @@ func (s *Store) OTPs(ctx context.Context, q verify.ListQuery) ([]verify.Record, 
 		where.WriteString(" AND (" + strings.Join(states, " OR ") + ")")
 	}
 	// Newest first by the order of creation, which seq keeps.
-	rows, err := collect(s.scoped(ctx, accountID), scanOTP, "SELECT "+otpColumns+" FROM otps o WHERE "+where.String()+
+	rows, err := registry.Collect(s.scoped(ctx, accountID), scanOTP, "SELECT "+otpColumns+" FROM otps o WHERE "+where.String()+
 		" ORDER BY o.seq DESC LIMIT "+also(q.Limit), args...)
 	if err != nil {
 		return nil, readError("list otps", err)
@@ -90,7 +91,7 @@ var deleteOTPRows = [...]string{
 
 // DeleteOTP implements verify.Store.
 func (s *Store) DeleteOTP(ctx context.Context, ref verify.Ref, i verify.Idempotency) (verify.Record, error) {
-	accountID, err := s.accountID(ctx, ref.Account)
+	accountID, err := s.AccountID(ctx, ref.Account)
 	if err != nil {
 		return verify.Record{}, err
 	}
@@ -130,11 +131,11 @@ const selectEvents = `SELECT coalesce(e.seq, 0), coalesce(e.at, 0), coalesce(e.k
 
 // Events implements verify.Store.
 func (s *Store) Events(ctx context.Context, ref verify.Ref) ([]otp.Event, error) {
-	accountID, err := s.accountID(ctx, ref.Account)
+	accountID, err := s.AccountID(ctx, ref.Account)
 	if err != nil {
 		return nil, err
 	}
-	events, err := collect(s.scoped(ctx, accountID), scanEvent, selectEvents, accountID, column.EncodeID(ref.ID), ref.Origin)
+	events, err := registry.Collect(s.scoped(ctx, accountID), scanEvent, selectEvents, accountID, column.EncodeID(ref.ID), ref.Origin)
 	switch {
 	case err != nil:
 		return nil, readError("read events", err)

@@ -19,7 +19,7 @@ const selectSent = `SELECT count(*), coalesce(max(seq), 0),
 
 // AddDelivery implements verify.Store.
 func (s *Store) AddDelivery(ctx context.Context, n verify.NewDelivery) (verify.Record, error) {
-	accountID, err := s.accountID(ctx, n.Account)
+	accountID, err := s.AccountID(ctx, n.Account)
 	if err != nil {
 		return verify.Record{}, err
 	}

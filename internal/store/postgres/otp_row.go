@@ -55,7 +55,7 @@ func (r *otpRow) scanLife(from scanner, more ...any) error {
 		&ended, &life, &key, &digest, &recipient, &profile, &application, &r.Reference,
 	}, more...)...)
 	if err != nil {
-		return err //nolint:wrapcheck // the caller says what it was doing
+		return err
 	}
 	r.State, r.Rule.Form = otp.State(state), otp.Form(form) //nolint:gosec // written from such
 	r.ProfileID, r.ApplicationID = column.DecodeID(profile), column.DecodeID(application)

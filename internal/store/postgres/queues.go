@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/upkeep"
 )
 
@@ -13,9 +14,9 @@ import (
 func (s *Store) Queues(ctx context.Context) (upkeep.Queues, error) {
 	now := column.Micros(s.Now())
 	var delivery, post int64
-	q, _, err := first(s.pooled(ctx), func(row scanner) (q upkeep.Queues, err error) {
+	q, _, err := registry.First(s.pooled(ctx), func(row scanner) (q upkeep.Queues, err error) {
 		err = row.Scan(&q.Deliveries, &delivery, &q.Callbacks, &post, &q.DeadCallbacks)
-		return q, err //nolint:wrapcheck // readError says what it was doing
+		return q, err
 	}, `SELECT
 		(SELECT count(*) FROM deliveries WHERE state = 1 AND due_at IS NOT NULL),
 		(SELECT coalesce(min(due_at), $1::bigint) FROM deliveries WHERE state = 1 AND due_at IS NOT NULL),

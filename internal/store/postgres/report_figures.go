@@ -9,6 +9,7 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 const (
@@ -44,11 +45,11 @@ func (t *tx) count(row *otpRow, e otp.Event) (label string, err error) {
 	}
 	f := report.OfMessage(row.accountID, row.Created, row.country, plan, e)
 	if e.Kind == otp.EventVerified {
-		sent, _, err := first(t.query, func(row scanner) (sent otp.Event, err error) {
+		sent, _, err := registry.First(t.query, func(row scanner) (sent otp.Event, err error) {
 			var at int64
 			err = row.Scan(&at, &sent.Channel, &sent.Carrier)
 			sent.At = column.FromMicros(at)
-			return sent, err //nolint:wrapcheck // said below
+			return sent, err
 		}, selectLastDispatched, row.accountID, row.seq)
 		if err != nil {
 			return "", fmt.Errorf("read what was verified: %w", err)
@@ -112,7 +113,7 @@ func scanFact(row scanner) (f fact, err error) {
 	var kind int16
 	err = row.Scan(&f.Account, &f.Hour, &f.Country, &f.Channel, &f.Carrier, &f.Label, &kind, &f.bucket, &f.n)
 	f.Kind = otp.EventKind(kind) //nolint:gosec // written from such
-	return f, err                //nolint:wrapcheck // the caller says what it was doing
+	return f, err
 }
 
 const (
@@ -145,7 +146,7 @@ func (s *Store) foldFigures(ctx context.Context) {
 // FoldFigures adds all facts to figures. It does nothing while another node
 // does.
 func (s *Store) FoldFigures(ctx context.Context) error {
-	some, err := exists(s.pooled(ctx), "SELECT 1 FROM figure_facts LIMIT 1")
+	some, err := registry.Exists(s.pooled(ctx), "SELECT 1 FROM figure_facts LIMIT 1")
 	if err != nil {
 		return readError("look for facts", err)
 	}
@@ -162,10 +163,10 @@ func (s *Store) FoldFigures(ctx context.Context) error {
 
 // fold adds a batch of facts to figures and returns how many there were.
 func (t *tx) fold() (int, error) {
-	if mine, _, err := first(t.query, scanInt, lockFolding); err != nil || mine == 0 {
+	if mine, _, err := registry.First(t.query, registry.ScanInt, lockFolding); err != nil || mine == 0 {
 		return 0, err
 	}
-	facts, err := collect(t.query, scanFact, takeFacts, foldBatch)
+	facts, err := registry.Collect(t.query, scanFact, takeFacts, foldBatch)
 	if err != nil {
 		return 0, fmt.Errorf("take facts: %w", err)
 	}
@@ -174,7 +175,7 @@ func (t *tx) fold() (int, error) {
 		totals.AddMany(f.Fact, f.bucket, f.n)
 	}
 	err = totals.Each(func(c report.Cell, more *report.Day) error {
-		stored, _, err := first(t.query, scanBytes, selectCounts, c.Account, int16(c.Dimension), c.Day, c.Value)
+		stored, _, err := registry.First(t.query, scanBytes, selectCounts, c.Account, int16(c.Dimension), c.Day, c.Value)
 		if err != nil {
 			return err
 		}
@@ -194,7 +195,7 @@ func (t *tx) fold() (int, error) {
 
 func scanBytes(row scanner) (b []byte, err error) {
 	err = row.Scan(&b)
-	return b, err //nolint:wrapcheck // the caller says what it was doing
+	return b, err
 }
 
 const (
@@ -208,21 +209,21 @@ const (
 
 // Figures implements report.Store.
 func (s *Store) Figures(ctx context.Context, account string, d report.Dimension, from, to int64) ([]report.Row, error) {
-	accountID, err := s.accountID(ctx, account)
+	accountID, err := s.AccountID(ctx, account)
 	if err != nil {
 		return nil, err
 	}
 	var rows []report.Row
 	var totals report.Totals
 	err = s.snapshot(ctx, accountID, func(q ask) (err error) {
-		rows, err = collect(q, func(row scanner) (r report.Row, err error) {
+		rows, err = registry.Collect(q, func(row scanner) (r report.Row, err error) {
 			err = row.Scan(&r.Day, &r.Value, &r.Hours)
-			return r, err //nolint:wrapcheck // said below
+			return r, err
 		}, selectFigures, accountID, int16(d), from, to)
 		if err != nil {
 			return err
 		}
-		facts, err := collect(q, scanFact, selectFacts, accountID, from, to)
+		facts, err := registry.Collect(q, scanFact, selectFacts, accountID, from, to)
 		for _, f := range facts {
 			totals.AddMany(f.Fact, f.bucket, f.n)
 		}
@@ -247,7 +248,7 @@ const purgeFigures = `DELETE FROM figures WHERE account_id = $1 AND day < $2`
 
 // purgeFigures removes figures that were kept long enough.
 func (s *Store) purgeFigures(ctx context.Context) error {
-	accounts, err := collect(s.pooled(ctx), scanInt, "SELECT id FROM accounts")
+	accounts, err := registry.Collect(s.pooled(ctx), registry.ScanInt, "SELECT id FROM accounts")
 	if err != nil {
 		return readError("read accounts", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 var _ report.Store = (*Store)(nil)
@@ -54,7 +55,7 @@ type finding struct {
 
 // FindOTPs implements report.Store.
 func (s *Store) FindOTPs(ctx context.Context, sel report.Selection) (report.Found, error) {
-	accountID, err := s.accountID(ctx, sel.Account)
+	accountID, err := s.AccountID(ctx, sel.Account)
 	if err != nil {
 		return report.Found{}, err
 	}
@@ -65,7 +66,7 @@ func (s *Store) FindOTPs(ctx context.Context, sel report.Selection) (report.Foun
 		if err != nil || len(seqs) == 0 {
 			return err
 		}
-		found.OTPs, err = collect(q, func(row scanner) (o report.Summary, err error) {
+		found.OTPs, err = registry.Collect(q, func(row scanner) (o report.Summary, err error) {
 			_, err = scanSummary(row, &o, f.now)
 			return o, err
 		}, selectSummaries, accountID, seqs)
@@ -80,7 +81,7 @@ func (s *Store) FindOTPs(ctx context.Context, sel report.Selection) (report.Foun
 // seqs returns which OTPs the page has, and says in found how to go on.
 func (f *finding) seqs(q ask, found *report.Found) ([]int64, error) {
 	if f.ID != "" { // uses otps_id_key
-		return collect(q, scanInt, "SELECT seq FROM otps WHERE account_id = $1 AND id = $2", f.accountID, column.EncodeID(f.ID))
+		return registry.Collect(q, registry.ScanInt, "SELECT seq FROM otps WHERE account_id = $1 AND id = $2", f.accountID, column.EncodeID(f.ID))
 	}
 	before := int64(math.MaxInt64)
 	if f.Before != 0 {
@@ -103,7 +104,7 @@ func (f *finding) seqs(q ask, found *report.Found) ([]int64, error) {
 	}
 	var seqs []int64
 	for looked := 0; looked < budget; {
-		chunk, err := collect(q, scanLooked, query, slices.Concat([]any{f.accountID, before, most}, args)...)
+		chunk, err := registry.Collect(q, scanLooked, query, slices.Concat([]any{f.accountID, before, most}, args)...)
 		if err != nil {
 			return nil, err
 		}
@@ -141,7 +142,7 @@ func scanLooked(row scanner) (l looked, err error) {
 	var at int64
 	err = row.Scan(&l.seq, &at, &l.matches)
 	l.created = column.FromMicros(at)
-	return l, err //nolint:wrapcheck // the caller says what it was doing
+	return l, err
 }
 
 // query looks at OTPs of account $1 before position $2, at most $3, newest
@@ -204,14 +205,14 @@ func (f *finding) query() (query string, args []any, filtered bool) {
 func (f *finding) position(q ask, at time.Time) (int64, error) {
 	// uses otps_pkey.
 	const next = `SELECT seq, created_at FROM otps WHERE account_id = $1 AND seq >= $2 ORDER BY seq LIMIT 1`
-	last, _, err := first(q, scanInt, "SELECT coalesce(max(seq), 0) FROM otps WHERE account_id = $1", f.accountID)
+	last, _, err := registry.First(q, registry.ScanInt, "SELECT coalesce(max(seq), 0) FROM otps WHERE account_id = $1", f.accountID)
 	if err != nil {
 		return 0, err
 	}
 	low, high := int64(0), last+1 // all before low are early enough, high is not
 	for low < high {
 		middle := low + (high-low)/2
-		found, ok, err := first(q, scanTwo, next, f.accountID, middle)
+		found, ok, err := registry.First(q, scanTwo, next, f.accountID, middle)
 		switch {
 		case err != nil:
 			return 0, err
@@ -237,7 +238,7 @@ func scanSummary(row scanner, o *report.Summary, now time.Time, more ...any) (de
 		&created, &expires, &ended, &o.Attempts, &o.Allowed, &r.plan, &sent, &step, &o.Carrier,
 	}, more...)...)
 	if err != nil {
-		return delivery.Plan{}, err //nolint:wrapcheck // the caller says what it was doing
+		return delivery.Plan{}, err
 	}
 	o.ID, o.ProfileID, o.ApplicationID = column.DecodeID(id), column.DecodeID(profile), column.DecodeID(application)
 	o.Delivery = delivery.State(sent) //nolint:gosec // written from such

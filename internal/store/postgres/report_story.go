@@ -7,6 +7,7 @@ import (
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 const (
@@ -28,7 +29,7 @@ const (
 
 // OTPRecord implements report.Store.
 func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Record, error) {
-	accountID, err := s.accountID(ctx, account)
+	accountID, err := s.AccountID(ctx, account)
 	if err != nil {
 		return report.Record{}, err
 	}
@@ -37,29 +38,29 @@ func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Recor
 	err = s.snapshot(ctx, accountID, func(q ask) error {
 		var seq int64
 		var err error
-		seq, found, err = first(q, func(row scanner) (seq int64, err error) {
+		seq, found, err = registry.First(q, func(row scanner) (seq int64, err error) {
 			r.Plan, err = scanSummary(row, &r.Summary, r.Now, &seq)
 			return seq, err
 		}, selectStoryOTP, accountID, column.EncodeID(id))
 		if err != nil || !found {
 			return err
 		}
-		if r.Deliveries, err = collect(q, func(row scanner) (report.Delivery, error) {
+		if r.Deliveries, err = registry.Collect(q, func(row scanner) (report.Delivery, error) {
 			return scanStoryDelivery(row, &r)
 		}, selectStoryDeliveries, accountID, seq); err != nil {
 			return err
 		}
-		if r.Events, err = collect(q, scanStoryEvent, selectStoryEvents, accountID, seq); err != nil {
+		if r.Events, err = registry.Collect(q, scanStoryEvent, selectStoryEvents, accountID, seq); err != nil {
 			return err
 		}
-		if r.Callbacks, err = collect(q, scanWaiting, selectStoryCallbacks, accountID, seq); err != nil {
+		if r.Callbacks, err = registry.Collect(q, scanWaiting, selectStoryCallbacks, accountID, seq); err != nil {
 			return err
 		}
 		return q(func(row scanner) error {
 			var id, url string
 			err := row.Scan(&id, &url)
 			r.Addresses[id] = url
-			return err //nolint:wrapcheck // said below
+			return err
 		}, selectStoryAddresses, accountID)
 	})
 	switch {
@@ -78,7 +79,7 @@ func scanStoryDelivery(row scanner, r *report.Record) (d report.Delivery, err er
 	err = row.Scan(&d.Seq, &state, &d.StepAt, &d.Next, &d.Delivery.Tries, &d.Reported, &queued, &due,
 		&again, &d.Sender, &d.Carrier, &d.Ref, &notes)
 	if err != nil {
-		return d, err //nolint:wrapcheck // the caller says what it was doing
+		return d, err
 	}
 	d.State = delivery.State(state) //nolint:gosec // written from such
 	d.Queued, d.Due, d.AgainUntil = column.FromMicros(queued), column.FromMicros(due), column.FromMicros(again)
@@ -95,7 +96,7 @@ func scanStoryEvent(row scanner) (e report.Event, err error) {
 	var into eventScan
 	var pushes []byte
 	if err := row.Scan(append(into.dest(), &pushes)...); err != nil {
-		return e, err //nolint:wrapcheck // the caller says what it was doing
+		return e, err
 	}
 	e.Event = into.event()
 	if e.Pushes, err = report.Pushes(pushes); err != nil {
@@ -108,5 +109,5 @@ func scanWaiting(row scanner) (w report.Waiting, err error) {
 	var due int64
 	err = row.Scan(&w.ConfigID, &w.EventSeq, &w.Attempts, &due, &w.Status, &w.Problem)
 	w.Due = column.FromMicros(due)
-	return w, err //nolint:wrapcheck // the caller says what it was doing
+	return w, err
 }

@@ -7,12 +7,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/verify"
 )
 
 // ask runs a query and hands each row over: on the pool, in a snapshot, or in a
 // transaction (tx.query). It lets one piece of code read in all three.
-type ask func(each func(scanner) error, query string, args ...any) error
+type ask = registry.Ask
 
 // scopeSQL narrows a transaction to one account for the policies of the tables
 // (T-01): a statement that forgot its account would find nothing of another's.
@@ -76,39 +77,6 @@ func (s *Store) snapshot(ctx context.Context, accountID int64, f func(ask) error
 	})
 }
 
-// collect returns all rows of a query, nil if there are none.
-func collect[T any](q ask, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
-	var all []T
-	err := q(func(row scanner) error {
-		one, err := scan(row)
-		all = append(all, one)
-		return err
-	}, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	return all, nil
-}
-
-// first returns the only row of a query, false if there is none.
-func first[T any](q ask, scan func(scanner) (T, error), query string, args ...any) (one T, ok bool, err error) {
-	all, err := collect(q, scan, query, args...)
-	if err != nil || len(all) == 0 {
-		return one, false, err
-	}
-	return all[0], true, nil
-}
-
-// exists reports whether a query has a row.
-func exists(q ask, query string, args ...any) (bool, error) {
-	_, ok, err := first(q, func(scanner) (struct{}, error) { return struct{}{}, nil }, query, args...)
-	return ok, err
-}
-
-// errUnchanged, returned by what change does, says that all is as wanted
-// already: nothing is raised and the caller gets no error.
-var errUnchanged = errors.New("unchanged")
-
 // change does f in one transaction that also raises the version under key.
 // Raising it first holds off other changes under the key until the commit.
 func (s *Store) change(ctx context.Context, key int64, f func(*tx) error) error {
@@ -116,17 +84,11 @@ func (s *Store) change(ctx context.Context, key int64, f func(*tx) error) error 
 		t.raise(key)
 		return f(t)
 	})
-	if errors.Is(err, errUnchanged) {
+	if errors.Is(err, registry.ErrUnchanged) {
 		return nil
 	}
 	if err == nil || errors.Is(err, verify.ErrOutcomeUnknown) {
 		s.changed(key)
 	}
 	return err
-}
-
-// scanInt reads one number.
-func scanInt(row scanner) (n int64, err error) {
-	err = row.Scan(&n)
-	return n, err //nolint:wrapcheck // the caller says what it was doing
 }

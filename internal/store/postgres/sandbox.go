@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign/countersign/internal/carrier/sandbox"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // sandboxSweep is how often a message that is put removes those of its account
@@ -28,14 +29,14 @@ const lockSandboxRecipient = "SELECT pg_advisory_xact_lock($1)"
 
 // PutMessage implements sandbox.MessageStore.
 func (s *Store) PutMessage(ctx context.Context, m sandbox.SealedMessage) error {
-	owner, err := s.accountID(ctx, m.Account)
+	owner, err := s.AccountID(ctx, m.Account)
 	if err != nil {
 		return err
 	}
 	return s.write(ctx, func(t *tx) error {
 		t.only(owner)
 		t.put(lockSandboxRecipient, int64(binary.BigEndian.Uint64(m.RecipientKey[:8]))) //nolint:gosec // any number does
-		seq, fresh, err := first(t.query, scanInt, addSandboxMessage, owner, column.EncodeID(m.ID), column.EncodeID(m.OTPID), m.RecipientKey[:], column.Micros(t.now), m.Body)
+		seq, fresh, err := registry.First(t.query, registry.ScanInt, addSandboxMessage, owner, column.EncodeID(m.ID), column.EncodeID(m.OTPID), m.RecipientKey[:], column.Micros(t.now), m.Body)
 		if err != nil {
 			return fmt.Errorf("put sandbox message: %w", err)
 		}
@@ -62,8 +63,8 @@ func (s *Store) Messages(ctx context.Context, q sandbox.MessageQuery) ([]sandbox
 	var owner int64
 	if q.Account != "" {
 		var err error
-		owner, err = s.accountID(ctx, q.Account)
-		if errors.Is(err, ErrNoAccount) {
+		owner, err = s.AccountID(ctx, q.Account)
+		if errors.Is(err, registry.ErrNoAccount) {
 			return nil, nil
 		}
 		if err != nil {
@@ -85,7 +86,7 @@ func (s *Store) Messages(ctx context.Context, q sandbox.MessageQuery) ([]sandbox
 		query += " DESC"
 	}
 	also(" LIMIT $", q.Limit)
-	list, err := collect(s.scoped(ctx, owner), scanSandboxMessage, query, args...)
+	list, err := registry.Collect(s.scoped(ctx, owner), scanSandboxMessage, query, args...)
 	if err != nil {
 		return nil, readError("read sandbox messages", err)
 	}
@@ -97,7 +98,7 @@ func scanSandboxMessage(rows scanner) (sandbox.SealedMessage, error) {
 	var id, otpID, recipient []byte
 	var created int64
 	if err := rows.Scan(&m.Seq, &m.Account, &id, &otpID, &recipient, &created, &m.Body); err != nil {
-		return m, err //nolint:wrapcheck // the caller says what it was doing
+		return m, err
 	}
 	m.ID, m.OTPID, m.Created = column.DecodeID(id), column.DecodeID(otpID), column.FromMicros(created)
 	copy(m.RecipientKey[:], recipient)
@@ -118,7 +119,7 @@ func (s *Store) ForgetMessages(ctx context.Context) (int, error) {
 	total := 0
 	cutoff := column.Micros(s.Now().Add(-sandbox.Keep))
 	for {
-		oldest, some, err := first(s.pooled(ctx), scanInt, oldestSandboxMessage)
+		oldest, some, err := registry.First(s.pooled(ctx), registry.ScanInt, oldestSandboxMessage)
 		if err != nil {
 			return total, readError("read oldest sandbox message", err)
 		}
@@ -131,7 +132,7 @@ func (s *Store) ForgetMessages(ctx context.Context) (int, error) {
 			return total, err
 		}
 	}
-	crowded, err := collect(s.pooled(ctx), scanInt, crowdedSandboxes, sandbox.KeepNewest)
+	crowded, err := registry.Collect(s.pooled(ctx), registry.ScanInt, crowdedSandboxes, sandbox.KeepNewest)
 	if err != nil {
 		return total, readError("count sandbox messages", err)
 	}

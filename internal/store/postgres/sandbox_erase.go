@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"errors"
+
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // uses sandbox_messages_recipient_idx.
@@ -11,8 +13,8 @@ const eraseSandboxMessages = `DELETE FROM sandbox_messages WHERE account_id = $1
 
 // EraseMessages implements sandbox.MessageStore.
 func (s *Store) EraseMessages(ctx context.Context, account string, recipientKey [16]byte) (int, error) {
-	owner, err := s.accountID(ctx, account)
-	if errors.Is(err, ErrNoAccount) {
+	owner, err := s.AccountID(ctx, account)
+	if errors.Is(err, registry.ErrNoAccount) {
 		return 0, nil
 	}
 	if err != nil {

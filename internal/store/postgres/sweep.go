@@ -5,7 +5,9 @@ import (
 	"fmt"
 
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/answer"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/upkeep"
 )
 
@@ -23,7 +25,7 @@ const selectOverdue = `SELECT ` + otpColumns + ` FROM otps o WHERE o.state = 1 A
 func (s *Store) ExpireOTPs(ctx context.Context) (int, error) {
 	total := 0
 	for {
-		oldest, some, err := first(s.pooled(ctx), scanInt, "SELECT expires_at FROM otps WHERE state = 1 ORDER BY expires_at LIMIT 1")
+		oldest, some, err := registry.First(s.pooled(ctx), registry.ScanInt, "SELECT expires_at FROM otps WHERE state = 1 ORDER BY expires_at LIMIT 1")
 		if err != nil {
 			return total, readError("read overdue otps", err)
 		}
@@ -33,7 +35,7 @@ func (s *Store) ExpireOTPs(ctx context.Context) (int, error) {
 		var n int
 		err = s.write(ctx, func(t *tx) error {
 			n = 0
-			overdue, err := collect(t.query, scanOTP, selectOverdue, column.Micros(t.now), sweepBatch)
+			overdue, err := registry.Collect(t.query, scanOTP, selectOverdue, column.Micros(t.now), sweepBatch)
 			if err != nil {
 				return fmt.Errorf("read overdue otps: %w", err)
 			}
@@ -78,7 +80,7 @@ func (t *tx) histories(rows []otpRow) error {
 		var n, seq int
 		var at int64
 		if err := row.Scan(&n, &seq, &at); err != nil {
-			return err //nolint:wrapcheck // said below
+			return err
 		}
 		rows[n-1].history = &history{seq, column.FromMicros(at)}
 		return nil
@@ -94,7 +96,7 @@ type otpKey struct{ account, seq int64 }
 
 func scanOTPKey(row scanner) (k otpKey, err error) {
 	err = row.Scan(&k.account, &k.seq)
-	return k, err //nolint:wrapcheck // the caller says what it was doing
+	return k, err
 }
 
 // By key, account after account: nothing is read twice. uses otps_pkey.
@@ -110,7 +112,7 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 	var err error
 	for {
 		var found []otpKey
-		found, err = collect(s.pooled(ctx), scanOTPKey, selectOld, after.account, after.seq, cutoff, sweepBatch)
+		found, err = registry.Collect(s.pooled(ctx), scanOTPKey, selectOld, after.account, after.seq, cutoff, sweepBatch)
 		if err != nil {
 			return total, readError("read old otps", err)
 		}
@@ -133,7 +135,7 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 		cutoff int64
 	}{
 		{purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks))},
-		{purgeAnswers, column.Micros(now.Add(-idempotencyKept))},
+		{purgeAnswers, column.Micros(now.Add(-answer.KeptFor))},
 	} {
 		for n := sweepBatch; n == sweepBatch; {
 			if n, err = s.drop(ctx, old.query, old.cutoff, sweepBatch); err != nil {
@@ -174,9 +176,9 @@ type tallyKey struct {
 func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
 	last := tallyKey{recipient: []byte{}}
 	for {
-		page, err := collect(s.pooled(ctx), func(row scanner) (k tallyKey, err error) {
+		page, err := registry.Collect(s.pooled(ctx), func(row scanner) (k tallyKey, err error) {
 			err = row.Scan(&k.account, &k.recipient, &k.old)
-			return k, err //nolint:wrapcheck // said below
+			return k, err
 		}, selectTallies, cutoff, last.account, last.recipient, sweepBatch)
 		if err != nil {
 			return readError("read limits", err)
@@ -230,7 +232,7 @@ func (t *tx) deleteOTPs(keys []otpKey) (int, error) {
 	for _, k := range keys {
 		accounts, seqs = append(accounts, k.account), append(seqs, k.seq)
 	}
-	locked, err := collect(t.query, scanOTPKey, lockBySeq, accounts, seqs)
+	locked, err := registry.Collect(t.query, scanOTPKey, lockBySeq, accounts, seqs)
 	if err != nil {
 		return 0, fmt.Errorf("lock otps: %w", err)
 	}
@@ -250,12 +252,12 @@ const selectRecipientsOTPs = `SELECT account_id, seq FROM otps WHERE account_id 
 func (s *Store) EraseRecipient(ctx context.Context, keys map[string][16]byte) (int, error) {
 	total := 0
 	for account, key := range keys {
-		accountID, err := s.accountID(ctx, account)
+		accountID, err := s.AccountID(ctx, account)
 		if err != nil {
 			return total, err
 		}
 		for {
-			found, err := collect(s.scoped(ctx, accountID), scanOTPKey, selectRecipientsOTPs, accountID, key[:], sweepBatch)
+			found, err := registry.Collect(s.scoped(ctx, accountID), scanOTPKey, selectRecipientsOTPs, accountID, key[:], sweepBatch)
 			if err != nil {
 				return total, readError("read the recipient's otps", err)
 			}

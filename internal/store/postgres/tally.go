@@ -64,7 +64,7 @@ func (t *tx) admitSend(accountID int64, recipientKey []byte, rules guard.Rules, 
 // ClearLimits forgets what limits remember of a recipient and reports whether
 // there was anything: the operator's audited clear (L-02).
 func (s *Store) ClearLimits(ctx context.Context, account string, recipientKey [16]byte) (bool, error) {
-	accountID, err := s.accountID(ctx, account)
+	accountID, err := s.AccountID(ctx, account)
 	if err != nil {
 		return false, err
 	}

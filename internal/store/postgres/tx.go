@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -22,7 +23,7 @@ import (
 const maxTries = 5
 
 // scanner is a row to read.
-type scanner interface{ Scan(dest ...any) error }
+type scanner = registry.Row
 
 // tx is an open transaction as one caller's work sees it.
 type tx struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/store/version"
 )
 
@@ -16,12 +17,8 @@ const (
 	versionStale = 750 * time.Millisecond
 )
 
-// accessKey stands for the version of accounts and keys beside the accounts'
-// own numbers, which start at 1.
-const accessKey int64 = 0
-
 // newVersions returns the copies of the numbers that changes raise: of each
-// account's catalog and, under accessKey, of accounts and keys.
+// account's catalog and, under registry.AccessKey, of accounts and keys.
 func (s *Store) newVersions() *version.Cache {
 	return version.New(version.Config{
 		Fresh: versionFresh, Stale: versionStale, Go: s.background.Go,
@@ -34,13 +31,13 @@ func (s *Store) newVersions() *version.Cache {
 func (s *Store) version(ctx context.Context, key int64) (int64, error) {
 	query, arg := "SELECT catalog_version FROM accounts WHERE id = $1", any(key)
 	switch key {
-	case accessKey:
+	case registry.AccessKey:
 		query, arg = "SELECT value FROM versions WHERE name = $1", "access"
 	case quarantineKey:
 		query, arg = readQuarantine, quarantineName
 	}
-	return s.versions.Get(ctx, key, func(ctx context.Context) (int64, error) { //nolint:wrapcheck // said below
-		value, ok, err := first(s.pooled(ctx), scanInt, query, arg)
+	return s.versions.Get(ctx, key, func(ctx context.Context) (int64, error) {
+		value, ok, err := registry.First(s.pooled(ctx), registry.ScanInt, query, arg)
 		if err == nil && !ok {
 			err = errNotSetUp
 		}
@@ -58,7 +55,7 @@ func (s *Store) changed(key int64) { s.versions.Changed(key) }
 // raise raises the number under key inside the transaction of the change.
 func (t *tx) raise(key int64) {
 	query, arg := "UPDATE accounts SET catalog_version = catalog_version + 1 WHERE id = $1", any(key)
-	if key == accessKey {
+	if key == registry.AccessKey {
 		query, arg = "UPDATE versions SET value = value + 1 WHERE name = $1", "access"
 	}
 	t.put(query, arg)

@@ -34,12 +34,3 @@ func (s *Store) AppendAudit(ctx context.Context, seal func(seq int64, previous [
 		return nil
 	})
 }
-
-// AuditEntries implements audit.Store.
-func (s *Store) AuditEntries(ctx context.Context, after int64, limit int) ([]audit.Sealed, error) {
-	entries, err := collect(s.pooled(ctx), scanAudit, "SELECT seq, at, key_id, entry, link FROM audit WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
-	if err != nil {
-		return nil, s.readError("read audit entries", err)
-	}
-	return entries, nil
-}

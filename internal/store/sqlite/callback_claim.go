@@ -9,6 +9,7 @@ import (
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // uses callbacks_due_idx.
@@ -78,7 +79,7 @@ func (s *Store) ClaimCallbacks(ctx context.Context, c callback.Claim) ([]callbac
 	if next == 0 || next > now {
 		return nil, column.FromMicros(next), nil
 	}
-	configs, err := collect(s.pooled(ctx), scanConfigKey, selectDueConfigs, now)
+	configs, err := registry.Collect(s.pooled(ctx), scanConfigKey, selectDueConfigs, now)
 	if err != nil {
 		return nil, time.Time{}, s.readError("read configurations with due callbacks", err)
 	}
@@ -129,7 +130,7 @@ func (t *tx) claimable(c callback.Claim, configs []configKey) ([]int64, error) {
 		if room -= leased[k]; room <= 0 {
 			continue
 		}
-		queue, err := collect(t.query, scanInt, selectClaimable, k.account, k.id, column.Micros(t.now), min(room, c.Limit))
+		queue, err := registry.Collect(t.query, registry.ScanInt, selectClaimable, k.account, k.id, column.Micros(t.now), min(room, c.Limit))
 		if err != nil {
 			return nil, fmt.Errorf("read due callbacks: %w", err)
 		}
@@ -163,7 +164,7 @@ func takeTurns(queues [][]int64, limit int) []int64 {
 
 func scanConfigKey(rows rower) (k configKey, err error) {
 	err = rows.Scan(&k.account, &k.id)
-	return k, err //nolint:wrapcheck // the caller says what it was doing
+	return k, err
 }
 
 func (t *tx) leasedCallbacks() (map[configKey]int, error) {
@@ -171,9 +172,9 @@ func (t *tx) leasedCallbacks() (map[configKey]int, error) {
 		configKey
 		n int
 	}
-	counts, err := collect(t.query, func(rows rower) (c count, err error) {
+	counts, err := registry.Collect(t.query, func(rows rower) (c count, err error) {
 		err = rows.Scan(&c.account, &c.id, &c.n)
-		return c, err //nolint:wrapcheck // as below
+		return c, err
 	}, selectLeased, column.Micros(t.now))
 	if err != nil {
 		return nil, fmt.Errorf("count leased callbacks: %w", err)
@@ -183,11 +184,6 @@ func (t *tx) leasedCallbacks() (map[configKey]int, error) {
 		leased[c.configKey] = c.n
 	}
 	return leased, nil
-}
-
-func scanInt(rows rower) (n int64, err error) {
-	err = rows.Scan(&n)
-	return n, err //nolint:wrapcheck // the caller says what it was doing
 }
 
 // scanPost reads selectPost.
@@ -202,7 +198,7 @@ func (s *Store) scanPost(t *tx, from rower) (p callback.Post, err error) {
 		&area, &f.Code, &f.Text,
 		&p.URL, &p.Headers, &p.Secret, &p.Previous, &until)
 	if err != nil {
-		return p, err //nolint:wrapcheck // the caller says what it was doing
+		return p, err
 	}
 	p.ID, p.OTPID, p.ProfileID = column.DecodeID(id), column.DecodeID(otpID), column.DecodeID(profileID)
 	p.Event.At, p.Event.Kind, p.PreviousUntil = column.FromMicros(at), otp.EventKind(kind), column.FromMicros(until)
@@ -210,6 +206,6 @@ func (s *Store) scanPost(t *tx, from rower) (p callback.Post, err error) {
 		f.Area = area.String
 		p.Event.Failure = &f
 	}
-	p.Account, err = s.accountName(t, accountID)
+	p.Account, err = s.AccountName(t.query, accountID)
 	return p, err
 }

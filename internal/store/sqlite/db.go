@@ -26,6 +26,8 @@ import (
 	"github.com/countersign/countersign/internal/clock"
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/store/registry"
+	"github.com/countersign/countersign/internal/store/schema"
 	"github.com/countersign/countersign/internal/store/sqlite/walbuffer"
 	"github.com/countersign/countersign/internal/store/version"
 )
@@ -67,6 +69,8 @@ type Observer interface {
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
+	*registry.Registry
+
 	path   string
 	log    *slog.Logger
 	clock  *clock.Clock
@@ -74,8 +78,6 @@ type Store struct {
 	upkeep *sql.DB // one connection, for migrations and checkpoints
 	writer *writer
 	fatal  func(error)
-
-	accounts accountIDs
 
 	versions *version.Cache
 	plans    planCache
@@ -96,9 +98,9 @@ type Store struct {
 // Errors of opening.
 var (
 	// ErrNewer: the schema is newer than this version knows.
-	ErrNewer = errors.New("the database has a newer schema than this version knows")
+	ErrNewer = schema.ErrNewer
 	// ErrOlder: the schema is older and Config.Migrate is false.
-	ErrOlder = errors.New("the database has an older schema: run the migrate command")
+	ErrOlder = schema.ErrOlder
 )
 
 // writerPragmas are those of connections that write.
@@ -129,7 +131,7 @@ func dsn(path string, more ...string) string {
 func openWriter(path string) (*engine.Conn, error) {
 	vfs, err := walbuffer.Register()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the caller says what it was doing
+		return nil, err
 	}
 	conn, err := engine.OpenConn(location(path, url.Values{"vfs": {vfs}}), engine.OpenReadWrite|engine.OpenURI)
 	if err != nil {
@@ -178,6 +180,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	var once sync.Once
 	s := &Store{path: path, log: c.Log, fatal: func(err error) { once.Do(func() { c.Fatal(err) }) }}
 	s.versions = s.newVersions()
+	s.Registry = registry.New(database{s}, "rowid")
 	defer func() {
 		if err != nil {
 			_ = s.closeDatabases()
@@ -245,15 +248,15 @@ func (s *Store) Now() time.Time { return s.clock.Now() }
 // Ping reports whether the database answers and this version runs on its schema:
 // ErrOlder or ErrNewer if not.
 func (s *Store) Ping(ctx context.Context) error {
-	known, err := knownVersion()
+	known, err := schema.Newest(migrations)
 	if err != nil {
 		return err
 	}
 	var have, oldest int64
-	if err := s.read.QueryRowContext(ctx, selectSchema, oldestReader).Scan(&have, &oldest); err != nil {
+	if err := s.read.QueryRowContext(ctx, selectSchema, schema.OldestReader).Scan(&have, &oldest); err != nil {
 		return fmt.Errorf("ask the database: %w", err)
 	}
-	return runsOn(have, known, oldest)
+	return schema.RunsOn(have, known, oldest)
 }
 
 // SQLite's primary result codes that the store acts on.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 const deliveryColumns = `d.seq, d.state, d.step, d.next_step, d.tries, d.reported, d.queued_at, coalesce(d.due_at, 0),
@@ -36,7 +37,7 @@ func (s *Store) scanDelivery(t *tx, from rower) (*deliveryRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.otp.Account, err = s.accountName(t, r.otp.accountID); err != nil {
+	if r.otp.Account, err = s.AccountName(t.query, r.otp.accountID); err != nil {
 		return nil, err
 	}
 	r.Account, r.OTPID = r.otp.Account, r.otp.ID
@@ -63,7 +64,7 @@ const selectDue = `SELECT ` + otpColumns + `, ` + deliveryColumns + fromDeliveri
 
 // dueRows reads deliveries in state whose time has come, oldest due first.
 func (s *Store) dueRows(t *tx, state delivery.State, limit int) ([]*deliveryRow, error) {
-	due, err := collect(t.query, func(rows rower) (*deliveryRow, error) { return s.scanDelivery(t, rows) },
+	due, err := registry.Collect(t.query, func(rows rower) (*deliveryRow, error) { return s.scanDelivery(t, rows) },
 		selectDue, state, column.Micros(t.now), limit)
 	if err != nil {
 		return nil, fmt.Errorf("read due deliveries: %w", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // uses otps_id_key, then deliveries_pkey.
@@ -49,9 +50,9 @@ func (s *Store) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOut
 }
 
 func (s *Store) recordSubmit(t *tx, o delivery.SubmitOutcome) (started bool, extended time.Time, err error) {
-	accountID, ok := s.accounts.byName(o.Account)
+	accountID, ok := s.KnownID(o.Account)
 	if !ok {
-		return false, extended, fmt.Errorf("record submit: %w", ErrNoAccount)
+		return false, extended, fmt.Errorf("record submit: %w", registry.ErrNoAccount)
 	}
 	r, err := s.scanDelivery(t, t.row(selectDelivery, accountID, column.EncodeID(o.OTPID), o.Seq))
 	if errors.Is(err, sql.ErrNoRows) {

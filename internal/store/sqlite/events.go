@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -20,7 +21,7 @@ const insertCallback = `INSERT INTO callbacks (id, account_id, config_id, otp, e
 // queueCallbacks matches the event with the account's configurations as they
 // are now (callback events §2).
 func (t *tx) queueCallbacks(row *otpRow, e otp.Event) error {
-	configs, err := collect(t.query, scanText, selectConfigs, row.accountID, row.ProfileID)
+	configs, err := registry.Collect(t.query, registry.ScanText, selectConfigs, row.accountID, row.ProfileID)
 	if err != nil {
 		return fmt.Errorf("match callback configurations: %w", err)
 	}
@@ -35,7 +36,7 @@ func (t *tx) queueCallbacks(row *otpRow, e otp.Event) error {
 
 // Events implements verify.Store.
 func (s *Store) Events(ctx context.Context, ref verify.Ref) ([]otp.Event, error) {
-	accountID, err := s.accountID(ctx, ref.Account)
+	accountID, err := s.AccountID(ctx, ref.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,7 @@ func (s *Store) Events(ctx context.Context, ref verify.Ref) ([]otp.Event, error)
 	if err != nil {
 		return nil, s.readError("read otp", err)
 	}
-	events, err := collect(s.pooled(ctx), scanEvent, selectEvents, accountID, seq)
+	events, err := registry.Collect(s.pooled(ctx), scanEvent, selectEvents, accountID, seq)
 	if err != nil {
 		return nil, s.readError("read events", err)
 	}
@@ -71,5 +72,5 @@ func scanEvent(rows rower) (e otp.Event, err error) {
 		f.Area = area.String
 		e.Failure = &f
 	}
-	return e, err //nolint:wrapcheck // the caller says what it was doing
+	return e, err
 }

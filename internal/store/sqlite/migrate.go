@@ -11,20 +11,18 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/countersign/countersign/internal/store/schema"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// oldestReader is the meta row that names the oldest schema version whose
-// binaries may run on this schema (D-11).
-const oldestReader = "oldest_schema_that_may_run"
-
 // examine refuses a database that must not be touched, before anything of it
 // is changed: one of a newer schema, of an older one that may not be brought
 // up, or of another program. It reports whether migrate is needed.
 func examine(ctx context.Context, path string, may bool) (pending bool, err error) {
-	known, err := knownVersion()
+	known, err := schema.Newest(migrations)
 	if err != nil {
 		return false, err
 	}
@@ -40,29 +38,16 @@ func examine(ctx context.Context, path string, may bool) (pending bool, err erro
 	}
 	oldest := int64(math.MaxInt64)
 	if have > known {
-		err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", oldestReader).Scan(&oldest)
+		err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", schema.OldestReader).Scan(&oldest)
 		if err != nil {
 			oldest = math.MaxInt64
 		}
 	}
-	err = runsOn(have, known, oldest)
+	err = schema.RunsOn(have, known, oldest)
 	if errors.Is(err, ErrOlder) && (may || empty) {
 		return true, nil
 	}
 	return false, err
-}
-
-// runsOn returns ErrNewer or ErrOlder if this version, which knows the schema
-// known, does not run on the schema have. A newer schema may say that this
-// version can still run on it: oldest is the least that can.
-func runsOn(have, known, oldest int64) error {
-	switch {
-	case have < known:
-		return fmt.Errorf("schema %d, needed is %d: %w", have, known, ErrOlder)
-	case have > known && oldest > known:
-		return fmt.Errorf("schema %d, known is %d: %w", have, known, ErrNewer)
-	}
-	return nil
 }
 
 // selectSchema tells the schema and the least that can run on it.
@@ -113,19 +98,6 @@ func up(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("migrate database: %w", err)
 	}
 	return nil
-}
-
-// knownVersion is the newest schema version this binary has.
-func knownVersion() (int64, error) {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil || len(names) == 0 {
-		return 0, fmt.Errorf("read migrations: %w", err)
-	}
-	v, err := goose.NumericComponent(names[len(names)-1]) // Glob sorts
-	if err != nil {
-		return 0, fmt.Errorf("read migrations: %w", err)
-	}
-	return v, nil
 }
 
 // schemaVersion reads the version of the schema in db without changing db.

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/answer"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
 
 // CountAttempt implements verify.Store.
 func (s *Store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Checked, error) {
-	accountID, err := s.accountID(ctx, a.Account)
+	accountID, err := s.AccountID(ctx, a.Account)
 	if err != nil {
 		return verify.Checked{}, err
 	}
@@ -23,7 +24,7 @@ func (s *Store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Chec
 		c = verify.Checked{}
 		if kept, err := t.answer(accountID, a.Idempotency); kept != nil || err != nil {
 			if err == nil {
-				c.Record, err = kept.record()
+				c.Record, err = kept.Record()
 				c.Verdict = kept.Verdict
 			}
 			return err
@@ -35,7 +36,7 @@ func (s *Store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Chec
 		if c, err = t.countAttempt(row, a); err != nil {
 			return err
 		}
-		kept := answerOf(c.Record)
+		kept := answer.Of(c.Record)
 		kept.Verdict = c.Verdict
 		return t.rememberAnswer(accountID, a.Idempotency, kept)
 	})

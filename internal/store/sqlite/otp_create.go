@@ -23,7 +23,7 @@ const insertDelivery = `INSERT INTO deliveries (account_id, otp, seq, state, ste
 
 // CreateOTP implements verify.Store.
 func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, error) {
-	accountID, err := s.accountID(ctx, n.Account)
+	accountID, err := s.AccountID(ctx, n.Account)
 	if err != nil {
 		return verify.Record{}, err
 	}
@@ -103,7 +103,7 @@ const countDeliveries = `SELECT count(*), coalesce(max(seq), 0) FROM deliveries 
 
 // AddDelivery implements verify.Store.
 func (s *Store) AddDelivery(ctx context.Context, n verify.NewDelivery) (verify.Record, error) {
-	accountID, err := s.accountID(ctx, n.Account)
+	accountID, err := s.AccountID(ctx, n.Account)
 	if err != nil {
 		return verify.Record{}, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -20,7 +21,7 @@ func (s *Store) readError(doing string, err error) error {
 
 // OTP implements verify.Store.
 func (s *Store) OTP(ctx context.Context, ref verify.Ref) (verify.Record, error) {
-	accountID, err := s.accountID(ctx, ref.Account)
+	accountID, err := s.AccountID(ctx, ref.Account)
 	if err != nil {
 		return verify.Record{}, err
 	}
@@ -38,7 +39,7 @@ func (s *Store) OTP(ctx context.Context, ref verify.Ref) (verify.Record, error) 
 
 // OTPs implements verify.Store.
 func (s *Store) OTPs(ctx context.Context, q verify.ListQuery) ([]verify.Record, error) {
-	accountID, err := s.accountID(ctx, q.Account)
+	accountID, err := s.AccountID(ctx, q.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +71,7 @@ func (s *Store) OTPs(ctx context.Context, q verify.ListQuery) ([]verify.Record, 
 		where.WriteString(" AND (" + strings.Join(states, " OR ") + ")")
 	}
 	// Newest first by the order of creation, which seq keeps.
-	recs, err := collect(s.pooled(ctx), func(rows rower) (verify.Record, error) {
+	recs, err := registry.Collect(s.pooled(ctx), func(rows rower) (verify.Record, error) {
 		row := otpRow{}
 		row.Account = q.Account
 		err := row.scan(rows)
@@ -93,7 +94,7 @@ var deleteOTPRows = [...]string{
 
 // DeleteOTP implements verify.Store.
 func (s *Store) DeleteOTP(ctx context.Context, ref verify.Ref, i verify.Idempotency) (verify.Record, error) {
-	accountID, err := s.accountID(ctx, ref.Account)
+	accountID, err := s.AccountID(ctx, ref.Account)
 	if err != nil {
 		return verify.Record{}, err
 	}

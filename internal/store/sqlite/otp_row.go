@@ -49,7 +49,7 @@ func (r *otpRow) scan(from rower, more ...any) error {
 		&profile, &application, &r.Reference, &r.plan, &r.country,
 	}, more...)...)
 	if err != nil {
-		return err //nolint:wrapcheck // the caller says what it was doing
+		return err
 	}
 	r.ID, r.ProfileID, r.ApplicationID = column.DecodeID(id), column.DecodeID(profile), column.DecodeID(application)
 	r.Created, r.Expires, r.Ended = column.FromMicros(created), column.FromMicros(expires), column.FromMicros(ended)

@@ -10,6 +10,7 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // figuresKept is how long figures are kept: a year can be compared with the
@@ -23,28 +24,33 @@ const selectEventsBack = `SELECT seq, at, kind, coalesce(channel, ''), coalesce(
 // lastAndSent reads in one statement where the OTP's events end, and the one
 // that tells of the message dispatched last; all zero if there is none.
 func (t *tx) lastAndSent(row *otpRow) (lastSeq int, lastAt int64, sent otp.Event, err error) {
-	rows, err := t.query(selectEventsBack, row.accountID, row.seq)
-	if err != nil {
-		return 0, 0, sent, err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	err = t.query(func(events rower) error {
 		var seq int
 		var at int64
 		var kind otp.EventKind
-		if err := rows.Scan(&seq, &at, &kind, &sent.Channel, &sent.Carrier); err != nil {
-			return 0, 0, sent, err //nolint:wrapcheck // the caller says what it was doing
+		if err := events.Scan(&seq, &at, &kind, &sent.Channel, &sent.Carrier); err != nil {
+			return err
 		}
 		if lastSeq == 0 {
 			lastSeq, lastAt = seq, at
 		}
 		if kind == otp.EventDispatched {
 			sent.At = column.FromMicros(at)
-			return lastSeq, lastAt, sent, nil
+			return errSeen
 		}
+		return nil
+	}, selectEventsBack, row.accountID, row.seq)
+	switch {
+	case errors.Is(err, errSeen):
+		return lastSeq, lastAt, sent, nil
+	case err != nil:
+		return 0, 0, otp.Event{}, err
 	}
-	return lastSeq, lastAt, otp.Event{}, rows.Err() //nolint:wrapcheck // as above
+	return lastSeq, lastAt, otp.Event{}, nil
 }
+
+// errSeen ends a query whose further rows are of no interest.
+var errSeen = errors.New("seen")
 
 // count adds an event that was just written to the figures of its hour. sent
 // is, with EventVerified, the event of the message dispatched last.
@@ -78,7 +84,7 @@ func (t *tx) writeTotals() error {
 		var stored []byte
 		err := t.row(selectCounts, c.Account, c.Dimension, c.Day, c.Value).Scan(&stored)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err //nolint:wrapcheck // said below
+			return err
 		}
 		day, err := report.DecodeDay(stored)
 		if err != nil {
@@ -100,13 +106,13 @@ const selectFigures = `SELECT day, value, counts FROM figures
 
 // Figures implements report.Store.
 func (s *Store) Figures(ctx context.Context, account string, d report.Dimension, from, to int64) ([]report.Row, error) {
-	accountID, err := s.accountID(ctx, account)
+	accountID, err := s.AccountID(ctx, account)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := collect(s.pooled(ctx), func(rows rower) (r report.Row, err error) {
+	rows, err := registry.Collect(s.pooled(ctx), func(rows rower) (r report.Row, err error) {
 		err = rows.Scan(&r.Day, &r.Value, &r.Hours)
-		return r, err //nolint:wrapcheck // said below
+		return r, err
 	}, selectFigures, accountID, d, from, to)
 	if err != nil {
 		return nil, s.readError("read figures", err)
@@ -119,7 +125,7 @@ const purgeFigures = `DELETE FROM figures WHERE account_id = ? AND dimension = ?
 
 // purgeFigures removes figures that were kept long enough.
 func (s *Store) purgeFigures(ctx context.Context) error {
-	accounts, err := collect(s.pooled(ctx), scanInt, "SELECT id FROM accounts")
+	accounts, err := registry.Collect(s.pooled(ctx), registry.ScanInt, "SELECT id FROM accounts")
 	if err != nil {
 		return s.readError("read accounts", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 var _ report.Store = (*Store)(nil)
@@ -47,7 +48,7 @@ type finding struct {
 
 // FindOTPs implements report.Store.
 func (s *Store) FindOTPs(ctx context.Context, sel report.Selection) (report.Found, error) {
-	accountID, err := s.accountID(ctx, sel.Account)
+	accountID, err := s.AccountID(ctx, sel.Account)
 	if err != nil {
 		return report.Found{}, err
 	}
@@ -59,7 +60,7 @@ func (s *Store) FindOTPs(ctx context.Context, sel report.Selection) (report.Foun
 			return err
 		}
 		for _, seq := range seqs {
-			o, ok, err := first(q, f.scanSummary, selectSummary, accountID, seq)
+			o, ok, err := registry.First(q, f.scanSummary, selectSummary, accountID, seq)
 			if err != nil {
 				return err
 			}
@@ -78,7 +79,7 @@ func (s *Store) FindOTPs(ctx context.Context, sel report.Selection) (report.Foun
 func (f *finding) scanSummary(rows rower) (o report.Summary, err error) {
 	var row summaryRow
 	if err := rows.Scan(row.dest(&o)...); err != nil {
-		return o, err //nolint:wrapcheck // the caller says what it was doing
+		return o, err
 	}
 	return o, row.finish(f.s, &o, f.now)
 }
@@ -86,7 +87,7 @@ func (f *finding) scanSummary(rows rower) (o report.Summary, err error) {
 // seqs returns which OTPs the page has, and says in found how to go on.
 func (f *finding) seqs(q ask, found *report.Found) ([]int64, error) {
 	if f.ID != "" { // uses otps_id_key
-		return collect(q, scanInt, "SELECT seq FROM otps WHERE account_id = ? AND id = ?", f.accountID, column.EncodeID(f.ID))
+		return registry.Collect(q, registry.ScanInt, "SELECT seq FROM otps WHERE account_id = ? AND id = ?", f.accountID, column.EncodeID(f.ID))
 	}
 	before := f.Before
 	if before == 0 {
@@ -111,7 +112,7 @@ func (f *finding) seqs(q ask, found *report.Found) ([]int64, error) {
 	}
 	var seqs []int64
 	for looked := 0; looked < budget; {
-		chunk, err := collect(q, scanLooked, query, slices.Concat(more, args(before, most))...)
+		chunk, err := registry.Collect(q, scanLooked, query, slices.Concat(more, args(before, most))...)
 		if err != nil {
 			return nil, err
 		}
@@ -148,7 +149,7 @@ func scanLooked(rows rower) (l looked, err error) {
 	var at int64
 	err = rows.Scan(&l.seq, &at, &l.matches)
 	l.created = column.FromMicros(at)
-	return l, err //nolint:wrapcheck // the caller says what it was doing
+	return l, err
 }
 
 // source is what the search looks at, newest first, with its arguments for
@@ -213,7 +214,7 @@ func (f *finding) matches() (condition string, args []any) {
 func (f *finding) position(q ask, at time.Time) (int64, error) {
 	// uses otps_account_idx.
 	const next = `SELECT seq, created_at FROM otps WHERE account_id = ? AND seq >= ? ORDER BY seq LIMIT 1`
-	last, _, err := first(q, scanInt, "SELECT coalesce(max(seq), 0) FROM otps WHERE account_id = ?", f.accountID)
+	last, _, err := registry.First(q, registry.ScanInt, "SELECT coalesce(max(seq), 0) FROM otps WHERE account_id = ?", f.accountID)
 	if err != nil {
 		return 0, err
 	}
@@ -236,7 +237,7 @@ func (f *finding) position(q ask, at time.Time) (int64, error) {
 
 // oneRow scans the first row; sql.ErrNoRows if there is none.
 func oneRow(q ask, dest []any, query string, args ...any) error {
-	_, ok, err := first(q, func(rows rower) (struct{}, error) {
+	_, ok, err := registry.First(q, func(rows rower) (struct{}, error) {
 		return struct{}{}, rows.Scan(dest...)
 	}, query, args...)
 	if err == nil && !ok {

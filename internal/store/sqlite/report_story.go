@@ -8,6 +8,7 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 const (
@@ -32,7 +33,7 @@ const (
 
 // OTPRecord implements report.Store.
 func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Record, error) {
-	accountID, err := s.accountID(ctx, account)
+	accountID, err := s.AccountID(ctx, account)
 	if err != nil {
 		return report.Record{}, err
 	}
@@ -44,23 +45,23 @@ func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Recor
 		if seq, found, err = s.storyOTP(q, &r, accountID, id); err != nil || !found {
 			return err
 		}
-		if r.Deliveries, err = collect(q, func(rows rower) (report.Delivery, error) {
+		if r.Deliveries, err = registry.Collect(q, func(rows rower) (report.Delivery, error) {
 			return scanStoryDelivery(rows, &r)
 		}, selectStoryDeliveries, accountID, seq); err != nil {
 			return err
 		}
-		if r.Events, err = collect(q, scanStoryEvent, selectStoryEvents, accountID, seq); err != nil {
+		if r.Events, err = registry.Collect(q, scanStoryEvent, selectStoryEvents, accountID, seq); err != nil {
 			return err
 		}
-		if r.Callbacks, err = collect(q, scanWaiting, selectStoryCallbacks, accountID, seq); err != nil {
+		if r.Callbacks, err = registry.Collect(q, scanWaiting, selectStoryCallbacks, accountID, seq); err != nil {
 			return err
 		}
 		r.Addresses = map[string]string{}
-		_, err = collect(q, func(rows rower) (struct{}, error) {
+		_, err = registry.Collect(q, func(rows rower) (struct{}, error) {
 			var id, url string
 			err := rows.Scan(&id, &url)
 			r.Addresses[id] = url
-			return struct{}{}, err //nolint:wrapcheck // said below
+			return struct{}{}, err
 		}, selectStoryAddresses, accountID)
 		return err
 	})
@@ -75,9 +76,9 @@ func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Recor
 
 func (s *Store) storyOTP(q ask, r *report.Record, accountID int64, id string) (seq int64, found bool, err error) {
 	var row summaryRow
-	seq, found, err = first(q, func(rows rower) (seq int64, err error) {
+	seq, found, err = registry.First(q, func(rows rower) (seq int64, err error) {
 		err = rows.Scan(append(row.dest(&r.Summary), &seq)...)
-		return seq, err //nolint:wrapcheck // the caller says what it was doing
+		return seq, err
 	}, selectStoryOTP, accountID, column.EncodeID(id))
 	if err != nil || !found {
 		return 0, false, err
@@ -95,7 +96,7 @@ func scanStoryDelivery(rows rower, r *report.Record) (d report.Delivery, err err
 	err = rows.Scan(&d.Seq, &d.State, &d.StepAt, &d.Next, &d.Delivery.Tries, &d.Reported, &queued, &due,
 		&again, &d.Sender, &d.Carrier, &d.Ref, &notes)
 	if err != nil {
-		return d, err //nolint:wrapcheck // the caller says what it was doing
+		return d, err
 	}
 	d.Queued, d.Due, d.AgainUntil = column.FromMicros(queued), column.FromMicros(due), column.FromMicros(again)
 	if step, ok := r.Plan.Step(d.StepAt); ok {
@@ -114,7 +115,7 @@ func scanStoryEvent(rows rower) (e report.Event, err error) {
 	var pushes []byte
 	err = rows.Scan(&e.Seq, &at, &e.Kind, &e.Delivery, &e.Channel, &e.Carrier, &area, &f.Code, &f.Text, &pushes)
 	if err != nil {
-		return e, err //nolint:wrapcheck // the caller says what it was doing
+		return e, err
 	}
 	e.At = column.FromMicros(at)
 	if area.Valid {
@@ -131,5 +132,5 @@ func scanWaiting(rows rower) (w report.Waiting, err error) {
 	var due int64
 	err = rows.Scan(&w.ConfigID, &w.EventSeq, &w.Attempts, &due, &w.Status, &w.Problem)
 	w.Due = column.FromMicros(due)
-	return w, err //nolint:wrapcheck // the caller says what it was doing
+	return w, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/countersign/countersign/internal/carrier/sandbox"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // sandboxSweep is how often a message that is put removes those of its account
@@ -23,7 +24,7 @@ const dropSandboxMessages = `DELETE FROM sandbox_messages WHERE account_id = ?1 
 
 // PutMessage implements sandbox.MessageStore.
 func (s *Store) PutMessage(ctx context.Context, m sandbox.SealedMessage) error {
-	owner, err := s.accountID(ctx, m.Account)
+	owner, err := s.AccountID(ctx, m.Account)
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func (s *Store) PutMessage(ctx context.Context, m sandbox.SealedMessage) error {
 // inserted nothing.
 func (t *tx) insertReturning(seq *int64, query string, args ...any) error {
 	t.writes++
-	return t.row(query, args...).Scan(seq) //nolint:wrapcheck // the caller says what it was doing
+	return t.row(query, args...).Scan(seq)
 }
 
 // uses sandbox_messages_id_key, sandbox_messages_recipient_idx,
@@ -67,8 +68,8 @@ func (s *Store) Messages(ctx context.Context, q sandbox.MessageQuery) ([]sandbox
 	query := selectSandboxMessages + " AND " + seq + " > ?"
 	args := []any{column.Micros(s.clock.Now().Add(-sandbox.Keep)), q.After}
 	if q.Account != "" {
-		owner, err := s.accountID(ctx, q.Account)
-		if errors.Is(err, ErrNoAccount) {
+		owner, err := s.AccountID(ctx, q.Account)
+		if errors.Is(err, registry.ErrNoAccount) {
 			return nil, nil
 		}
 		if err != nil {
@@ -90,7 +91,7 @@ func (s *Store) Messages(ctx context.Context, q sandbox.MessageQuery) ([]sandbox
 		query += " DESC"
 	}
 	query += " LIMIT ?"
-	list, err := collect(s.pooled(ctx), scanSandboxMessage, query, append(args, q.Limit)...)
+	list, err := registry.Collect(s.pooled(ctx), scanSandboxMessage, query, append(args, q.Limit)...)
 	if err != nil {
 		return nil, s.readError("read sandbox messages", err)
 	}
@@ -102,7 +103,7 @@ func scanSandboxMessage(rows rower) (sandbox.SealedMessage, error) {
 	var id, otpID, recipient []byte
 	var created int64
 	if err := rows.Scan(&m.Seq, &m.Account, &id, &otpID, &recipient, &created, &m.Body); err != nil {
-		return m, err //nolint:wrapcheck // the caller says what it was doing
+		return m, err
 	}
 	m.ID, m.OTPID, m.Created = column.DecodeID(id), column.DecodeID(otpID), column.FromMicros(created)
 	copy(m.RecipientKey[:], recipient)
@@ -123,7 +124,7 @@ func (s *Store) ForgetMessages(ctx context.Context) (int, error) {
 	total := 0
 	cutoff := column.Micros(s.clock.Now().Add(-sandbox.Keep))
 	for {
-		oldest, some, err := first(s.pooled(ctx), scanInt, oldestSandboxMessage)
+		oldest, some, err := registry.First(s.pooled(ctx), registry.ScanInt, oldestSandboxMessage)
 		if err != nil {
 			return total, s.readError("read oldest sandbox message", err)
 		}
@@ -136,7 +137,7 @@ func (s *Store) ForgetMessages(ctx context.Context) (int, error) {
 			return total, err
 		}
 	}
-	crowded, err := collect(s.pooled(ctx), scanInt, crowdedSandboxes, sandbox.KeepNewest)
+	crowded, err := registry.Collect(s.pooled(ctx), registry.ScanInt, crowdedSandboxes, sandbox.KeepNewest)
 	if err != nil {
 		return total, s.readError("count sandbox messages", err)
 	}
@@ -156,8 +157,8 @@ const eraseSandboxMessages = `DELETE FROM sandbox_messages WHERE account_id = ? 
 
 // EraseMessages implements sandbox.MessageStore.
 func (s *Store) EraseMessages(ctx context.Context, account string, recipientKey [16]byte) (int, error) {
-	owner, err := s.accountID(ctx, account)
-	if errors.Is(err, ErrNoAccount) {
+	owner, err := s.AccountID(ctx, account)
+	if errors.Is(err, registry.ErrNoAccount) {
 		return 0, nil
 	}
 	if err != nil {

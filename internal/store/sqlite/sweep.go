@@ -6,7 +6,9 @@ import (
 	"slices"
 
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/store/answer"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/upkeep"
 )
 
@@ -25,7 +27,7 @@ func (s *Store) ExpireOTPs(ctx context.Context) (int, error) {
 		var n int
 		err := s.write(ctx, func(t *tx) error {
 			n = 0
-			overdue, err := collect(t.query, func(rows rower) (*otpRow, error) {
+			overdue, err := registry.Collect(t.query, func(rows rower) (*otpRow, error) {
 				r := &otpRow{}
 				return r, r.scan(rows)
 			}, selectOverdue, column.Micros(t.now), sweepBatch)
@@ -67,7 +69,7 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 	for {
 		// By seq, which rises with the time of creation: nothing created after
 		// the cutoff can have expired before it.
-		found, err := collect(s.pooled(ctx), scanOTPKey, selectOld, after, cutoff, cutoff, sweepBatch)
+		found, err := registry.Collect(s.pooled(ctx), scanOTPKey, selectOld, after, cutoff, cutoff, sweepBatch)
 		if err != nil {
 			return total, s.readError("read old otps", err)
 		}
@@ -98,7 +100,7 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 		if _, err := t.exec(purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks))); err != nil {
 			return fmt.Errorf("purge dead letters: %w", err)
 		}
-		if _, err := t.exec(purgeAnswers, column.Micros(now.Add(-idempotencyKept))); err != nil {
+		if _, err := t.exec(purgeAnswers, column.Micros(now.Add(-answer.KeptFor))); err != nil {
 			return fmt.Errorf("purge idempotency keys: %w", err)
 		}
 		return nil
@@ -125,7 +127,7 @@ type otpKey struct {
 
 func scanOTPKey(rows rower) (k otpKey, err error) {
 	err = rows.Scan(&k.account, &k.seq, &k.recipient)
-	return k, err //nolint:wrapcheck // the caller says what it was doing
+	return k, err
 }
 
 // tallyRow names a row of a recipient by its OTP, and says whether what it
@@ -141,9 +143,9 @@ type tallyRow struct {
 func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
 	last := tallyRow{otpKey: otpKey{recipient: []byte{}}}
 	for {
-		page, err := collect(s.pooled(ctx), func(rows rower) (r tallyRow, err error) {
+		page, err := registry.Collect(s.pooled(ctx), func(rows rower) (r tallyRow, err error) {
 			err = rows.Scan(&r.account, &r.recipient, &r.seq, &r.old)
-			return r, err //nolint:wrapcheck // said below
+			return r, err
 		}, selectTallies, cutoff, last.account, last.recipient, last.seq, sweepBatch)
 		if err != nil {
 			return s.readError("read limits", err)
@@ -187,7 +189,7 @@ const selectOfRecipient = `SELECT otp FROM recipients WHERE account_id = ? AND r
 func (s *Store) EraseRecipient(ctx context.Context, keys map[string][16]byte) (int, error) {
 	total := 0
 	for account, key := range keys {
-		accountID, err := s.accountID(ctx, account)
+		accountID, err := s.AccountID(ctx, account)
 		if err != nil {
 			return total, err
 		}
@@ -195,7 +197,7 @@ func (s *Store) EraseRecipient(ctx context.Context, keys map[string][16]byte) (i
 			var n int
 			err := s.write(ctx, func(t *tx) error {
 				n = 0
-				seqs, err := collect(t.query, scanInt, selectOfRecipient, accountID, key[:], sweepBatch)
+				seqs, err := registry.Collect(t.query, registry.ScanInt, selectOfRecipient, accountID, key[:], sweepBatch)
 				if err != nil {
 					return fmt.Errorf("read the recipient's otps: %w", err)
 				}

@@ -159,7 +159,7 @@ func (g *tally) admitSend(rules guard.Rules, sent int, now time.Time) error {
 // ClearLimits forgets what limits remember of a recipient and reports whether
 // there was anything: the operator's audited clear (L-02).
 func (s *Store) ClearLimits(ctx context.Context, account string, recipientKey [16]byte) (bool, error) {
-	accountID, err := s.accountID(ctx, account)
+	accountID, err := s.AccountID(ctx, account)
 	if err != nil {
 		return false, err
 	}

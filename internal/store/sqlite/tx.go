@@ -83,15 +83,32 @@ func (t *tx) row(query string, args ...any) rower {
 	return single{s, err}
 }
 
-// query runs a query for many rows. The caller closes them before the next
-// statement that writes what they read, and before it asks the same again.
-func (t *tx) query(query string, args ...any) (rows, error) {
+// query is an ask of the transaction. What it hands rows to does not ask the
+// same again, and writes nothing that the query reads.
+func (t *tx) query(each func(rower) error, query string, args ...any) error {
 	s, err := t.bound(query, args)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &cursor{s: s}, nil
+	row := current{s}
+	for {
+		found, err := s.Step()
+		if err == nil && found {
+			err = each(row)
+		}
+		if err != nil || !found {
+			if failed := s.Reset(); err == nil {
+				err = failed
+			}
+			return err
+		}
+	}
 }
+
+// current is the row that a query is at.
+type current struct{ s *engine.Stmt }
+
+func (r current) Scan(dest ...any) error { return scanRow(r.s, dest) }
 
 // single is a query that has its arguments, or why it has not.
 type single struct {
@@ -116,40 +133,4 @@ func (r single) Scan(dest ...any) error {
 		err = failed
 	}
 	return err
-}
-
-// cursor is the rows of a query in the writer's transaction.
-type cursor struct {
-	s   *engine.Stmt // nil once it is closed
-	err error
-}
-
-func (c *cursor) Next() bool {
-	if c.s == nil {
-		return false
-	}
-	found, err := c.s.Step()
-	if err != nil {
-		c.err = err
-	}
-	if !found {
-		_ = c.Close()
-	}
-	return found
-}
-
-func (c *cursor) Scan(dest ...any) error { return scanRow(c.s, dest) }
-
-func (c *cursor) Err() error { return c.err }
-
-func (c *cursor) Close() error {
-	if c.s == nil {
-		return nil
-	}
-	err := c.s.Reset()
-	c.s = nil
-	if c.err == nil {
-		c.err = err
-	}
-	return c.err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/store/version"
 )
 
@@ -17,12 +18,8 @@ const (
 	versionStale = 500 * time.Millisecond
 )
 
-// accessKey stands for the version of accounts and keys beside the accounts'
-// own numbers, which start at 1.
-const accessKey int64 = 0
-
 // newVersions returns the copies of the numbers that changes raise: of each
-// account's catalog and, under accessKey, of accounts and keys.
+// account's catalog and, under registry.AccessKey, of accounts and keys.
 func (s *Store) newVersions() *version.Cache {
 	return version.New(version.Config{
 		Fresh: versionFresh, Stale: versionStale, Go: s.background.Go,
@@ -35,12 +32,12 @@ func (s *Store) newVersions() *version.Cache {
 func (s *Store) version(ctx context.Context, key int64) (int64, error) {
 	query, arg := "SELECT catalog_version FROM accounts WHERE id = ?", any(key)
 	switch key {
-	case accessKey:
+	case registry.AccessKey:
 		query, arg = "SELECT value FROM versions WHERE name = ?", "access"
 	case quarantineKey:
 		query, arg = readQuarantine, quarantineName
 	}
-	return s.versions.Get(ctx, key, func(ctx context.Context) (value int64, err error) { //nolint:wrapcheck // said below
+	return s.versions.Get(ctx, key, func(ctx context.Context) (value int64, err error) {
 		if err := s.read.QueryRowContext(ctx, query, arg).Scan(&value); err != nil {
 			return 0, fmt.Errorf("read version: %w", err)
 		}
@@ -55,7 +52,7 @@ func (s *Store) changed(key int64) { s.versions.Changed(key) }
 // raise raises the number under key inside the transaction of the change.
 func (t *tx) raise(key int64) error {
 	query, arg := "UPDATE accounts SET catalog_version = catalog_version + 1 WHERE id = ?", any(key)
-	if key == accessKey {
+	if key == registry.AccessKey {
 		query, arg = "UPDATE versions SET value = value + 1 WHERE name = ?", "access"
 	}
 	if _, err := t.exec(query, arg); err != nil {

@@ -1,0 +1,49 @@
+// Package schema says on which schemas of a database a version of the server
+// runs. Both stores keep their migrations' numbers as goose does.
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+)
+
+var (
+	// ErrNewer is returned where the schema is newer than this version knows.
+	ErrNewer = errors.New("the database has a newer schema than this version knows")
+	// ErrOlder is returned where the schema is older and may not be brought up.
+	ErrOlder = errors.New("the database has an older schema: run the migrate command")
+)
+
+// OldestReader names the row of the table meta by which a migration says which
+// older versions still run on its schema (D-11).
+const OldestReader = "oldest_schema_that_may_run"
+
+// RunsOn returns ErrNewer or ErrOlder if this version, which knows the schema
+// known, does not run on the schema have. A newer schema may say that this
+// version can still run on it: oldest is the least that can.
+func RunsOn(have, known, oldest int64) error {
+	switch {
+	case have < known:
+		return fmt.Errorf("schema %d, needed is %d: %w", have, known, ErrOlder)
+	case have > known && oldest > known:
+		return fmt.Errorf("schema %d, known is %d: %w", have, known, ErrNewer)
+	}
+	return nil
+}
+
+// Newest is the number of the last of the migrations, files
+// migrations/NUMBER_name.sql.
+func Newest(migrations fs.FS) (int64, error) {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil || len(names) == 0 {
+		return 0, fmt.Errorf("read migrations: %w", err)
+	}
+	v, err := goose.NumericComponent(names[len(names)-1]) // Glob sorts
+	if err != nil {
+		return 0, fmt.Errorf("read migrations: %w", err)
+	}
+	return v, nil
+}
