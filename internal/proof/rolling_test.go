@@ -137,7 +137,8 @@ func roll(t *testing.T, rounds int, pause time.Duration) {
 				// What a newer version's migrate does while these nodes run.
 				for _, q := range []string{
 					`INSERT INTO goose_db_version (version_id, is_applied) VALUES (999999, true)`,
-					`INSERT INTO meta (name, value) VALUES ('oldest_schema_that_may_run', 1) ON CONFLICT (name) DO UPDATE SET value = 1`,
+					`UPDATE meta SET value = 1 WHERE name = 'oldest_schema_that_may_run'`,
+					`UPDATE meta SET value = 999999 WHERE name = 'schema_that_says_so'`,
 				} {
 					if _, err := db.ExecContext(t.Context(), q); err != nil {
 						t.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/countersign/countersign/internal/store/schema"
 )
 
 // target is the PostgreSQL database, in the one transaction that fills it.
@@ -164,15 +166,14 @@ func plain(v any) any {
 // Numbers of the source that are not the target's: schema versions are counted
 // by each engine, and a quarantine is of the copy that it was put on.
 const (
-	oldestReader = "oldest_schema_that_may_run"
-	quarantine   = "quarantine"
+	quarantine = "quarantine"
 )
 
 // finish brings what is not in rows, makes new rows get new numbers, and
 // commits.
 func (t *target) finish(ctx context.Context, from *source, tables []table, mark int64) error {
-	for name, not := range map[string]string{metaTable: oldestReader, versionsTable: quarantine} {
-		numbers, err := from.numbers(ctx, name, not)
+	for name, not := range map[string][]string{metaTable: {schema.OldestReader, schema.SaidBy}, versionsTable: {quarantine}} {
+		numbers, err := from.numbers(ctx, name, not...)
 		if err != nil {
 			return err
 		}

@@ -153,7 +153,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	is, _, err := registry.First(s.pooled(ctx), func(row scanner) (is state, err error) {
 		err = row.Scan(&is.have, &is.oldest)
 		return is, err
-	}, selectSchema, schema.OldestReader)
+	}, schema.Select)
 	if err != nil {
 		return readError("ask the database", err)
 	}

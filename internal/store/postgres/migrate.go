@@ -100,8 +100,7 @@ func examine(ctx context.Context, db *sql.DB, known int64, may bool) (pending bo
 	}
 	oldest := int64(math.MaxInt64)
 	if have > known {
-		err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = $1", schema.OldestReader).Scan(&oldest)
-		if err != nil {
+		if err := db.QueryRowContext(ctx, schema.Select).Scan(&have, &oldest); err != nil {
 			oldest = math.MaxInt64
 		}
 	}
@@ -111,10 +110,6 @@ func examine(ctx context.Context, db *sql.DB, known int64, may bool) (pending bo
 	}
 	return false, err
 }
-
-// selectSchema tells the schema and the least that can run on it.
-const selectSchema = `SELECT (SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied),
-	coalesce((SELECT value FROM meta WHERE name = $1), 9223372036854775807)`
 
 // schemaVersion reads the version of the schema without changing it. A schema
 // that another node is just setting up counts as empty.

@@ -97,10 +97,15 @@ func TestASchemaOfAnotherVersionIsRefused(t *testing.T) {
 	if may, was := count(t.Context(), t, db, oldest), count(t.Context(), t, db, before); may > was {
 		t.Errorf("schemas from %d may run on this one, and the one before is %d (D-11)", may, was)
 	}
+	const saidBy = "SELECT value FROM meta WHERE name = 'schema_that_says_so'"
+	const newest = "SELECT max(version_id) FROM goose_db_version"
+	if said, is := count(t.Context(), t, db, saidBy), count(t.Context(), t, db, newest); said != is {
+		t.Errorf("schema %d says what may run on schema %d: whoever made the newer one has to", said, is)
+	}
 	exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)")
-	exec("DELETE FROM meta WHERE name = 'oldest_schema_that_may_run'")
 	wantRefused(t, "a newer schema", config(url), postgres.ErrNewer)
-	exec("INSERT INTO meta (name, value) VALUES ('oldest_schema_that_may_run', 9998)")
+	exec("UPDATE meta SET value = 9999 WHERE name = 'schema_that_says_so'")
+	exec("UPDATE meta SET value = 9998 WHERE name = 'oldest_schema_that_may_run'")
 	wantRefused(t, "a newer schema that only newer ones may use", config(url), postgres.ErrNewer)
 	exec("UPDATE meta SET value = 1 WHERE name = 'oldest_schema_that_may_run'")
 	open(t, url, nil) // the newer schema lets this version run (D-11)

@@ -16,9 +16,8 @@ func TestAServerIsUnreadyWhoseSchemaIsNotItsVersions(t *testing.T) {
 		change string
 		want   error
 	}{
-		{"DELETE FROM meta WHERE name = 'oldest_schema_that_may_run'", nil},
 		{"INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)", postgres.ErrNewer},
-		{"INSERT INTO meta (name, value) VALUES ('oldest_schema_that_may_run', 1)", nil}, // the newer one lets it run
+		{"UPDATE meta SET value = 9999 WHERE name = 'schema_that_says_so'", nil}, // the newer one lets it run
 		{"UPDATE meta SET value = 9999 WHERE name = 'oldest_schema_that_may_run'", postgres.ErrNewer},
 		{"DELETE FROM goose_db_version WHERE version_id > 1", postgres.ErrOlder},
 	} {

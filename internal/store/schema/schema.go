@@ -17,9 +17,22 @@ var (
 	ErrOlder = errors.New("the database has an older schema: run the migrate command")
 )
 
-// OldestReader names the row of the table meta by which a migration says which
-// older versions still run on its schema (D-11).
-const OldestReader = "oldest_schema_that_may_run"
+// Rows of the table meta by which a migration says which older versions still
+// run on its schema (D-11): those that know the schema OldestReader. It holds for
+// the schema SaidBy only, so that a later migration that says nothing is one that
+// no older version runs on.
+const (
+	OldestReader = "oldest_schema_that_may_run"
+	SaidBy       = "schema_that_says_so"
+)
+
+const applied = "(SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied)"
+
+// Select reads the schema and the least that may run on it, as RunsOn asks for
+// them.
+const Select = "SELECT " + applied + `,
+	coalesce((SELECT o.value FROM meta o, meta s WHERE o.name = '` + OldestReader + `'
+		AND s.name = '` + SaidBy + `' AND s.value = ` + applied + `), 9223372036854775807)`
 
 // RunsOn returns ErrNewer or ErrOlder if this version, which knows the schema
 // known, does not run on the schema have. A newer schema may say that this

@@ -253,7 +253,7 @@ func (s *Store) Ping(ctx context.Context) error {
 		return err
 	}
 	var have, oldest int64
-	if err := s.read.QueryRowContext(ctx, selectSchema, schema.OldestReader).Scan(&have, &oldest); err != nil {
+	if err := s.read.QueryRowContext(ctx, schema.Select).Scan(&have, &oldest); err != nil {
 		return fmt.Errorf("ask the database: %w", err)
 	}
 	return schema.RunsOn(have, known, oldest)

@@ -38,8 +38,7 @@ func examine(ctx context.Context, path string, may bool) (pending bool, err erro
 	}
 	oldest := int64(math.MaxInt64)
 	if have > known {
-		err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", schema.OldestReader).Scan(&oldest)
-		if err != nil {
+		if err := db.QueryRowContext(ctx, schema.Select).Scan(&have, &oldest); err != nil {
 			oldest = math.MaxInt64
 		}
 	}
@@ -49,10 +48,6 @@ func examine(ctx context.Context, path string, may bool) (pending bool, err erro
 	}
 	return false, err
 }
-
-// selectSchema tells the schema and the least that can run on it.
-const selectSchema = `SELECT (SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied),
-	coalesce((SELECT value FROM meta WHERE name = ?), 9223372036854775807)`
 
 // How often and after which pause migrations are begun anew where another
 // process made the same ones at the same time: each time at least one of the

@@ -71,7 +71,7 @@ func files(t testing.TB, path string) map[string][]byte {
 func TestADatabaseItMustNotTouchIsRefusedUntouched(t *testing.T) {
 	t.Parallel()
 	newer := `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`
-	silent := `DELETE FROM meta WHERE name = 'oldest_schema_that_may_run'`
+	saysSo := `UPDATE meta SET value = 9999 WHERE name = 'schema_that_says_so'`
 	older := `DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`
 	for _, c := range []struct {
 		name    string
@@ -80,11 +80,11 @@ func TestADatabaseItMustNotTouchIsRefusedUntouched(t *testing.T) {
 		is      error
 		says    string
 	}{
-		{"a newer schema", func(t *testing.T) string { p := made(t); run(t, p, newer, silent); return p }, true, sqlite.ErrNewer, "9999"},
-		{"a newer schema, without Migrate", func(t *testing.T) string { p := made(t); run(t, p, newer, silent); return p }, false, sqlite.ErrNewer, "9999"},
+		{"a newer schema", func(t *testing.T) string { p := made(t); run(t, p, newer); return p }, true, sqlite.ErrNewer, "9999"},
+		{"a newer schema, without Migrate", func(t *testing.T) string { p := made(t); run(t, p, newer); return p }, false, sqlite.ErrNewer, "9999"},
 		{"a newer schema that names a newer oldest reader", func(t *testing.T) string {
 			p := made(t)
-			run(t, p, newer, `UPDATE meta SET value = 9000 WHERE name = 'oldest_schema_that_may_run'`)
+			run(t, p, newer, saysSo, `UPDATE meta SET value = 9000 WHERE name = 'oldest_schema_that_may_run'`)
 			return p
 		}, true, sqlite.ErrNewer, "9999"},
 		{"an older schema without Migrate", func(t *testing.T) string { p := made(t); run(t, p, older); return p }, false, sqlite.ErrOlder, "migrate"},
@@ -126,7 +126,8 @@ func TestANewerSchemaThatSaysSoIsRunOn(t *testing.T) {
 	t.Parallel()
 	path := made(t)
 	run(t, path, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`,
-		`UPDATE meta SET value = 1 WHERE name = 'oldest_schema_that_may_run'`)
+		`UPDATE meta SET value = 1 WHERE name = 'oldest_schema_that_may_run'`,
+		`UPDATE meta SET value = 9999 WHERE name = 'schema_that_says_so'`)
 	if err := try(t, path, true); err != nil {
 		t.Errorf("Open of a newer schema that this version may run on: %v (D-11)", err)
 	}
@@ -134,11 +135,13 @@ func TestANewerSchemaThatSaysSoIsRunOn(t *testing.T) {
 
 func TestTheVersionBeforeMayRunOnThisSchema(t *testing.T) {
 	t.Parallel()
-	var oldest, before int64
+	var oldest, before, said, newest int64
 	db := raw(t, made(t))
 	for query, into := range map[string]*int64{
 		`SELECT value FROM meta WHERE name = 'oldest_schema_that_may_run'`:                  &oldest,
 		`SELECT version_id FROM goose_db_version ORDER BY version_id DESC LIMIT 1 OFFSET 1`: &before,
+		`SELECT value FROM meta WHERE name = 'schema_that_says_so'`:                         &said,
+		`SELECT max(version_id) FROM goose_db_version`:                                      &newest,
 	} {
 		if err := db.QueryRowContext(t.Context(), query).Scan(into); err != nil {
 			t.Fatalf("%s: %v", query, err)
@@ -146,6 +149,9 @@ func TestTheVersionBeforeMayRunOnThisSchema(t *testing.T) {
 	}
 	if oldest > before {
 		t.Errorf("schemas from %d may run, and the one before is %d (D-11)", oldest, before)
+	}
+	if said != newest {
+		t.Errorf("schema %d says what may run on schema %d: whoever made the newer one has to", said, newest)
 	}
 }
 
