@@ -49,12 +49,7 @@ func readWebhook(r *config.Reader, name string) webhook.Config {
 	r.Channels("channels", &c.Channels)
 	r.Bool("include_code", &c.IncludeCode)
 	r.TextMap("metadata", &c.Metadata)
-	r.SecretMap("headers", func(all map[string]string) {
-		c.Headers = make(map[string]setting.Secret, len(all))
-		for name, value := range all {
-			c.Headers[name] = setting.NewSecret(value)
-		}
-	})
+	readSecrets(r, "headers", &c.Headers)
 	r.Text("username", &c.Username)
 	r.Secret("password", func(s string) { c.Password = setting.NewSecret(s) })
 	r.Secret("bearer", func(s string) { c.Bearer = setting.NewSecret(s) })
@@ -95,4 +90,14 @@ func readKannel(r *config.Reader, name string) kannel.Config {
 
 func openKannel(c kannel.Config, e env) (*kannel.Carrier, error) {
 	return kannel.New(c, kannel.Deps{Receive: e.receive, Log: e.log, Now: e.now, ReceiptURL: e.receiptURL}) //nolint:wrapcheck // its caller finds the key
+}
+
+// readSecrets reads a table of secrets.
+func readSecrets(r *config.Reader, key string, to *map[string]setting.Secret) {
+	r.SecretMap(key, func(all map[string]string) {
+		*to = make(map[string]setting.Secret, len(all))
+		for name, value := range all {
+			(*to)[name] = setting.NewSecret(value)
+		}
+	})
 }

@@ -14,12 +14,7 @@ func readRequest(r *config.Reader, name string) request.Config {
 	r.TextMap("headers", &c.Headers)
 	r.Text("content_type", &c.ContentType)
 	r.Text("body", &c.Body)
-	r.SecretMap("secrets", func(all map[string]string) {
-		c.Secrets = make(map[string]setting.Secret, len(all))
-		for name, value := range all {
-			c.Secrets[name] = setting.NewSecret(value)
-		}
-	})
+	readSecrets(r, "secrets", &c.Secrets)
 	r.TextMap("encodings", &c.Encodings)
 	r.Text("sender", &c.Sender)
 	r.Bool("include_code", &c.IncludeCode)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +48,20 @@ type Options struct {
 	// Dial opens connections; by default a net.Dialer does, in 5 s. Tests and
 	// guards of addresses set it.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// With returns the options with what a configuration says, of which secure may
+// be nil. A Dial that is set goes past allowed, which is asked about each address
+// (Dialer).
+func (o Options) With(timeout time.Duration, secure *tls.Config, allowed func(netip.Addr) bool) Options {
+	o.Timeout = timeout
+	if secure != nil {
+		o.TLS = secure
+	}
+	if o.Dial == nil {
+		o.Dial = Dialer(allowed)
+	}
+	return o
 }
 
 // Client makes single requests. It is safe for concurrent use.

@@ -45,16 +45,11 @@ func New(cfg Config, d Deps) (*Carrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := d.HTTP
-	o.Timeout = s.Timeout
-	if s.tls != nil {
-		o.TLS = s.tls
-	}
-	if o.Dial == nil {
-		o.Dial = httpsubmit.Dialer(func(ip netip.Addr) bool { return s.url.Scheme == "https" || s.plainTo(ip) })
-	}
-	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(o)}, nil
+	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(d.HTTP.With(s.Timeout, s.tls, s.mayReach))}, nil
 }
+
+// mayReach is asked about each address before it is connected to.
+func (s *settled) mayReach(ip netip.Addr) bool { return s.url.Scheme == "https" || s.plainTo(ip) }
 
 // Name returns the carrier's name.
 func (c *Carrier) Name() string { return c.cfg.Name }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
 )
@@ -60,7 +61,7 @@ func (c *Carrier) compose(m delivery.Message) ([]part, *delivery.Result) {
 	case text == "": // Kannel would take it
 		r = refuse(delivery.Permanent, "text", "The message is empty")
 		return nil, &r
-	case !printable(from) || len(from) > maxText:
+	case !setting.Printable(from) || len(from) > maxText:
 		r = refuse(delivery.Config, "sender", "The sender has a form that Kannel cannot carry")
 		return nil, &r
 	}

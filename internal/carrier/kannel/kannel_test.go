@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/countersign/countersign/internal/carrier/carriertest"
 	"github.com/countersign/countersign/internal/carrier/kannel"
 	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
@@ -19,7 +20,7 @@ func TestDebiansKannelIsSpokenTo(t *testing.T) {
 	t.Parallel()
 	c := startCentre(t)
 	at := startKannel(t, c)
-	d := &desk{}
+	d := &carriertest.Desk{}
 	var reports http.Handler
 	var failing atomic.Int32 // reports to answer with 503
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -35,7 +36,7 @@ func TestDebiansKannelIsSpokenTo(t *testing.T) {
 		if change != nil {
 			change(&cfg)
 		}
-		k, _ := start(t, cfg, kannel.Deps{Receive: d.receive, ReceiptURL: s.URL + "/carriers/kannel/receipts/token"})
+		k, _ := start(t, cfg, kannel.Deps{Receive: d.Receive, ReceiptURL: s.URL + "/carriers/kannel/receipts/token"})
 		return k
 	}
 	k := carrier(nil)
@@ -54,7 +55,7 @@ func TestDebiansKannelIsSpokenTo(t *testing.T) {
 		t.Helper()
 		var found delivery.Receipt
 		eventually(t, "a receipt for "+ref, func() bool {
-			for _, r := range d.all() {
+			for _, r := range d.All() {
 				if r.Ref == ref {
 					found = r
 				}

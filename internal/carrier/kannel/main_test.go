@@ -1,19 +1,17 @@
 package kannel_test
 
 import (
-	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/countersign/countersign/internal/carrier/carriertest"
 	"github.com/countersign/countersign/internal/carrier/kannel"
 	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
@@ -38,34 +36,11 @@ func config(url string) kannel.Config {
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// desk keeps receipts as the dispatcher would.
-type desk struct {
-	mu       sync.Mutex // guards what follows
-	broken   bool
-	received []delivery.Receipt
-}
-
-func (d *desk) receive(_ context.Context, r delivery.Receipt) (bool, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.broken {
-		return false, errors.New("the store is away")
-	}
-	d.received = append(d.received, r)
-	return true, nil
-}
-
-func (d *desk) all() []delivery.Receipt {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return append([]delivery.Receipt(nil), d.received...)
-}
-
 // start returns a carrier that runs until the test's end.
 func start(t testing.TB, cfg kannel.Config, d kannel.Deps) (c *kannel.Carrier, stop func()) {
 	t.Helper()
 	if d.Receive == nil {
-		d.Receive = (&desk{}).receive
+		d.Receive = (&carriertest.Desk{}).Receive
 	}
 	if d.Log == nil {
 		d.Log = discard()
@@ -77,17 +52,7 @@ func start(t testing.TB, cfg kannel.Config, d kannel.Deps) (c *kannel.Carrier, s
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	done := make(chan error, 1)
-	go func() { done <- c.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Run = %v; want nil", err)
-		}
-	})
-	t.Cleanup(stop)
-	return c, stop
+	return c, carriertest.Start(t, c)
 }
 
 func serve(t testing.TB, h http.HandlerFunc) string {

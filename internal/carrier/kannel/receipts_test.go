@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/countersign/countersign/internal/carrier/carriertest"
 	"github.com/countersign/countersign/internal/carrier/kannel"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
@@ -47,12 +48,12 @@ func TestReportsReachTheirDeliveries(t *testing.T) {
 		"st=1":                             {400, nil},
 		"d=" + longText + "&st=1":          {400, nil},
 	} {
-		d := &desk{}
-		c0, _ := start(t, config("http://127.0.0.1:1/"), kannel.Deps{Receive: d.receive})
+		d := &carriertest.Desk{}
+		c0, _ := start(t, config("http://127.0.0.1:1/"), kannel.Deps{Receive: d.Receive})
 		if got := report(t, c0.Receipts(), query(t, text)); got != c.status {
 			t.Errorf("%s: status %d; want %d", text, got, c.status)
 		}
-		got := d.all()
+		got := d.All()
 		for i := range got {
 			if (got[i].Failure.Text == "") != (got[i].Failure.Code == "") {
 				t.Errorf("%s: failure %+v; want code and text or neither", text, got[i].Failure)
@@ -67,12 +68,12 @@ func TestReportsReachTheirDeliveries(t *testing.T) {
 
 func TestAReportIsAGET(t *testing.T) {
 	t.Parallel()
-	d := &desk{}
-	c, _ := start(t, config("http://127.0.0.1:1/"), kannel.Deps{Receive: d.receive})
+	d := &carriertest.Desk{}
+	c, _ := start(t, config("http://127.0.0.1:1/"), kannel.Deps{Receive: d.Receive})
 	w := httptest.NewRecorder()
 	c.Receipts().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/?d=d1&st=1", nil))
-	if w.Code != http.StatusMethodNotAllowed || len(d.all()) != 0 {
-		t.Errorf("POST: status %d, receipts %v; want 405, none", w.Code, d.all())
+	if w.Code != http.StatusMethodNotAllowed || len(d.All()) != 0 {
+		t.Errorf("POST: status %d, receipts %v; want 405, none", w.Code, d.All())
 	}
 }
 
@@ -80,8 +81,8 @@ func FuzzReport(f *testing.F) {
 	for _, s := range []string{"d=d1&st=1", "d=d1&st=2&ans=id:1 stat:EXPIRED err:", "d=%00&st=16&ans=NACK/0xffffffff/", "st=34&d=d"} {
 		f.Add(s)
 	}
-	d := &desk{}
-	c, err := kannel.New(config("https://kannel.example/"), kannel.Deps{Receive: d.receive, Log: discard(), Now: time.Now})
+	d := &carriertest.Desk{}
+	c, err := kannel.New(config("https://kannel.example/"), kannel.Deps{Receive: d.Receive, Log: discard(), Now: time.Now})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -90,11 +91,11 @@ func FuzzReport(f *testing.F) {
 		if err != nil {
 			return // net/http reads what it can; here the rest is of interest
 		}
-		before := len(d.all())
+		before := len(d.All())
 		if status := report(t, c.Receipts(), values); status != http.StatusOK && status != http.StatusBadRequest {
 			t.Errorf("%q: status %d; want 200 or 400", text, status)
 		}
-		for _, r := range d.all()[before:] {
+		for _, r := range d.All()[before:] {
 			if r.Ref == "" || r.State == 0 || len(r.Failure.Code) > 32 || (r.State == delivery.ReceiptUndeliverable) != (r.Failure.Code != "") {
 				t.Errorf("%q: receipt %+v", text, r)
 			}

@@ -64,7 +64,7 @@ func (s *settled) checkTexts() error {
 			return wrong(f.key, "is missing")
 		case len(f.value) > maxText:
 			return wrong(f.key, "has %d characters; use %d at most", len(f.value), maxText)
-		case !printable(f.value):
+		case !setting.Printable(f.value):
 			return wrong(f.key, "has a character that is not printable ASCII")
 		}
 	}
@@ -125,7 +125,7 @@ func (s *settled) checkNumbers() error {
 func (s *settled) checkMetadata() error {
 	values := url.Values{}
 	for _, name := range slices.Sorted(maps.Keys(s.Metadata)) {
-		if name == "" || !printable(name) || !printable(s.Metadata[name]) {
+		if name == "" || !setting.Printable(name) || !setting.Printable(s.Metadata[name]) {
 			return wrong("metadata", "%q is empty, or it or its value has a character that is not printable ASCII", name)
 		}
 		values.Set(name, s.Metadata[name])
@@ -137,13 +137,4 @@ func (s *settled) checkMetadata() error {
 		return wrong("metadata", "has %d bytes as it is sent; use %d at most", len(s.metadata), maxMetadata)
 	}
 	return nil
-}
-
-func printable(s string) bool {
-	for _, c := range []byte(s) {
-		if c < ' ' || c > '~' {
-			return false
-		}
-	}
-	return true
 }

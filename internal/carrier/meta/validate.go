@@ -62,7 +62,7 @@ func (s *settled) checkName() *setting.KeyError {
 	switch {
 	case s.Name == "":
 		return wrong("name", "is missing")
-	case len(s.Name) > maxName || !printable(s.Name):
+	case len(s.Name) > maxName || !setting.Printable(s.Name):
 		return wrong("name", "has more than %d characters, or one that is not printable ASCII", maxName)
 	}
 	return nil
@@ -110,7 +110,7 @@ func (s *settled) checkSecrets() *setting.KeyError {
 	return nil
 }
 
-func fit(v setting.Secret) bool { return len(v.Reveal()) <= maxSecret && printable(v.Reveal()) }
+func fit(v setting.Secret) bool { return len(v.Reveal()) <= maxSecret && setting.Printable(v.Reveal()) }
 
 func (s *settled) checkAccounts() *setting.KeyError {
 	if n := len(s.Accounts); n < 1 || n > maxAccounts {
@@ -197,15 +197,6 @@ func classNamed(name string) (delivery.Class, bool) {
 		}
 	}
 	return 0, false
-}
-
-func printable(s string) bool {
-	for _, c := range []byte(s) {
-		if c < ' ' || c > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 // account returns the account that an API account means by ref: the only one

@@ -46,15 +46,7 @@ func New(cfg Config, d Deps) (*Carrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := d.HTTP
-	o.Timeout = s.Timeout
-	if s.tls != nil {
-		o.TLS = s.tls
-	}
-	if o.Dial == nil {
-		o.Dial = httpsubmit.Dialer(s.mayReach)
-	}
-	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(o)}, nil
+	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(d.HTTP.With(s.Timeout, s.tls, s.mayReach))}, nil
 }
 
 // Name returns the carrier's name.

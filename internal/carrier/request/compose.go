@@ -90,12 +90,7 @@ func (c *Carrier) open(ctx context.Context, method string, to template, f *facts
 	if err != nil {
 		return nil, errURL // the cause would quote it
 	}
-	switch {
-	case c.cfg.Username != "":
-		req.SetBasicAuth(c.cfg.Username, c.cfg.Password.Reveal())
-	case !c.cfg.Bearer.IsZero():
-		req.Header.Set("Authorization", "Bearer "+c.cfg.Bearer.Reveal())
-	}
+	c.cfg.credentials().Set(req)
 	req.Header.Set("User-Agent", c.agent())
 	return req, nil
 }

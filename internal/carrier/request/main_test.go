@@ -2,18 +2,16 @@ package request_test
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/countersign/countersign/internal/carrier/carriertest"
 	"github.com/countersign/countersign/internal/carrier/request"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
@@ -40,28 +38,11 @@ func config(url string) request.Config {
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// desk keeps receipts as the dispatcher would.
-type desk struct {
-	mu       sync.Mutex // guards what follows
-	broken   bool
-	received []delivery.Receipt
-}
-
-func (d *desk) receive(_ context.Context, r delivery.Receipt) (bool, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.broken {
-		return false, errors.New("the store is away")
-	}
-	d.received = append(d.received, r)
-	return true, nil
-}
-
 // made makes a carrier that is not run.
 func made(t testing.TB, cfg request.Config) *request.Carrier {
 	t.Helper()
 	c, err := request.New(cfg, request.Deps{
-		Receive: (&desk{}).receive, Log: discard(), Now: func() time.Time { return epoch }, ReceiptURL: receiptURL, Version: "1.2.3",
+		Receive: (&carriertest.Desk{}).Receive, Log: discard(), Now: func() time.Time { return epoch }, ReceiptURL: receiptURL, Version: "1.2.3",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +55,7 @@ func open(t testing.TB, h http.HandlerFunc, change func(*request.Config, *reques
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
-	cfg, d := config(s.URL+"/send"), request.Deps{Receive: (&desk{}).receive, Log: discard(), Now: time.Now, ReceiptURL: receiptURL, Version: "1.2.3"}
+	cfg, d := config(s.URL+"/send"), request.Deps{Receive: (&carriertest.Desk{}).Receive, Log: discard(), Now: time.Now, ReceiptURL: receiptURL, Version: "1.2.3"}
 	if change != nil {
 		change(&cfg, &d)
 	}
@@ -82,24 +63,8 @@ func open(t testing.TB, h http.HandlerFunc, change func(*request.Config, *reques
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, c)
+	carriertest.Start(t, c)
 	return c
-}
-
-// run runs the carrier; what it returns ends it.
-func run(t testing.TB, c *request.Carrier) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	done := make(chan error, 1)
-	go func() { done <- c.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Run = %v; want nil", err)
-		}
-	})
-	t.Cleanup(stop)
-	return stop
 }
 
 func sms(t testing.TB, words string) delivery.Message {

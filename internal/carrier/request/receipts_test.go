@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/countersign/countersign/internal/carrier/carriertest"
 	"github.com/countersign/countersign/internal/carrier/request"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
@@ -28,9 +29,9 @@ func reporting(byRef bool) request.Config {
 	return cfg
 }
 
-func reads(t testing.TB, cfg request.Config, d *desk) http.Handler {
+func reads(t testing.TB, cfg request.Config, d *carriertest.Desk) http.Handler {
 	t.Helper()
-	c, err := request.New(cfg, request.Deps{Receive: d.receive, Log: discard(), Now: time.Now, ReceiptURL: receiptURL})
+	c, err := request.New(cfg, request.Deps{Receive: d.Receive, Log: discard(), Now: time.Now, ReceiptURL: receiptURL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,12 +85,12 @@ func TestReceiptsReachTheirDeliveries(t *testing.T) {
 		{true, "POST", "", `{"data":[{"id":"d1","st":"UNDELIV"}],"why":"E-7"}`, 200, failed("E-7")},
 		{true, "POST", "", `{"data":[],"/data/0/id":"d1"}`, 400, nil},
 	} {
-		d := &desk{}
+		d := &carriertest.Desk{}
 		name := c.method + " " + c.query + " " + c.body
 		if got := report(t, reads(t, reporting(c.byRef), d), c.method, c.query, c.body); got != c.status {
 			t.Errorf("%.80s: status %d; want %d", name, got, c.status)
 		}
-		if diff := cmp.Diff(c.want, d.received); diff != "" {
+		if diff := cmp.Diff(c.want, d.All()); diff != "" {
 			t.Errorf("%.80s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -97,7 +98,7 @@ func TestReceiptsReachTheirDeliveries(t *testing.T) {
 
 func TestAReceiptThatCannotBeRecordedIsAskedForAgain(t *testing.T) {
 	t.Parallel()
-	if got := report(t, reads(t, reporting(false), &desk{broken: true}), "GET", "d=d1&st=1", ""); got != http.StatusServiceUnavailable {
+	if got := report(t, reads(t, reporting(false), &carriertest.Desk{Broken: true}), "GET", "d=d1&st=1", ""); got != http.StatusServiceUnavailable {
 		t.Errorf("status %d while the store is away; want 503", got)
 	}
 }
@@ -126,12 +127,12 @@ func FuzzReceipt(f *testing.F) {
 		f.Add("", s)
 		f.Add(s, "")
 	}
-	desks := []*desk{{}, {}}
+	desks := []*carriertest.Desk{{}, {}}
 	handlers := []http.Handler{reads(f, reporting(false), desks[0]), reads(f, reporting(true), desks[1])}
 	f.Fuzz(func(t *testing.T, query, body string) {
 		for i, h := range handlers {
 			d := desks[i]
-			before := len(d.received)
+			before := len(d.All())
 			req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
 			req.URL = &url.URL{Path: "/", RawQuery: query}
 			w := httptest.NewRecorder()
@@ -139,7 +140,7 @@ func FuzzReceipt(f *testing.F) {
 			if w.Code != http.StatusOK && w.Code != http.StatusBadRequest {
 				t.Errorf("%q, %q: status %d; want 200 or 400", query, body, w.Code)
 			}
-			for _, r := range d.received[before:] {
+			for _, r := range d.All()[before:] {
 				if r.Ref == "" || len(r.Ref) > 255 || r.State == 0 || w.Code != http.StatusOK ||
 					(r.State == delivery.ReceiptUndeliverable) != (r.Failure.Code != "") || len(r.Failure.Code) > 32 {
 					t.Errorf("%q, %q: receipt %+v, status %d", query, body, r, w.Code)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/countersign/countersign/internal/carrier/carriertest"
 	"github.com/countersign/countersign/internal/carrier/request"
 	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
@@ -106,7 +107,7 @@ func TestRequestsAreWrittenForTheirPlaces(t *testing.T) {
 		m.Expires = epoch.Add(5 * time.Minute)
 		change(&cfg, &m)
 		c := made(t, cfg)
-		stop := run(t, c)
+		stop := carriertest.Start(t, c)
 		want := delivery.Result{Class: delivery.Accepted, Ref: m.Dedupe, NoReceipt: cfg.ReceiptID == ""}
 		if diff := cmp.Diff(want, c.Submit(t.Context(), m)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

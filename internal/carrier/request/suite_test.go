@@ -180,7 +180,7 @@ func rigOf(t testing.TB, g *gateway, d carriertest.Deps) carriertest.Rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stop := run(t, c)
+	stop := carriertest.Start(t, c)
 	return carriertest.Rig{
 		Carrier: c,
 		Stop:    stop,

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/countersign/countersign/internal/carrier/setting"
 )
 
 // token is a placeholder as a template writes it. A brace that begins none is
@@ -214,6 +216,6 @@ func inString(value string) (string, bool) {
 }
 
 // inHeader is for what a header's value can hold: it has no escapes.
-func inHeader(value string) (string, bool) { return value, printable(value) }
+func inHeader(value string) (string, bool) { return value, setting.Printable(value) }
 
 func asIs(value string) (string, bool) { return value, true }

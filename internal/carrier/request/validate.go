@@ -74,7 +74,7 @@ func (s *settled) checkWords() error {
 		return wrong("name", "has %d characters; use 1 to %d", len(s.Name), maxName)
 	case s.Timeout < time.Second || s.Timeout > maxTimeout:
 		return wrong("timeout", "is %v; use 1s to %v", s.Timeout, maxTimeout)
-	case len(s.Sender) > maxSender || !printable(s.Sender):
+	case len(s.Sender) > maxSender || !setting.Printable(s.Sender):
 		return wrong("sender", "has more than %d characters, or one that is not printable ASCII", maxSender)
 	}
 	for _, f := range []struct {
@@ -111,17 +111,7 @@ func (s *settled) checkSecrets() error {
 		}
 	}
 	s.known = placeholders(s.Secrets)
-	switch {
-	case !s.Bearer.IsZero() && s.Username != "":
-		return wrong("bearer", "and username cannot both be sent")
-	case s.Username == "" && !s.Password.IsZero():
-		return wrong("username", "is missing beside password")
-	case strings.Contains(s.Username, ":") || !printable(s.Username):
-		return wrong("username", "has a colon or a character that is not printable ASCII")
-	case !printable(s.Bearer.Reveal()):
-		return wrong("bearer", "has a character that is not printable ASCII")
-	}
-	return nil
+	return s.credentials().Check() //nolint:wrapcheck // a KeyError already
 }
 
 func (s *settled) checkHeaders() error {
@@ -133,14 +123,14 @@ func (s *settled) checkHeaders() error {
 		text := s.Headers[name]
 		isAuth := strings.EqualFold(name, "Authorization")
 		switch {
-		case !fieldName(name):
+		case !setting.FieldName(name):
 			return wrong("headers", "%q is no name of a header", name)
 		case callback.ReservedHeader(name), strings.EqualFold(name, "User-Agent"),
-			isAuth && (s.Username != "" || !s.Bearer.IsZero()):
+			isAuth && !s.credentials().IsZero():
 			return wrong("headers", "%s is set by the server itself", name)
 		case strings.HasPrefix(text, "env:"), strings.HasPrefix(text, "file:"):
 			return wrong("headers", "%s is a template: put the secret into secrets and write {secret.NAME} here", name)
-		case len(text) > maxHeader || !printable(text):
+		case len(text) > maxHeader || !setting.Printable(text):
 			return wrong("headers", "%s has more than %d characters, or one that is not printable ASCII", name, maxHeader)
 		}
 		t, err := parse(text, s.known)
@@ -153,7 +143,7 @@ func (s *settled) checkHeaders() error {
 			return wrong("headers", "Authorization holds no {secret.NAME}, and secrets do not stand in this file")
 		}
 		for _, p := range t.pieces {
-			if v, secret := strings.CutPrefix(p.name, secretPrefix); secret && !printable(s.Secrets[v].Reveal()) {
+			if v, secret := strings.CutPrefix(p.name, secretPrefix); secret && !setting.Printable(s.Secrets[v].Reveal()) {
 				return wrong("headers", "%s has {%s}, which has a character that is not printable ASCII", name, p.name)
 			}
 		}
@@ -246,24 +236,5 @@ func (s *settled) checkOurs() error {
 	return nil
 }
 
-// fieldName reports whether name is a token (RFC 9110 §5.6.2).
-func fieldName(name string) bool {
-	for _, c := range []byte(name) {
-		if c <= ' ' || c > '~' || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
-			return false
-		}
-	}
-	return name != ""
-}
-
-func printable(s string) bool {
-	for _, c := range []byte(s) {
-		if c < ' ' || c > '~' {
-			return false
-		}
-	}
-	return true
-}
-
 // visible is printable without blanks.
-func visible(s string) bool { return printable(s) && !strings.Contains(s, " ") }
+func visible(s string) bool { return setting.Printable(s) && !strings.Contains(s, " ") }

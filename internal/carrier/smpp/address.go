@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/smpp/pdu"
 )
 
@@ -38,7 +39,7 @@ func (s *settled) source(sender string) (pdu.Address, error) {
 		kind := s.shortCode
 		kind.Text = digits
 		return kind, nil
-	case len(sender) > maxAlphanumeric, !printable(sender), !strings.ContainsFunc(sender, letter):
+	case len(sender) > maxAlphanumeric, !setting.Printable(sender), !strings.ContainsFunc(sender, letter):
 		return pdu.Address{}, errSender
 	}
 	return pdu.Address{TON: tonAlphanumeric, Text: sender}, nil

@@ -81,7 +81,7 @@ func (s *settled) checkTexts() *setting.KeyError {
 			return wrong(f.key, "is missing")
 		case len(f.value) > f.limit:
 			return wrong(f.key, "has %d characters; SMPP allows %d", len(f.value), f.limit)
-		case !printable(f.value):
+		case !setting.Printable(f.value):
 			return wrong(f.key, "has a character that is not printable ASCII")
 		}
 	}
@@ -210,15 +210,6 @@ func ownTag(tag pdu.Tag) bool {
 	return slices.Contains([]pdu.Tag{
 		pdu.UserMessageReference, pdu.SARMessageRef, pdu.SARTotal, pdu.SARPart, pdu.MessagePayload,
 	}, tag)
-}
-
-func printable(s string) bool {
-	for _, c := range []byte(s) {
-		if c < ' ' || c > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 // errPlaintext is why a connection is not even tried.

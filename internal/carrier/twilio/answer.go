@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/carrier/httpsubmit"
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 )
 
@@ -59,4 +60,4 @@ func (c *Carrier) refused(a httpsubmit.Answer, now time.Time) delivery.Result {
 }
 
 // isRef reports whether text can be a message's or call's id.
-func isRef(text string) bool { return text != "" && len(text) <= maxRef && printable(text) }
+func isRef(text string) bool { return text != "" && len(text) <= maxRef && setting.Printable(text) }

@@ -73,7 +73,7 @@ func (s *settled) checkAccount() *setting.KeyError {
 			return wrong(f.key, "is missing")
 		case len(f.value) > f.limit:
 			return wrong(f.key, "has %d characters; use %d at most", len(f.value), f.limit)
-		case !printable(f.value):
+		case !setting.Printable(f.value):
 			return wrong(f.key, "has a character that is not printable ASCII")
 		}
 	}
@@ -175,7 +175,7 @@ func (s *settled) checkVoice() *setting.KeyError {
 		}
 	}
 	for _, language := range slices.Sorted(maps.Keys(s.Voices)) {
-		if v := s.Voices[language]; v == "" || len(v) > maxVoice || !printable(v) {
+		if v := s.Voices[language]; v == "" || len(v) > maxVoice || !setting.Printable(v) {
 			return wrong("voices", "entry %q names no voice", language)
 		}
 	}
@@ -204,10 +204,6 @@ func (s *settled) checkErrors() *setting.KeyError {
 func isSID(text, letters string) bool {
 	digits, ok := strings.CutPrefix(text, letters)
 	return ok && len(digits) == sidDigits && strings.Trim(digits, "0123456789abcdefABCDEF") == ""
-}
-
-func printable(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 var (

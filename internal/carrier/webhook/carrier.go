@@ -51,15 +51,7 @@ func New(cfg Config, d Deps) (*Carrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := d.HTTP
-	o.Timeout = s.Timeout
-	if s.tls != nil {
-		o.TLS = s.tls
-	}
-	if o.Dial == nil {
-		o.Dial = httpsubmit.Dialer(s.mayReach)
-	}
-	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(o)}, nil
+	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(d.HTTP.With(s.Timeout, s.tls, s.mayReach))}, nil
 }
 
 // mayReach is asked about each address before it is connected to.
@@ -127,12 +119,7 @@ func (c *Carrier) request(ctx context.Context, id string, body []byte) (*http.Re
 	for name, value := range c.cfg.Headers {
 		req.Header[name] = []string{value.Reveal()}
 	}
-	switch {
-	case c.cfg.Username != "":
-		req.SetBasicAuth(c.cfg.Username, c.cfg.Password.Reveal())
-	case !c.cfg.Bearer.IsZero():
-		req.Header.Set("Authorization", "Bearer "+c.cfg.Bearer.Reveal())
-	}
+	c.cfg.credentials().Set(req)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "Countersign/"+c.deps.Version)
 	req.Header["webhook-id"] = []string{id}

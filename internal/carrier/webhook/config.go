@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/countersign/countersign/internal/carrier/httpsubmit"
 	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/message"
 )
@@ -90,4 +91,8 @@ func (c Config) withDefaults() Config {
 		c.Metadata = nil
 	}
 	return c
+}
+
+func (c Config) credentials() httpsubmit.Credentials {
+	return httpsubmit.Credentials{Username: c.Username, Password: c.Password, Bearer: c.Bearer}
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign/countersign/internal/carrier/carriertest"
 	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/webhook"
 	"github.com/countersign/countersign/internal/delivery"
@@ -100,11 +101,11 @@ func TestTheDocumentedReceiverHasTenLinesAndTakesMessagesOnce(t *testing.T) {
 	carrier := func(fill byte) *webhook.Carrier {
 		cfg := config("http://" + address)
 		cfg.Secret = setting.NewSecret(secretOf(fill))
-		c, err := webhook.New(cfg, webhook.Deps{Receive: (&desk{}).receive, Log: discard(), Now: time.Now})
+		c, err := webhook.New(cfg, webhook.Deps{Receive: (&carriertest.Desk{}).Receive, Log: discard(), Now: time.Now})
 		if err != nil {
 			t.Fatal(err)
 		}
-		run(t, c)
+		carriertest.Start(t, c)
 		return c
 	}
 	if r := carrier(7).Submit(t.Context(), text(t, message.SMS, "{code}")); r.Class != delivery.Config || r.Failure.Code != "401" {
@@ -139,8 +140,8 @@ func TestTheDocumentedReceiverHasTenLinesAndTakesMessagesOnce(t *testing.T) {
 func TestTheDocumentedReceiptIsTaken(t *testing.T) {
 	t.Parallel()
 	file := program(t, 1)
-	d := &desk{}
-	c := open(t, answers(http.StatusOK, ""), func(_ *webhook.Config, deps *webhook.Deps) { deps.Receive = d.receive })
+	d := &carriertest.Desk{}
+	c := open(t, answers(http.StatusOK, ""), func(_ *webhook.Config, deps *webhook.Deps) { deps.Receive = d.Receive })
 	s := httptest.NewServer(c.Receipts())
 	t.Cleanup(s.Close)
 	for status, want := range map[string]string{"DELIVERED": "200", "ARRIVED": "400"} {
@@ -155,7 +156,7 @@ func TestTheDocumentedReceiptIsTaken(t *testing.T) {
 		t.Errorf("with another secret the program printed %q, %v; want 401", out, err)
 	}
 	want := delivery.Receipt{Carrier: "gateway", ID: dedupe, State: delivery.ReceiptDelivered}
-	if len(d.received) != 1 || d.received[0] != want {
-		t.Errorf("receipts = %+v; want %+v", d.received, want)
+	if len(d.All()) != 1 || d.All()[0] != want {
+		t.Errorf("receipts = %+v; want %+v", d.All(), want)
 	}
 }

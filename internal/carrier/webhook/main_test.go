@@ -2,21 +2,19 @@ package webhook_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/countersign/countersign/internal/callback"
+	"github.com/countersign/countersign/internal/carrier/carriertest"
 	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/webhook"
 	"github.com/countersign/countersign/internal/delivery"
@@ -45,29 +43,12 @@ func config(url string) webhook.Config {
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// desk keeps receipts as the dispatcher would.
-type desk struct {
-	mu       sync.Mutex // guards what follows
-	broken   bool
-	received []delivery.Receipt
-}
-
-func (d *desk) receive(_ context.Context, r delivery.Receipt) (bool, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.broken {
-		return false, errors.New("the store is away")
-	}
-	d.received = append(d.received, r)
-	return true, nil
-}
-
 // open starts a receiver and a carrier that posts to it.
 func open(t testing.TB, h http.HandlerFunc, change func(*webhook.Config, *webhook.Deps)) *webhook.Carrier {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
-	cfg, d := config(s.URL+"/send"), webhook.Deps{Receive: (&desk{}).receive, Log: discard(), Now: time.Now, ReceiptURL: receiptURL, Version: "1.2.3"}
+	cfg, d := config(s.URL+"/send"), webhook.Deps{Receive: (&carriertest.Desk{}).Receive, Log: discard(), Now: time.Now, ReceiptURL: receiptURL, Version: "1.2.3"}
 	if change != nil {
 		change(&cfg, &d)
 	}
@@ -75,24 +56,8 @@ func open(t testing.TB, h http.HandlerFunc, change func(*webhook.Config, *webhoo
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, c)
+	carriertest.Start(t, c)
 	return c
-}
-
-// run runs the carrier; what it returns ends it.
-func run(t testing.TB, c *webhook.Carrier) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	done := make(chan error, 1)
-	go func() { done <- c.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Run = %v; want nil", err)
-		}
-	})
-	t.Cleanup(stop)
-	return stop
 }
 
 func text(t testing.TB, channel message.Channel, words string) delivery.Message {

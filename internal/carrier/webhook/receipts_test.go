@@ -9,16 +9,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/countersign/countersign/internal/carrier/carriertest"
 	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/webhook"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
 )
 
-func receipts(t testing.TB, d *desk, change func(*webhook.Config)) http.Handler {
+func receipts(t testing.TB, d *carriertest.Desk, change func(*webhook.Config)) http.Handler {
 	t.Helper()
 	return open(t, answers(http.StatusOK, ""), func(c *webhook.Config, deps *webhook.Deps) {
-		deps.Receive = d.receive
+		deps.Receive = d.Receive
 		if change != nil {
 			change(c)
 		}
@@ -52,11 +53,11 @@ func TestReceiptsReachTheirDeliveries(t *testing.T) {
 		`[]`:                                                                       {400, nil},
 		``:                                                                         {400, nil},
 	} {
-		d := &desk{}
+		d := &carriertest.Desk{}
 		if got := report(t, receipts(t, d, nil), secretOf(1), body, time.Now()); got != c.status {
 			t.Errorf("%s: status %d; want %d", body, got, c.status)
 		}
-		if diff := cmp.Diff(c.want, d.received); diff != "" {
+		if diff := cmp.Diff(c.want, d.All()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", body, diff)
 		}
 	}
@@ -65,7 +66,7 @@ func TestReceiptsReachTheirDeliveries(t *testing.T) {
 func TestReceiptsThatCannotBeBelievedChangeNothing(t *testing.T) {
 	t.Parallel()
 	const body = `{"ref":"r1","status":"DELIVERED"}`
-	d := &desk{}
+	d := &carriertest.Desk{}
 	h := receipts(t, d, nil)
 	unsigned := httptest.NewRecorder()
 	h.ServeHTTP(unsigned, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body)))
@@ -83,10 +84,10 @@ func TestReceiptsThatCannotBeBelievedChangeNothing(t *testing.T) {
 			t.Errorf("%s: status %d; want %d", name, c.got, c.want)
 		}
 	}
-	if len(d.received) != 0 {
-		t.Errorf("receipts = %+v; want none", d.received)
+	if len(d.All()) != 0 {
+		t.Errorf("receipts = %+v; want none", d.All())
 	}
-	d.broken = true
+	d.Broken = true
 	if got := report(t, h, secretOf(1), body, time.Now()); got != http.StatusServiceUnavailable {
 		t.Errorf("status %d while the store is away; want 503", got)
 	}
@@ -94,7 +95,7 @@ func TestReceiptsThatCannotBeBelievedChangeNothing(t *testing.T) {
 
 func TestBothSecretsSignReceiptsDuringARotation(t *testing.T) {
 	t.Parallel()
-	d := &desk{}
+	d := &carriertest.Desk{}
 	h := receipts(t, d, func(c *webhook.Config) { c.PreviousSecret = setting.NewSecret(secretOf(2)) })
 	for fill, want := range map[byte]int{1: 200, 2: 200, 3: 401} {
 		if got := report(t, h, secretOf(fill), `{"ref":"r1","status":"DELIVERED"}`, time.Now()); got != want {
@@ -107,18 +108,18 @@ func FuzzReceipt(f *testing.F) {
 	f.Add(`{"id":"d1","ref":"r1","status":"DELIVERED"}`)
 	f.Add(`{"ref":1e9,"status":"UNDELIVERABLE","reason":"a b"}`)
 	f.Add(`{"id":null,"ref":"","status":"TIMED_OUT"}`)
-	d := &desk{}
-	c, err := webhook.New(config("https://receiver.example"), webhook.Deps{Receive: d.receive, Log: discard(), Now: time.Now})
+	d := &carriertest.Desk{}
+	c, err := webhook.New(config("https://receiver.example"), webhook.Deps{Receive: d.Receive, Log: discard(), Now: time.Now})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		before := len(d.received)
+		before := len(d.All())
 		status := report(t, c.Receipts(), secretOf(1), body, time.Now())
 		if status != http.StatusOK && status != http.StatusBadRequest {
 			t.Errorf("%q: status %d; want 200 or 400", body, status)
 		}
-		for _, r := range d.received[before:] {
+		for _, r := range d.All()[before:] {
 			if r.ID == "" && r.Ref == "" || len(r.ID) > 255 || len(r.Ref) > 255 || r.State == 0 || status != http.StatusOK ||
 				(r.State == delivery.ReceiptUndeliverable) != (r.Failure.Code != "") || len(r.Failure.Code) > 32 {
 				t.Errorf("%q: receipt %+v, status %d", body, r, status)

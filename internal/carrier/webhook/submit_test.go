@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"github.com/countersign/countersign/internal/carrier/carriertest"
 	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/webhook"
 	"github.com/countersign/countersign/internal/delivery"
@@ -80,7 +81,7 @@ func TestRequestsAreWrittenAsDocumented(t *testing.T) {
 			}
 		}))
 		cfg := config(s.URL + "/send?team=otp")
-		d := webhook.Deps{Receive: (&desk{}).receive, Log: discard(), Now: func() time.Time { return epoch }, ReceiptURL: receiptURL, Version: "1.2.3"}
+		d := webhook.Deps{Receive: (&carriertest.Desk{}).Receive, Log: discard(), Now: func() time.Time { return epoch }, ReceiptURL: receiptURL, Version: "1.2.3"}
 		m := text(t, message.SMS, "Dein Code ist {code}.")
 		m.Expires = epoch.Add(5 * time.Minute)
 		change(&cfg, &d, &m)
@@ -88,7 +89,7 @@ func TestRequestsAreWrittenAsDocumented(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stop := run(t, c)
+		stop := carriertest.Start(t, c)
 		if r := c.Submit(t.Context(), m); r.Class != delivery.Accepted || r.Ref != dedupe || r.NoReceipt != (d.ReceiptURL == "") || r.ByID == r.NoReceipt {
 			t.Errorf("%s: Submit = %+v; want Accepted", name, r)
 		}
@@ -192,11 +193,11 @@ func TestAddressesAreGuardedWhenTheyAreResolved(t *testing.T) {
 	t.Cleanup(s.Close)
 	cfg := config(strings.Replace(s.URL, "127.0.0.1", "localhost", 1))
 	cfg.AllowPrivate = false
-	c, err := webhook.New(cfg, webhook.Deps{Receive: (&desk{}).receive, Log: discard(), Now: time.Now})
+	c, err := webhook.New(cfg, webhook.Deps{Receive: (&carriertest.Desk{}).Receive, Log: discard(), Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, c)
+	carriertest.Start(t, c)
 	if r := c.Submit(t.Context(), text(t, message.SMS, "{code}")); r.Class != delivery.Config || r.Failure.Code != "address" {
 		t.Errorf("Submit = %+v; want Config, address", r)
 	}

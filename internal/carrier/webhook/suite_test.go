@@ -93,7 +93,7 @@ func rigOf(t testing.TB, r *receiver, secret byte, d carriertest.Deps) carrierte
 	if err != nil {
 		t.Fatal(err)
 	}
-	stop := run(t, c)
+	stop := carriertest.Start(t, c)
 	body := func(ref string, news carriertest.News) string {
 		return fmt.Sprintf(`{"ref":%q,"status":%q,"reason":"blocked"}`, ref, map[carriertest.News]string{
 			carriertest.Arrived: "DELIVERED", carriertest.Failed: "UNDELIVERABLE", carriertest.Underway: "DISPATCHED",

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign/countersign/internal/carrier/carriertest"
 	"github.com/countersign/countersign/internal/carrier/webhook"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
@@ -43,11 +44,11 @@ func TestCertificatesAreCheckedAndShown(t *testing.T) {
 	submit := func(change func(*webhook.Config)) delivery.Result {
 		cfg := config(s.URL)
 		change(&cfg)
-		c, err := webhook.New(cfg, webhook.Deps{Receive: (&desk{}).receive, Log: discard(), Now: time.Now})
+		c, err := webhook.New(cfg, webhook.Deps{Receive: (&carriertest.Desk{}).Receive, Log: discard(), Now: time.Now})
 		if err != nil {
 			t.Fatal(err)
 		}
-		run(t, c)
+		carriertest.Start(t, c)
 		return c.Submit(t.Context(), text(t, message.SMS, "{code}"))
 	}
 	known := func(c *webhook.Config) { c.CAFile, c.CertFile, c.KeyFile = certFile, certFile, keyFile }

@@ -111,17 +111,7 @@ func (s *settled) checkSecrets() error {
 		}
 		s.secrets = append(s.secrets, secret)
 	}
-	switch {
-	case !s.Bearer.IsZero() && s.Username != "":
-		return wrong("bearer", "and username cannot both be sent")
-	case s.Username == "" && !s.Password.IsZero():
-		return wrong("username", "is missing beside password")
-	case strings.Contains(s.Username, ":") || !printable(s.Username):
-		return wrong("username", "has a colon or a character that is not printable ASCII")
-	case !printable(s.Bearer.Reveal()):
-		return wrong("bearer", "has a character that is not printable ASCII")
-	}
-	return nil
+	return s.credentials().Check() //nolint:wrapcheck // a KeyError already
 }
 
 func (s *settled) checkChannels() error {
@@ -140,11 +130,11 @@ func (s *settled) checkHeaders() error {
 	for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
 		value := s.Headers[name].Reveal()
 		switch {
-		case !fieldName(name):
+		case !setting.FieldName(name):
 			return wrong("headers", "%q is no name of a header", name)
 		case callback.ReservedHeader(name), s.own(name):
 			return wrong("headers", "%s is set by the server itself", name)
-		case len(value) > maxHeader || !printable(value):
+		case len(value) > maxHeader || !setting.Printable(value):
 			return wrong("headers", "%s has more than %d characters, or one that is not printable ASCII", name, maxHeader)
 		}
 	}
@@ -158,7 +148,7 @@ func (s *settled) own(name string) bool {
 	case "idempotency-key", "user-agent":
 		return true
 	case "authorization":
-		return s.Username != "" || !s.Bearer.IsZero()
+		return !s.credentials().IsZero()
 	}
 	return false
 }
@@ -180,23 +170,4 @@ func (s *settled) checkTimeout() error {
 		return wrong("timeout", "is %v; use 1s to %v", s.Timeout, maxTimeout)
 	}
 	return nil
-}
-
-// fieldName reports whether name is a token (RFC 9110 §5.6.2).
-func fieldName(name string) bool {
-	for _, c := range []byte(name) {
-		if c <= ' ' || c > '~' || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
-			return false
-		}
-	}
-	return name != ""
-}
-
-func printable(s string) bool {
-	for _, c := range []byte(s) {
-		if c < ' ' || c > '~' {
-			return false
-		}
-	}
-	return true
 }
