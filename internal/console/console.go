@@ -46,10 +46,11 @@ type Config struct {
 type Console struct {
 	handler http.Handler
 	hub     *live.Hub
+	kit     *page.Kit
 }
 
-// New returns a console over c. The error is a mistake in a template, or a
-// public URL that browsers cannot send.
+// New returns a console over c. The error is a public URL that browsers cannot
+// send.
 func New(c Config) (*Console, error) {
 	files, err := assets.New(Path + "/assets")
 	if err != nil {
@@ -73,11 +74,14 @@ func New(c Config) (*Console, error) {
 			return nil, fmt.Errorf("console: %w", err)
 		}
 	}
-	return &Console{guarded(origin.Handler(kit), c.Secure), c.Hub}, nil
+	return &Console{guarded(origin.Handler(kit), c.Secure), c.Hub, kit}, nil
 }
 
 // ServeHTTP answers a request.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.ServeHTTP(w, r) }
+
+// Parse parses every page now; see page.Kit.
+func (c *Console) Parse() error { return c.kit.Parse() } //nolint:wrapcheck // it says which template
 
 // Run ends live pages when ctx ends.
 func (c *Console) Run(ctx context.Context) error { return c.hub.Run(ctx) } //nolint:wrapcheck // nil

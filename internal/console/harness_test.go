@@ -116,6 +116,9 @@ func newSite(t *testing.T, secure bool) *site {
 			Inbox: s.inbox, Orders: s.orders, API: s.api, Audit: s.audit, Serves: s.sandboxed.Load, Alone: s.sandboxed.Load,
 		}), s.probe, otps.New(otps.Config{Reports: report.New(s.store, keys), Accounts: s.store, Keys: keys}), numbers.New(report.New(s.store, keys))},
 	})
+	if err == nil {
+		err = c.Parse()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -143,6 +143,9 @@ func newSite(t *testing.T) *site {
 	c, err := console.New(console.Config{
 		Access: s.access, Accounts: s.store, Keys: s.Keys, Audit: list, Hub: &live.Hub{}, Groups: []page.Group{s.desk}, Now: s.store.Now, Log: log,
 	})
+	if err == nil {
+		err = c.Parse()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

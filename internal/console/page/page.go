@@ -8,6 +8,7 @@ package page
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -84,13 +85,14 @@ type Kit struct {
 	cfg     Config
 	mux     *http.ServeMux
 	groups  []Group
+	sets    []*templates // of groups
 	sources map[string]live.Source
 	own     *templates // for pages of no group: errors, proof
 }
 
 // New returns a kit over c.
 func New(c Config) (*Kit, error) {
-	own, err := parse(c.Assets, nil)
+	own, err := list(c.Assets, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -102,15 +104,28 @@ func New(c Config) (*Kit, error) {
 	return k, nil
 }
 
-// Add adds a group's pages. The error is a mistake in its templates.
+// Add adds a group's pages.
 func (k *Kit) Add(g Group) error {
-	set, err := parse(k.cfg.Assets, g.Templates())
+	set, err := list(k.cfg.Assets, g.Templates())
 	if err != nil {
 		return err
 	}
-	k.groups = append(k.groups, g)
+	k.groups, k.sets = append(k.groups, g), append(k.sets, set)
 	g.Register(&Routes{k, set})
 	return nil
+}
+
+// Parse parses every page now, which otherwise is done when somebody asks for
+// it. The error joins the mistakes in templates.
+func (k *Kit) Parse() error {
+	var errs []error
+	for _, set := range append(k.sets, k.own) {
+		for _, parsed := range set.pages {
+			_, err := parsed()
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Links returns the navigation of a session's user.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/countersign/countersign/internal/account"
@@ -102,53 +103,60 @@ func (r *Request) Zone() *time.Location {
 // Now is the database's time.
 func (r *Request) Now() time.Time { return r.kit.cfg.Now() }
 
-// templates are the pages of a group, ready to execute.
-type templates struct{ pages map[string]*template.Template }
+// templates are the pages of a group. A page is parsed when somebody first asks
+// for it: all of them parsed would be most of what an idle server keeps in
+// memory, and what its collector goes through under load.
+type templates struct {
+	pages map[string]func() (*template.Template, error)
+}
 
 // layoutName is the template that a whole page starts from.
 const layoutName = "layout.html"
 
-// parse reads the pages in own, each with the layout and its partials.
-func parse(a *assets.Assets, own fs.FS) (*templates, error) {
-	sub, err := fs.Sub(layoutFiles, "layout")
+// list finds the pages in own, which are parsed with the layout and its
+// partials; nil is the layout's own.
+func list(a *assets.Assets, own fs.FS) (*templates, error) {
+	layout, err := fs.Sub(layoutFiles, "layout")
 	if err != nil {
 		return nil, fmt.Errorf("read layout: %w", err)
 	}
-	base, err := template.New("").Funcs(functions(a)).ParseFS(sub, "_*.html", layoutName)
-	if err != nil {
-		return nil, fmt.Errorf("parse layout: %w", err)
-	}
 	if own == nil {
-		own = sub
+		own = layout
 	}
-	t := &templates{map[string]*template.Template{}}
 	names, err := fs.Glob(own, "*.html")
 	if err != nil {
 		return nil, fmt.Errorf("list templates: %w", err)
 	}
+	t := &templates{map[string]func() (*template.Template, error){}}
 	for _, name := range names {
 		if name == layoutName || strings.HasPrefix(name, "_") {
 			continue
 		}
-		one, err := base.Clone()
-		if err != nil {
-			return nil, fmt.Errorf("parse template %s: %w", name, err)
-		}
-		files, err := fs.Glob(own, "_*.html")
-		if err != nil {
-			return nil, fmt.Errorf("list templates: %w", err)
-		}
-		if one, err = one.ParseFS(own, append(files, name)...); err != nil {
-			return nil, fmt.Errorf("parse template %s: %w", name, err)
-		}
-		for _, needed := range []string{"title", "main"} {
-			if one.Lookup(needed) == nil {
-				return nil, fmt.Errorf("template %s does not define %q", name, needed)
-			}
-		}
-		t.pages[name] = one
+		t.pages[name] = sync.OnceValues(func() (*template.Template, error) { return parse(a, layout, own, name) })
 	}
 	return t, nil
+}
+
+// parse reads the page name in own with the files beside it that begin with
+// "_", and with the layout.
+func parse(a *assets.Assets, layout, own fs.FS, name string) (*template.Template, error) {
+	one, err := template.New("").Funcs(functions(a)).ParseFS(layout, "_*.html", layoutName)
+	if err != nil {
+		return nil, fmt.Errorf("parse layout: %w", err)
+	}
+	files, err := fs.Glob(own, "_*.html")
+	if err != nil {
+		return nil, fmt.Errorf("list templates: %w", err)
+	}
+	if one, err = one.ParseFS(own, append(files, name)...); err != nil {
+		return nil, fmt.Errorf("parse template %s: %w", name, err)
+	}
+	for _, needed := range []string{"title", "main"} {
+		if one.Lookup(needed) == nil {
+			return nil, fmt.Errorf("template %s does not define %q", name, needed)
+		}
+	}
+	return one, nil
 }
 
 var errNoTemplate = errors.New("no such template")
@@ -165,9 +173,13 @@ func (r *Request) Fragment(w http.ResponseWriter, status int, file, name string,
 
 // write renders before it writes, so that a mistake cannot leave half a page.
 func (r *Request) write(w http.ResponseWriter, status int, file, name string, data any) error {
-	page := r.set.pages[file]
-	if page == nil {
+	parsed := r.set.pages[file]
+	if parsed == nil {
 		return fmt.Errorf("%s: %w", file, errNoTemplate)
+	}
+	page, err := parsed()
+	if err != nil {
+		return err
 	}
 	v := &View{
 		Data: data, Session: r.Session, Form: r.Form(), CSRF: csrfOf(r.token), Base: r.kit.cfg.Base,

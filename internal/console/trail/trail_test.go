@@ -77,6 +77,7 @@ func newSite(t *testing.T) *site {
 		Access: s.access, Accounts: store, Keys: keys, Audit: s.log, Hub: &live.Hub{}, Groups: []page.Group{trail.New(store, s.prover)}, Now: store.Now, Log: log,
 	})
 	s.must(err)
+	s.must(c.Parse())
 	server := httptest.NewServer(c)
 	s.url = server.URL + console.Path
 	t.Cleanup(func() {
