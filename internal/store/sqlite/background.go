@@ -8,6 +8,9 @@ import (
 	"log/slog"
 	"time"
 
+	engine "zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
 	"github.com/countersign/countersign/internal/store/column"
 )
 
@@ -16,19 +19,21 @@ import (
 const (
 	checkpointEvery = 250 * time.Millisecond
 	// checkpointFrom is how many pages the WAL gathers before they are moved
-	// home: small enough that one sync of them does not hold up commits for
-	// long, large enough that pages written again and again are moved once.
+	// home: few enough that a new log soon has the size it keeps, for a growing
+	// file takes longer to sync; many enough that pages written again and again
+	// are moved once.
 	checkpointFrom = 8000
+	// checkpointRest is how many pages may be left to be moved while the writer
+	// waits: a commit or two of its time. checkpointPasses is after how many
+	// attempts to get there it waits for more.
+	checkpointRest   = 400
+	checkpointPasses = 4
 	// checkpointIdle is after how many rounds with next to no writes whatever is
 	// left is moved and the WAL emptied, so that an idle node has nothing to
 	// recover. checkpointCalm is how many pages a round may write for that: the
 	// clock's high-water mark goes on.
 	checkpointIdle = 8
 	checkpointCalm = 16
-	// checkpointRestart is how many pages the WAL may hold before it is made to
-	// start over, which holds up the writer for as long as a sync takes: so
-	// rarely that fewer than one call in a hundred meets it.
-	checkpointRestart = 32000
 )
 
 // checkpoints moves what the WAL holds into the database file.
@@ -53,11 +58,14 @@ func (s *Store) checkpoints(ctx context.Context) {
 		case err != nil:
 		case quiet == checkpointIdle && pages > 0:
 			err = s.startOver(ctx, "TRUNCATE")
-		case pages-moved < checkpointFrom:
-		case pages >= checkpointRestart:
+		case pages-moved >= checkpointFrom:
 			err = s.startOver(ctx, "PASSIVE")
-		default:
-			_, _, err = s.checkpoint(ctx, "PASSIVE")
+		}
+		if resultCode(err) == sqliteIOErrFsync {
+			// What was written home since the last sync may be lost, and the next
+			// sync would not say so. The log still has it for whoever opens the
+			// database anew.
+			s.fatal(fmt.Errorf("sync database: %w", err))
 		}
 		if err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "checkpoint", slog.Any("err", err))
@@ -69,12 +77,24 @@ func (s *Store) checkpoints(ctx context.Context) {
 // in its turn, so that the WAL starts over at its beginning instead of growing
 // without end.
 func (s *Store) startOver(ctx context.Context, mode string) error {
-	if _, _, err := s.checkpoint(ctx, "PASSIVE"); err != nil {
-		return err
+	for range checkpointPasses {
+		_, moved, err := s.checkpoint(ctx, "PASSIVE")
+		if err != nil {
+			return err
+		}
+		pages, _, err := s.checkpoint(ctx, "NOOP")
+		if err != nil {
+			return err
+		}
+		if pages-moved <= checkpointRest {
+			break
+		}
 	}
-	return s.writer.between(ctx, func() error {
-		_, _, err := s.checkpoint(ctx, mode)
-		return err
+	return s.writer.between(ctx, func(c *engine.Conn) error {
+		if err := sqlitex.ExecuteTransient(c, "PRAGMA wal_checkpoint("+mode+")", nil); err != nil {
+			return fmt.Errorf("checkpoint: %w", err)
+		}
+		return nil
 	})
 }
 

@@ -30,10 +30,11 @@ const childEnv = "COUNTERSIGN_SQLITE_CHILD"
 
 // children play on the database at path; what they return is the exit's error.
 var children = map[string]func(path string) error{
-	"writer":    childWriter,
-	"lives":     childLives,
-	"full disk": childFullDisk,
-	"no sync":   childNoSync,
+	"writer":        childWriter,
+	"lives":         childLives,
+	"full disk":     childFullDisk,
+	"no sync":       childNoSync,
+	"no checkpoint": childNoCheckpoint,
 }
 
 func TestMain(m *testing.M) {

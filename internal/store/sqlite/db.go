@@ -28,7 +28,7 @@ import (
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/store/schema"
-	"github.com/countersign/countersign/internal/store/sqlite/walbuffer"
+	"github.com/countersign/countersign/internal/store/sqlite/vfs"
 	"github.com/countersign/countersign/internal/store/version"
 )
 
@@ -129,11 +129,11 @@ func dsn(path string, more ...string) string {
 // the writer's statements are so many that what that package does beside them
 // counts.
 func openWriter(path string) (*engine.Conn, error) {
-	vfs, err := walbuffer.Register()
+	name, err := vfs.Writer()
 	if err != nil {
-		return nil, err
+		return nil, err //nolint:wrapcheck // the caller says what it was doing
 	}
-	conn, err := engine.OpenConn(location(path, url.Values{"vfs": {vfs}}), engine.OpenReadWrite|engine.OpenURI)
+	conn, err := engine.OpenConn(location(path, url.Values{"vfs": {name}}), engine.OpenReadWrite|engine.OpenURI)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // the caller says what it was doing
 	}
@@ -143,6 +143,17 @@ func openWriter(path string) (*engine.Conn, error) {
 		}
 	}
 	return conn, nil
+}
+
+// openUpkeep opens the connection that moves what the log holds home, and
+// migrates.
+func openUpkeep(path string) (*sql.DB, error) {
+	name, err := vfs.Checkpointer()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the caller says what it was doing
+	}
+	q := url.Values{"vfs": {name}, "_pragma": pragmas(readerCache, writerPragmas...)}
+	return sql.Open("sqlite", location(path, q)) //nolint:wrapcheck // as above
 }
 
 // Open opens or creates the database at c.Path and brings its schema to this
@@ -186,7 +197,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 			_ = s.closeDatabases()
 		}
 	}()
-	if s.upkeep, err = sql.Open("sqlite", dsn(path, writerPragmas...)); err != nil {
+	if s.upkeep, err = openUpkeep(path); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	s.upkeep.SetMaxOpenConns(1)

@@ -231,7 +231,7 @@ func childNoSync(path string) error {
 	if _, err := loose.ExecContext(ctx, "CREATE TABLE t (x)"); err != nil {
 		return err
 	}
-	if err := failSyncs(); err != nil {
+	if err := fail(unix.SYS_FSYNC, unix.SYS_FDATASYNC); err != nil {
 		return fmt.Errorf("let syncs fail: %w", err)
 	}
 	if _, err := loose.ExecContext(ctx, "INSERT INTO t VALUES (1)"); err != nil {
@@ -256,17 +256,58 @@ func childNoSync(path string) error {
 	return nil
 }
 
-// failSyncs makes fsync and fdatasync of this process return EIO from now on,
-// by a seccomp filter on all its threads.
-func failSyncs() error {
-	const fail = unix.SECCOMP_RET_ERRNO | uint32(unix.EIO)
-	program := []unix.SockFilter{
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // seccomp_data.nr
-		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: 2, K: unix.SYS_FSYNC},
-		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: 1, K: unix.SYS_FDATASYNC},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
-		{Code: unix.BPF_RET | unix.BPF_K, K: fail},
+// A page that a checkpoint wrote and the disk did not take is lost in silence
+// if the process goes on: the next sync says nothing of it.
+func TestAFailedCheckpointEndsTheProcess(t *testing.T) {
+	t.Parallel()
+	path := made(t)
+	if out, err := child(t, "no checkpoint", path).CombinedOutput(); err != nil {
+		t.Errorf("the child: %v\n%s", err, out)
 	}
+	whole(t, path)
+}
+
+// childNoCheckpoint lets the disk refuse pages of checkpoints only, and waits
+// for one.
+func childNoCheckpoint(path string) error {
+	ctx := context.Background()
+	ended := make(chan error, 1)
+	s, err := sqlite.Open(ctx, sqlite.Config{
+		Path: path, Log: slog.New(slog.DiscardHandler), Fatal: func(err error) { ended <- err },
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.CreateAccount(ctx, account.Account{Name: "acme"}); err != nil {
+		return err
+	}
+	if err := fail(unix.SYS_SYNC_FILE_RANGE); err != nil {
+		return fmt.Errorf("let writing out fail: %w", err)
+	}
+	for i := range 500 { // far more pages than are written out at once
+		if _, err := s.CreateOTP(ctx, newOTP(fatal{}, fmt.Sprintf("o-%d", i), time.Hour)); err != nil {
+			return fmt.Errorf("a send: %w", err)
+		}
+	}
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(time.Minute):
+		return errors.New("no checkpoint ended the process within a minute")
+	}
+}
+
+// fail makes system calls of this process return EIO from now on, by a seccomp
+// filter on all its threads.
+func fail(calls ...uint32) error {
+	const fail = unix.SECCOMP_RET_ERRNO | uint32(unix.EIO)
+	program := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}} // seccomp_data.nr
+	for i, call := range calls {
+		program = append(program, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: uint8(len(calls) - i), K: call})
+	}
+	program = append(program,
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: fail})
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}

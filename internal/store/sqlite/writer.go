@@ -38,7 +38,7 @@ type writer struct {
 	// under overload people can still type their codes (D-08).
 	urgent, normal chan *work
 	// pauses are run between two transactions, while nothing is written.
-	pauses chan func()
+	pauses chan func(*engine.Conn)
 	mu     sync.RWMutex // guards closed against sends on the queues
 	closed bool
 	done   chan struct{}
@@ -65,7 +65,7 @@ func newWriter(s *Store, o Observer) (*writer, error) {
 	}
 	w := &writer{
 		store: s, conn: conn, observer: o, size: groupsize.New(leastGroup, maxGroup, groupTime), tx: tx{conn: conn, statements: map[string]*engine.Stmt{}, store: s},
-		urgent: make(chan *work, maxWaiting), normal: make(chan *work, maxWaiting), pauses: make(chan func()), done: make(chan struct{}),
+		urgent: make(chan *work, maxWaiting), normal: make(chan *work, maxWaiting), pauses: make(chan func(*engine.Conn)), done: make(chan struct{}),
 	}
 	go w.run()
 	return w, nil
@@ -127,13 +127,13 @@ func (w *writer) submit(ctx context.Context, queue chan *work, f func(*tx) error
 	}
 }
 
-// between runs f while nothing is written. It gives up when ctx ends before f
-// has begun.
-func (w *writer) between(ctx context.Context, f func() error) error {
+// between runs f with the writer's connection while nothing is written. It
+// gives up when ctx ends before f has begun.
+func (w *writer) between(ctx context.Context, f func(*engine.Conn) error) error {
 	var err error
 	done := make(chan struct{})
 	select {
-	case w.pauses <- func() { err = f(); close(done) }:
+	case w.pauses <- func(c *engine.Conn) { err = f(c); close(done) }:
 		<-done
 		return err
 	case <-w.done:
@@ -164,7 +164,7 @@ func (w *writer) run() {
 		case job, ok := <-normal:
 			add(job, ok, &normal)
 		case pause := <-w.pauses:
-			pause()
+			pause(w.conn)
 			continue
 		}
 		// Who is about to hand in work does so first: a fuller group costs each

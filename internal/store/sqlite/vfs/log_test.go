@@ -1,4 +1,4 @@
-package walbuffer_test
+package vfs_test
 
 import (
 	"bytes"
@@ -12,18 +12,24 @@ import (
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
-	"github.com/countersign/countersign/internal/store/sqlite/walbuffer"
+	"github.com/countersign/countersign/internal/store/sqlite/vfs"
 )
 
-// open opens a database, through the buffer or without.
-func open(t *testing.T, path string, buffered bool) *sqlite.Conn {
+// buffered is the VFS with the buffer.
+func buffered(t *testing.T) string {
+	t.Helper()
+	name, err := vfs.Writer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// open opens a database through a VFS, "" for the default one.
+func open(t *testing.T, path, name string) *sqlite.Conn {
 	t.Helper()
 	q := url.Values{}
-	if buffered {
-		name, err := walbuffer.Register()
-		if err != nil {
-			t.Fatal(err)
-		}
+	if name != "" {
 		q.Set("vfs", name)
 	}
 	c, err := sqlite.OpenConn("file:"+path+"?"+q.Encode(), sqlite.OpenReadWrite|sqlite.OpenCreate|sqlite.OpenURI)
@@ -59,9 +65,9 @@ func number(t *testing.T, c *sqlite.Conn, query string) (n int64) {
 func TestTheLogIsWhatItWouldBeWithout(t *testing.T) {
 	t.Parallel()
 	var logs [2][]byte
-	for i, buffered := range []bool{false, true} {
+	for i, name := range []string{"", buffered(t)} {
 		path := filepath.Join(t.TempDir(), "test.db")
-		c := open(t, path, buffered)
+		c := open(t, path, name)
 		do(t, c, "CREATE TABLE t (n INTEGER PRIMARY KEY, b BLOB)")
 		for n := range 50 {
 			do(t, c, "BEGIN IMMEDIATE")
@@ -106,9 +112,9 @@ func forgetCounter(page []byte) {
 func TestOthersSeeACommitAsSoonAsItIsMade(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "test.db")
-	c := open(t, path, true)
+	c := open(t, path, buffered(t))
 	do(t, c, "CREATE TABLE t (n INTEGER)")
-	reader := open(t, path, false)
+	reader := open(t, path, "")
 	for n := range int64(200) {
 		do(t, c, "INSERT INTO t VALUES (1)")
 		if got := number(t, reader, "SELECT count(*) FROM t"); got != n+1 {
@@ -131,7 +137,7 @@ func TestOthersSeeACommitAsSoonAsItIsMade(t *testing.T) {
 func TestAConnectionReadsWhatItsOwnTransactionSpilled(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "test.db")
-	c := open(t, path, true)
+	c := open(t, path, buffered(t))
 	do(t, c, "PRAGMA cache_size(10)")
 	do(t, c, "CREATE TABLE t (n INTEGER PRIMARY KEY, b BLOB)")
 	do(t, c, "BEGIN IMMEDIATE")
@@ -148,7 +154,7 @@ func TestAConnectionReadsWhatItsOwnTransactionSpilled(t *testing.T) {
 		t.Errorf("%d rows after rolling back; want none", got)
 	}
 	do(t, c, "INSERT INTO t VALUES (1, zeroblob(10))")
-	if got := number(t, open(t, path, false), "SELECT count(*) FROM t"); got != 1 {
+	if got := number(t, open(t, path, ""), "SELECT count(*) FROM t"); got != 1 {
 		t.Errorf("another connection counts %d rows; want 1", got)
 	}
 }
