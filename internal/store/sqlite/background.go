@@ -19,10 +19,13 @@ import (
 const (
 	checkpointEvery = 250 * time.Millisecond
 	// checkpointFrom is how many pages the WAL gathers before they are moved
-	// home: few enough that a new log soon has the size it keeps, for a growing
-	// file takes longer to sync; many enough that pages written again and again
-	// are moved once.
+	// home: few enough that it is soon done, many enough that pages written
+	// again and again are moved once.
 	checkpointFrom = 8000
+	// checkpointRestart is how many pages the WAL may hold before it is made to
+	// start over, which holds up the writer for as long as a sync takes: so
+	// rarely that fewer than one call in a hundred meets it.
+	checkpointRestart = 32000
 	// checkpointRest is how many pages may be left to be moved while the writer
 	// waits: a commit or two of its time. checkpointPasses is after how many
 	// attempts to get there it waits for more.
@@ -58,8 +61,11 @@ func (s *Store) checkpoints(ctx context.Context) {
 		case err != nil:
 		case quiet == checkpointIdle && pages > 0:
 			err = s.startOver(ctx, "TRUNCATE")
-		case pages-moved >= checkpointFrom:
+		case pages-moved < checkpointFrom:
+		case pages >= checkpointRestart:
 			err = s.startOver(ctx, "PASSIVE")
+		default:
+			_, _, err = s.checkpoint(ctx, "PASSIVE")
 		}
 		if resultCode(err) == sqliteIOErrFsync {
 			// What was written home since the last sync may be lost, and the next
