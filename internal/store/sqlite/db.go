@@ -131,7 +131,7 @@ func dsn(path string, more ...string) string {
 func openWriter(path string) (*engine.Conn, error) {
 	name, err := vfs.Writer()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the caller says what it was doing
+		return nil, err
 	}
 	conn, err := engine.OpenConn(location(path, url.Values{"vfs": {name}}), engine.OpenReadWrite|engine.OpenURI)
 	if err != nil {
@@ -150,10 +150,10 @@ func openWriter(path string) (*engine.Conn, error) {
 func openUpkeep(path string) (*sql.DB, error) {
 	name, err := vfs.Checkpointer()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the caller says what it was doing
+		return nil, err
 	}
 	q := url.Values{"vfs": {name}, "_pragma": pragmas(readerCache, writerPragmas...)}
-	return sql.Open("sqlite", location(path, q)) //nolint:wrapcheck // as above
+	return sql.Open("sqlite", location(path, q)) //nolint:wrapcheck // the caller says what it was doing
 }
 
 // Open opens or creates the database at c.Path and brings its schema to this

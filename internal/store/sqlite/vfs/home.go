@@ -67,7 +67,7 @@ func writeHome(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 	if !writeOut(file, h.from, h.to-h.from) {
 		return lib.SQLITE_IOERR_FSYNC
 	}
-	time.Sleep(pause)
+	time.Sleep(pause) //nolint:forbidigo // for the disk's sake
 	return lib.SQLITE_OK
 }
 
