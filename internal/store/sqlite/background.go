@@ -67,12 +67,7 @@ func (s *Store) checkpoints(ctx context.Context) {
 		default:
 			_, _, err = s.checkpoint(ctx, "PASSIVE")
 		}
-		if resultCode(err) == sqliteIOErrFsync {
-			// What was written home since the last sync may be lost, and the next
-			// sync would not say so. The log still has it for whoever opens the
-			// database anew.
-			s.fatal(fmt.Errorf("sync database: %w", err))
-		}
+		s.endUnsynced(err)
 		if err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "checkpoint", slog.Any("err", err))
 		}

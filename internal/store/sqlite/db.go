@@ -152,8 +152,7 @@ func openUpkeep(path string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := url.Values{"vfs": {name}, "_pragma": pragmas(readerCache, writerPragmas...)}
-	return sql.Open("sqlite", location(path, q)) //nolint:wrapcheck // the caller says what it was doing
+	return sql.Open("sqlite", dsn(path, writerPragmas...)+"&vfs="+name) //nolint:wrapcheck // the caller says what it was doing
 }
 
 // Open opens or creates the database at c.Path and brings its schema to this
@@ -285,6 +284,16 @@ const (
 	sqliteIOErrFsync    = 1034
 	sqliteIOErrDirFsync = 1290
 )
+
+// endUnsynced hands a failed sync to Fatal: what was written since the last one
+// may be lost, and the next would not say so. The log still has it for whoever
+// opens the database anew.
+func (s *Store) endUnsynced(err error) {
+	switch resultCode(err) {
+	case sqliteIOErrFsync, sqliteIOErrDirFsync:
+		s.fatal(fmt.Errorf("sync database: %w", err))
+	}
+}
 
 // resultCode returns err's extended result code, 0 if SQLite did not make it.
 func resultCode(err error) int {

@@ -277,11 +277,8 @@ func (w *writer) control(query string) error {
 // unavailable marks errors of the disk and of locks as verify.ErrUnavailable
 // and hands a failed sync to Fatal; other errors pass.
 func (w *writer) unavailable(doing string, err error) error {
-	code := resultCode(err)
-	if code == sqliteIOErrFsync || code == sqliteIOErrDirFsync {
-		w.store.fatal(fmt.Errorf("sync database: %w", err))
-	}
-	switch code & 0xff {
+	w.store.endUnsynced(err)
+	switch resultCode(err) & 0xff {
 	case sqliteBusy, sqliteLocked, sqliteReadOnly, sqliteIOErr, sqliteFull, sqliteCantOpen:
 		return fmt.Errorf("%s: %w: %w", doing, verify.ErrUnavailable, err)
 	}

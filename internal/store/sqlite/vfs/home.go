@@ -15,7 +15,7 @@ import (
 // all: for so long a commit's sync waits behind them. Through this VFS they are
 // written out a slice at a time with pauses in between, so that a commit never
 // waits for more than a slice, and the sync at the end finds little to do.
-func Checkpointer() (name string, err error) { return checkpointer.register(openForCheckpointer) }
+func Checkpointer() (name string, err error) { return checkpointer.register() }
 
 // What is written out at once takes less time than a commit, and the pauses
 // still let a thousand pages home in a twentieth of a second.
@@ -34,10 +34,6 @@ var checkpointer = wrapper{
 	state: func(original *lib.Tsqlite3_io_methods) any { return &home{original: original} },
 }
 
-func openForCheckpointer(tls *libc.TLS, _, name, file uintptr, flags int32, outFlags uintptr) int32 {
-	return checkpointer.open(tls, name, file, flags, outFlags)
-}
-
 // home is an open database file.
 type home struct {
 	original *lib.Tsqlite3_io_methods
@@ -45,13 +41,8 @@ type home struct {
 	from, to int64 // between what offsets they are
 }
 
-func homeOf(file uintptr) *home {
-	h, _ := files.Load(file)
-	return h.(*home) //nolint:forcetypeassert // our methods are those of files that open kept
-}
-
 func writeHome(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
-	h := homeOf(file)
+	h := stateOf[home](file)
 	if code := method[accessFunc](h.original.FxWrite)(tls, file, buf, n, offset); code != lib.SQLITE_OK {
 		return code
 	}
@@ -72,7 +63,7 @@ func writeHome(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 }
 
 func closeHome(tls *libc.TLS, file uintptr) int32 {
-	h := homeOf(file)
+	h := stateOf[home](file)
 	files.Delete(file)
 	return method[closeFunc](h.original.FxClose)(tls, file)
 }

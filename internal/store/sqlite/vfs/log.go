@@ -19,7 +19,7 @@ import (
 // other connections read what a commit added only when it is synced, so
 // nothing is seen later than without. A write that fails is reported by what
 // made it happen, for a commit its sync.
-func Writer() (name string, err error) { return writer.register(openForWriter) }
+func Writer() (name string, err error) { return writer.register() }
 
 var writer = wrapper{
 	name: "countersign-writer",
@@ -37,10 +37,6 @@ var writer = wrapper{
 	},
 }
 
-func openForWriter(tls *libc.TLS, _, name, file uintptr, flags int32, outFlags uintptr) int32 {
-	return writer.open(tls, name, file, flags, outFlags)
-}
-
 // capacity is how many bytes are gathered before they are written without
 // being asked for. SQLite's own VFS cannot write 128 KiB or more at once, and
 // no write of SQLite's is larger than a page, which has 64 KiB at most.
@@ -51,11 +47,6 @@ type log struct {
 	original *lib.Tsqlite3_io_methods
 	buffer   []byte // not yet written
 	offset   int64  // where in the file the buffer begins
-}
-
-func logOf(file uintptr) *log {
-	l, _ := files.Load(file)
-	return l.(*log) //nolint:forcetypeassert // our methods are those of files that open kept
 }
 
 // flush writes what is gathered. It returns a result code.
@@ -70,7 +61,7 @@ func (l *log) flush(tls *libc.TLS, file uintptr) int32 {
 }
 
 func writeLog(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
-	l := logOf(file)
+	l := stateOf[log](file)
 	if offset != l.offset+int64(len(l.buffer)) || len(l.buffer)+int(n) > capacity {
 		if code := l.flush(tls, file); code != lib.SQLITE_OK {
 			return code
@@ -84,7 +75,7 @@ func writeLog(tls *libc.TLS, file, buf uintptr, n int32, offset int64) int32 {
 // flushed hands down what is gathered, before anything that could tell the
 // difference. It returns the file's original methods.
 func flushed(tls *libc.TLS, file uintptr) (original *lib.Tsqlite3_io_methods, code int32) {
-	l := logOf(file)
+	l := stateOf[log](file)
 	return l.original, l.flush(tls, file)
 }
 
@@ -121,7 +112,7 @@ func sizeLog(tls *libc.TLS, file, size uintptr) int32 {
 }
 
 func closeLog(tls *libc.TLS, file uintptr) int32 {
-	l := logOf(file)
+	l := stateOf[log](file)
 	flushed := l.flush(tls, file)
 	files.Delete(file)
 	if code := method[closeFunc](l.original.FxClose)(tls, file); code != lib.SQLITE_OK {

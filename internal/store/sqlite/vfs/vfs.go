@@ -23,8 +23,7 @@ type (
 	sizeFunc     = func(tls *libc.TLS, file, size uintptr) int32
 )
 
-// wrapper is the default VFS with other methods for one kind of file. SQLite's
-// list of VFSs belongs to the process, and so do wrappers.
+// wrapper is the default VFS with other methods for one kind of file.
 type wrapper struct {
 	name    string
 	kind    int32                                       // the flag that such files are opened with
@@ -37,8 +36,17 @@ type wrapper struct {
 	methods map[uintptr]uintptr // original methods → ours
 }
 
-// files are the open files that wrappers gave methods: file pointer → state.
-var files sync.Map
+// SQLite's list of VFSs belongs to the process, and so does what is known of
+// them: the wrappers by their VFS's pointer, and by a file's pointer the state of
+// the open ones that wrappers gave methods.
+var wrappers, files sync.Map
+
+// stateOf is what a file's methods remember: they are called for files that
+// open kept, of the kind that they were made for.
+func stateOf[T any](file uintptr) *T {
+	s, _ := files.Load(file)
+	return s.(*T) //nolint:forcetypeassert // as said
+}
 
 var errRegister = errors.New("register a way for SQLite to write its files")
 
@@ -51,9 +59,8 @@ var defaultVFS = sync.OnceValue(func() uintptr {
 	return lib.Xsqlite3_vfs_find(tls, 0)
 })
 
-// register makes the wrapper known to SQLite, whose files open opens, and
-// returns its name.
-func (w *wrapper) register(open openFunc) (name string, err error) {
+// register makes the wrapper known to SQLite and returns its name.
+func (w *wrapper) register() (name string, err error) {
 	w.once.Do(func() {
 		tls := libc.NewTLS() // as above
 		original := defaultVFS()
@@ -64,6 +71,7 @@ func (w *wrapper) register(open openFunc) (name string, err error) {
 			return
 		}
 		w.methods = map[uintptr]uintptr{}
+		wrappers.Store(ours, w)
 		vfs := at[lib.Tsqlite3_vfs](ours)
 		*vfs = *at[lib.Tsqlite3_vfs](original)
 		vfs.FpNext, vfs.FzName, vfs.FxOpen = 0, name, function[openFunc](open)
@@ -76,7 +84,9 @@ func (w *wrapper) register(open openFunc) (name string, err error) {
 
 // open opens a file as the default VFS does, and gives those of the wrapper's
 // kind its methods.
-func (w *wrapper) open(tls *libc.TLS, name, file uintptr, flags int32, outFlags uintptr) int32 {
+func open(tls *libc.TLS, vfs, name, file uintptr, flags int32, outFlags uintptr) int32 {
+	found, _ := wrappers.Load(vfs)
+	w := found.(*wrapper) //nolint:forcetypeassert // SQLite calls us for those that register made
 	code := method[openFunc](at[lib.Tsqlite3_vfs](defaultVFS()).FxOpen)(tls, defaultVFS(), name, file, flags, outFlags)
 	if code != lib.SQLITE_OK || flags&w.kind == 0 {
 		return code
