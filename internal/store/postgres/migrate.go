@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -98,39 +97,29 @@ func examine(ctx context.Context, db *sql.DB, known int64, may bool) (pending bo
 	if err != nil {
 		return false, err
 	}
-	oldest := int64(math.MaxInt64)
-	if have > known {
-		if err := db.QueryRowContext(ctx, schema.Select).Scan(&have, &oldest); err != nil {
-			oldest = math.MaxInt64
-		}
-	}
-	err = schema.RunsOn(have, known, oldest)
-	if errors.Is(err, ErrOlder) && (may || empty) {
-		return true, nil
-	}
-	return false, err
+	return schema.Pending(ctx, db, have, known, may || empty)
 }
 
 // schemaVersion reads the version of the schema without changing it. A schema
 // that another node is just setting up counts as empty.
 func schemaVersion(ctx context.Context, db *sql.DB) (version int64, empty bool, err error) {
-	var schema sql.NullString
+	var current sql.NullString
 	var tables int
 	var marked bool
 	err = db.QueryRowContext(ctx, `SELECT current_schema(),
 		(SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = to_regnamespace(quote_ident(current_schema()))),
-		to_regclass(quote_ident(current_schema()) || '.goose_db_version') IS NOT NULL`).Scan(&schema, &tables, &marked)
+		to_regclass(quote_ident(current_schema()) || '.goose_db_version') IS NOT NULL`).Scan(&current, &tables, &marked)
 	switch {
 	case err != nil:
 		return 0, false, fmt.Errorf("read the database's schema: %w", safe(err))
-	case !schema.Valid:
+	case !current.Valid:
 		return 0, false, fmt.Errorf("%w: no schema of its search_path exists or may be used", ErrRights)
 	case tables == 0:
 		return 0, true, nil
 	case !marked:
 		return 0, false, errors.New("read the database's schema version: the schema has tables of another program")
 	}
-	err = db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&version)
+	err = db.QueryRowContext(ctx, schema.Applied).Scan(&version)
 	if err != nil {
 		if stateOf(err) == stateNoRights {
 			return 0, false, fmt.Errorf("%w: it must own the tables: %w", ErrRights, safe(err))

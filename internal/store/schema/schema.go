@@ -3,9 +3,12 @@
 package schema
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 
 	"github.com/pressly/goose/v3"
 )
@@ -26,13 +29,31 @@ const (
 	SaidBy       = "schema_that_says_so"
 )
 
-const applied = "(SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied)"
+// Applied reads the number of the last migration that was made.
+const Applied = "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied"
 
 // Select reads the schema and the least that may run on it, as RunsOn asks for
 // them.
-const Select = "SELECT " + applied + `,
+const Select = "SELECT (" + Applied + `),
 	coalesce((SELECT o.value FROM meta o, meta s WHERE o.name = '` + OldestReader + `'
-		AND s.name = '` + SaidBy + `' AND s.value = ` + applied + `), 9223372036854775807)`
+		AND s.name = '` + SaidBy + `' AND s.value = (` + Applied + `)), 9223372036854775807)`
+
+// Pending reports whether a database of the schema have is to be brought up to
+// known, which it may be or not. It returns ErrNewer or ErrOlder where this
+// version runs on neither.
+func Pending(ctx context.Context, db *sql.DB, have, known int64, may bool) (bool, error) {
+	oldest := int64(math.MaxInt64)
+	if have > known {
+		if err := db.QueryRowContext(ctx, Select).Scan(&have, &oldest); err != nil {
+			oldest = math.MaxInt64
+		}
+	}
+	err := RunsOn(have, known, oldest)
+	if errors.Is(err, ErrOlder) && may {
+		return true, nil
+	}
+	return false, err
+}
 
 // RunsOn returns ErrNewer or ErrOlder if this version, which knows the schema
 // known, does not run on the schema have. A newer schema may say that this

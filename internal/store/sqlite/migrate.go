@@ -4,10 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -36,17 +34,7 @@ func examine(ctx context.Context, path string, may bool) (pending bool, err erro
 	if err != nil {
 		return false, err
 	}
-	oldest := int64(math.MaxInt64)
-	if have > known {
-		if err := db.QueryRowContext(ctx, schema.Select).Scan(&have, &oldest); err != nil {
-			oldest = math.MaxInt64
-		}
-	}
-	err = schema.RunsOn(have, known, oldest)
-	if errors.Is(err, ErrOlder) && (may || empty) {
-		return true, nil
-	}
-	return false, err
+	return schema.Pending(ctx, db, have, known, may || empty)
 }
 
 // How often and after which pause migrations are begun anew where another
@@ -104,7 +92,7 @@ func schemaVersion(ctx context.Context, db *sql.DB) (version int64, empty bool, 
 	if tables == 0 {
 		return 0, true, nil
 	}
-	err = db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied").Scan(&version)
+	err = db.QueryRowContext(ctx, schema.Applied).Scan(&version)
 	if err != nil {
 		return 0, false, fmt.Errorf("read the database's schema version (is it a Countersign database?): %w", err)
 	}
