@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"github.com/countersign/countersign/internal/carrier/httpsubmit"
 	"github.com/countersign/countersign/internal/carrier/kannel"
 	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/twilio"
@@ -50,9 +51,7 @@ func readWebhook(r *config.Reader, name string) webhook.Config {
 	r.Bool("include_code", &c.IncludeCode)
 	r.TextMap("metadata", &c.Metadata)
 	readSecrets(r, "headers", &c.Headers)
-	r.Text("username", &c.Username)
-	r.Secret("password", func(s string) { c.Password = setting.NewSecret(s) })
-	r.Secret("bearer", func(s string) { c.Bearer = setting.NewSecret(s) })
+	readCredentials(r, &c.Credentials)
 	r.Text("tls_ca_file", &c.CAFile)
 	r.Text("tls_cert_file", &c.CertFile)
 	r.Text("tls_key_file", &c.KeyFile)
@@ -90,6 +89,12 @@ func readKannel(r *config.Reader, name string) kannel.Config {
 
 func openKannel(c kannel.Config, e env) (*kannel.Carrier, error) {
 	return kannel.New(c, kannel.Deps{Receive: e.receive, Log: e.log, Now: e.now, ReceiptURL: e.receiptURL}) //nolint:wrapcheck // its caller finds the key
+}
+
+func readCredentials(r *config.Reader, to *httpsubmit.Credentials) {
+	r.Text("username", &to.Username)
+	r.Secret("password", func(s string) { to.Password = setting.NewSecret(s) })
+	r.Secret("bearer", func(s string) { to.Bearer = setting.NewSecret(s) })
 }
 
 // readSecrets reads a table of secrets.

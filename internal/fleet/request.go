@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"github.com/countersign/countersign/internal/carrier/request"
-	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/config"
 )
 
@@ -20,9 +19,7 @@ func readRequest(r *config.Reader, name string) request.Config {
 	r.Bool("include_code", &c.IncludeCode)
 	r.Bool("allow_code_in_url", &c.CodeInURL)
 	r.Bool("deduplicates", &c.Deduplicates)
-	r.Text("username", &c.Username)
-	r.Secret("password", func(s string) { c.Password = setting.NewSecret(s) })
-	r.Secret("bearer", func(s string) { c.Bearer = setting.NewSecret(s) })
+	readCredentials(r, &c.Credentials)
 	r.Ints("success_status", &c.SuccessStatus)
 	r.Text("answer", &c.Answer)
 	r.Text("success_pointer", &c.SuccessPointer)

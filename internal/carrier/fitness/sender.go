@@ -3,6 +3,7 @@ package fitness
 import (
 	"strings"
 
+	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/message"
 )
 
@@ -29,12 +30,7 @@ func Sender(text string) bool {
 		}
 		return least <= len(digits) && len(digits) <= maxNumber
 	}
-	for _, c := range []byte(text) {
-		if c < ' ' || c > '~' {
-			return false
-		}
-	}
 	septets, ok := message.EncodeGSM7(text)
-	return ok && len(septets) <= maxAlphanumeric &&
+	return ok && setting.Printable(text) && len(septets) <= maxAlphanumeric &&
 		strings.ContainsFunc(text, func(r rune) bool { return 'a' <= r|0x20 && r|0x20 <= 'z' })
 }

@@ -11,8 +11,11 @@ import (
 // Credentials are how a carrier shows who it is: by a name and a password, by a
 // bearer token, or not at all.
 type Credentials struct {
-	Username         string
-	Password, Bearer setting.Secret
+	// Username and Password are sent by HTTP's basic authentication.
+	Username string
+	Password setting.Secret
+	// Bearer is sent as a bearer token.
+	Bearer setting.Secret
 }
 
 var (
@@ -22,8 +25,8 @@ var (
 	errPrintable = errors.New("has a character that is not printable ASCII")
 )
 
-// Check returns a KeyError of the keys username and bearer, or nil.
-func (c Credentials) Check() error {
+// CheckCredentials returns a KeyError of the keys username and bearer, or nil.
+func (c Credentials) CheckCredentials() error {
 	switch {
 	case !c.Bearer.IsZero() && c.Username != "":
 		return &setting.KeyError{Key: "bearer", Err: errBoth}
@@ -37,12 +40,12 @@ func (c Credentials) Check() error {
 	return nil
 }
 
-// IsZero reports whether nothing is shown, so that the header Authorization is
+// Anonymous reports whether nothing is shown, so that the header Authorization is
 // free.
-func (c Credentials) IsZero() bool { return c.Username == "" && c.Bearer.IsZero() }
+func (c Credentials) Anonymous() bool { return c.Username == "" && c.Bearer.IsZero() }
 
-// Set writes them into a request.
-func (c Credentials) Set(req *http.Request) {
+// Authorize writes them into a request.
+func (c Credentials) Authorize(req *http.Request) {
 	switch {
 	case c.Username != "":
 		req.SetBasicAuth(c.Username, c.Password.Reveal())

@@ -90,7 +90,7 @@ func (c *Carrier) open(ctx context.Context, method string, to template, f *facts
 	if err != nil {
 		return nil, errURL // the cause would quote it
 	}
-	c.cfg.credentials().Set(req)
+	c.cfg.Authorize(req)
 	req.Header.Set("User-Agent", c.agent())
 	return req, nil
 }

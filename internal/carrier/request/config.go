@@ -49,12 +49,8 @@ type Config struct {
 	// whose answer was lost may be sent again [deduplicates].
 	Deduplicates bool
 
-	// Username and Password are sent by HTTP's basic authentication
-	// [username, password].
-	Username string
-	Password setting.Secret
-	// Bearer is sent as a bearer token [bearer].
-	Bearer setting.Secret
+	// Credentials are sent with every request [username, password, bearer].
+	httpsubmit.Credentials
 
 	// SuccessStatus are the statuses with which a message was taken; 200, 201 and
 	// 202 by default [success_status].
@@ -172,8 +168,4 @@ func (c Config) withDefaults() Config {
 		c.Encodings = nil
 	}
 	return c
-}
-
-func (c Config) credentials() httpsubmit.Credentials {
-	return httpsubmit.Credentials{Username: c.Username, Password: c.Password, Bearer: c.Bearer}
 }

@@ -111,7 +111,7 @@ func (s *settled) checkSecrets() error {
 		}
 	}
 	s.known = placeholders(s.Secrets)
-	return s.credentials().Check() //nolint:wrapcheck // a KeyError already
+	return s.CheckCredentials() //nolint:wrapcheck // a KeyError already
 }
 
 func (s *settled) checkHeaders() error {
@@ -126,7 +126,7 @@ func (s *settled) checkHeaders() error {
 		case !setting.FieldName(name):
 			return wrong("headers", "%q is no name of a header", name)
 		case callback.ReservedHeader(name), strings.EqualFold(name, "User-Agent"),
-			isAuth && !s.credentials().IsZero():
+			isAuth && !s.Anonymous():
 			return wrong("headers", "%s is set by the server itself", name)
 		case strings.HasPrefix(text, "env:"), strings.HasPrefix(text, "file:"):
 			return wrong("headers", "%s is a template: put the secret into secrets and write {secret.NAME} here", name)

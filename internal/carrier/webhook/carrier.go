@@ -119,7 +119,7 @@ func (c *Carrier) request(ctx context.Context, id string, body []byte) (*http.Re
 	for name, value := range c.cfg.Headers {
 		req.Header[name] = []string{value.Reveal()}
 	}
-	c.cfg.credentials().Set(req)
+	c.cfg.Authorize(req)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "Countersign/"+c.deps.Version)
 	req.Header["webhook-id"] = []string{id}

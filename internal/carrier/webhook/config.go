@@ -34,12 +34,8 @@ type Config struct {
 
 	// Headers are added to every request [headers].
 	Headers map[string]setting.Secret
-	// Username and Password are sent by HTTP's basic authentication
-	// [username, password].
-	Username string
-	Password setting.Secret
-	// Bearer is sent as a bearer token [bearer].
-	Bearer setting.Secret
+	// Credentials are sent with every request [username, password, bearer].
+	httpsubmit.Credentials
 
 	// CAFile holds the only authorities that are trusted, in PEM; "" trusts the
 	// system's [tls_ca_file].
@@ -91,8 +87,4 @@ func (c Config) withDefaults() Config {
 		c.Metadata = nil
 	}
 	return c
-}
-
-func (c Config) credentials() httpsubmit.Credentials {
-	return httpsubmit.Credentials{Username: c.Username, Password: c.Password, Bearer: c.Bearer}
 }

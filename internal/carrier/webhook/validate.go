@@ -111,7 +111,7 @@ func (s *settled) checkSecrets() error {
 		}
 		s.secrets = append(s.secrets, secret)
 	}
-	return s.credentials().Check() //nolint:wrapcheck // a KeyError already
+	return s.CheckCredentials() //nolint:wrapcheck // a KeyError already
 }
 
 func (s *settled) checkChannels() error {
@@ -148,7 +148,7 @@ func (s *settled) own(name string) bool {
 	case "idempotency-key", "user-agent":
 		return true
 	case "authorization":
-		return !s.credentials().IsZero()
+		return !s.Anonymous()
 	}
 	return false
 }
