@@ -85,9 +85,9 @@ type Kit struct {
 	cfg     Config
 	mux     *http.ServeMux
 	groups  []Group
-	sets    []*templates // of groups
 	sources map[string]live.Source
-	own     *templates // for pages of no group: errors, proof
+	own     *templates   // for pages of no group: errors, proof
+	sets    []*templates // those and the groups'
 }
 
 // New returns a kit over c.
@@ -96,7 +96,7 @@ func New(c Config) (*Kit, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Kit{cfg: c, mux: http.NewServeMux(), sources: map[string]live.Source{}, own: own}
+	k := &Kit{cfg: c, mux: http.NewServeMux(), sources: map[string]live.Source{}, own: own, sets: []*templates{own}}
 	k.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		k.serve(w, r, k.own, Read, func(http.ResponseWriter, *Request) error { return ErrNotFound })
 	})
@@ -119,7 +119,7 @@ func (k *Kit) Add(g Group) error {
 // it. The error joins the mistakes in templates.
 func (k *Kit) Parse() error {
 	var errs []error
-	for _, set := range append(k.sets, k.own) {
+	for _, set := range k.sets {
 		for _, parsed := range set.pages {
 			_, err := parsed()
 			errs = append(errs, err)
