@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -134,8 +136,11 @@ func (s *Store) AddDelivery(ctx context.Context, n verify.NewDelivery) (verify.R
 		}
 		var count, last, from int
 		var sealed []byte
-		if err := t.row(selectSealed, accountID, row.seq).Scan(&from, &sealed); err != nil {
+		switch err := t.row(selectSealed, accountID, row.seq).Scan(&from, &sealed); {
+		case errors.Is(err, sql.ErrNoRows):
 			return verify.ErrNotFound
+		case err != nil:
+			return fmt.Errorf("read the sealed code: %w", err)
 		}
 		if err := t.row(countDeliveries, accountID, row.seq).Scan(&count, &last); err != nil {
 			return fmt.Errorf("count deliveries: %w", err)
