@@ -74,3 +74,19 @@ func NextEventTime(now, last time.Time) time.Time {
 	}
 	return at
 }
+
+// CheckEvent names the event of a check that made after of before, false if it
+// is none.
+func CheckEvent(before, after OTP, v Verdict) (EventKind, bool) {
+	switch v {
+	case Right:
+		return EventVerified, true
+	case Wrong:
+		return EventWrongCode, true
+	case Spent:
+		return EventTooManyAttempts, true
+	case Late, Closed:
+		return EventExpired, before.State == Active && after.State == Expired
+	}
+	return 0, false
+}

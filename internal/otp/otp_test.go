@@ -196,3 +196,26 @@ func TestNamesAreThoseOfTheDesign(t *testing.T) {
 		}
 	}
 }
+
+func TestACheckIsAnEventOfItsVerdict(t *testing.T) {
+	t.Parallel()
+	active, over := otp.OTP{State: otp.Active}, otp.OTP{State: otp.Expired}
+	for _, c := range []struct {
+		before, after otp.OTP
+		verdict       otp.Verdict
+		want          otp.EventKind
+		is            bool
+	}{
+		{active, otp.OTP{State: otp.Verified}, otp.Right, otp.EventVerified, true},
+		{active, active, otp.Wrong, otp.EventWrongCode, true},
+		{active, otp.OTP{State: otp.TooManyAttempts}, otp.Spent, otp.EventTooManyAttempts, true},
+		{active, over, otp.Late, otp.EventExpired, true},
+		{active, over, otp.Closed, otp.EventExpired, true},
+		{over, over, otp.Late, otp.EventExpired, false},
+		{otp.OTP{State: otp.Verified}, otp.OTP{State: otp.Verified}, otp.Closed, otp.EventExpired, false},
+	} {
+		if got, is := otp.CheckEvent(c.before, c.after, c.verdict); is != c.is || is && got != c.want {
+			t.Errorf("from %s to %s with verdict %d: %s, %v; want %s, %v", c.before.State, c.after.State, c.verdict, got, is, c.want, c.is)
+		}
+	}
+}

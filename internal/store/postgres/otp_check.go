@@ -341,25 +341,10 @@ func (t *tx) countAttempt(row *otpRow, a verify.Attempt) (verify.Checked, error)
 	if after.State != before.State {
 		t.endDeliveries(row)
 	}
-	if kind, ok := checkEvent(before, after, verdict); ok {
+	if kind, ok := otp.CheckEvent(before, after, verdict); ok {
 		if err := t.recordEvent(row, otp.Event{Kind: kind}); err != nil {
 			return verify.Checked{}, err
 		}
 	}
 	return verify.Checked{Record: row.Record, Verdict: verdict}, nil
-}
-
-// checkEvent names the event of a check, if it is one.
-func checkEvent(before, after otp.OTP, v otp.Verdict) (otp.EventKind, bool) {
-	switch v {
-	case otp.Right:
-		return otp.EventVerified, true
-	case otp.Wrong:
-		return otp.EventWrongCode, true
-	case otp.Spent:
-		return otp.EventTooManyAttempts, true
-	case otp.Late, otp.Closed:
-		return otp.EventExpired, before.State == otp.Active && after.State == otp.Expired
-	}
-	return 0, false
 }
