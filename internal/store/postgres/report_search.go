@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,13 +17,8 @@ import (
 
 var _ report.Store = (*Store)(nil)
 
-// A search looks at OTPs from the newest on, so many at a time, and stops
-// after so many: people are told how far it came and go on from there.
 const (
-	searchChunk  = 1000
-	searchMost   = 10000
-	searchDeeper = 6000 // where events or deliveries are looked at, too
-	sharedPrefix = 1000 // OTPs with one beginning of a reference
+	sharedPrefix = 1000 // OTPs with one beginning of a reference that a search looks at
 
 	// searchSlack is how much later than its neighbours an OTP may have been
 	// accepted: several nodes draw numbers and read the time.
@@ -49,8 +43,7 @@ const selectSummaries = `SELECT ` + summaryColumns + ` FROM unnest($2::bigint[])
 type finding struct {
 	report.Selection
 
-	accountID int64
-	now       time.Time
+	now time.Time
 }
 
 // FindOTPs implements report.Store.
@@ -59,10 +52,17 @@ func (s *Store) FindOTPs(ctx context.Context, sel report.Selection) (report.Foun
 	if err != nil {
 		return report.Found{}, err
 	}
-	f := &finding{sel, accountID, s.Now()}
+	f := &finding{sel, s.Now()}
+	query, args, filtered := f.query()
+	search := registry.Search{
+		Selection: sel, AccountID: accountID, All: !filtered, Slack: searchSlack,
+		Look: func(before int64, most int) (string, []any) {
+			return query, slices.Concat([]any{accountID, before, most}, args)
+		},
+	}
 	var found report.Found
 	err = s.snapshot(ctx, accountID, func(q ask) error {
-		seqs, err := f.seqs(q, &found)
+		seqs, err := search.Page(q, &found)
 		if err != nil || len(seqs) == 0 {
 			return err
 		}
@@ -76,73 +76,6 @@ func (s *Store) FindOTPs(ctx context.Context, sel report.Selection) (report.Foun
 		return report.Found{}, readError("search otps", err)
 	}
 	return found, nil
-}
-
-// seqs returns which OTPs the page has, and says in found how to go on.
-func (f *finding) seqs(q ask, found *report.Found) ([]int64, error) {
-	if f.ID != "" { // uses otps_id_key
-		return registry.Collect(q, registry.ScanInt, "SELECT seq FROM otps WHERE account_id = $1 AND id = $2", f.accountID, column.EncodeID(f.ID))
-	}
-	before := int64(math.MaxInt64)
-	if f.Before != 0 {
-		before = f.Before
-	}
-	if !f.To.IsZero() {
-		at, err := f.position(q, f.To.Add(searchSlack))
-		if err != nil {
-			return nil, err
-		}
-		before = min(before, at)
-	}
-	query, args, filtered := f.query()
-	budget, most := searchMost, searchChunk
-	if f.Channel != "" || f.Carrier != "" {
-		budget = searchDeeper
-	}
-	if !filtered {
-		most = min(f.Limit+1, searchChunk)
-	}
-	var seqs []int64
-	for looked := 0; looked < budget; {
-		chunk, err := registry.Collect(q, scanLooked, query, slices.Concat([]any{f.accountID, before, most}, args)...)
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range chunk {
-			if l.created.Before(f.From.Add(-searchSlack)) {
-				found.Searched = time.Time{}
-				return seqs, nil // all others are older
-			}
-			if l.matches && len(seqs) == f.Limit {
-				found.Next, found.Searched = before, time.Time{}
-				return seqs, nil
-			}
-			if l.matches {
-				seqs = append(seqs, l.seq)
-			}
-			before, found.Searched = l.seq, l.created
-		}
-		if looked += len(chunk); len(chunk) < most {
-			found.Searched = time.Time{}
-			return seqs, nil
-		}
-	}
-	found.Next = before
-	return seqs, nil
-}
-
-// looked is one OTP that a search looked at.
-type looked struct {
-	seq     int64
-	created time.Time
-	matches bool
-}
-
-func scanLooked(row scanner) (l looked, err error) {
-	var at int64
-	err = row.Scan(&l.seq, &at, &l.matches)
-	l.created = column.FromMicros(at)
-	return l, err
 }
 
 // query looks at OTPs of account $1 before position $2, at most $3, newest
@@ -198,31 +131,6 @@ func (f *finding) query() (query string, args []any, filtered bool) {
 		condition = strings.Join(all, " AND ")
 	}
 	return `SELECT o.seq, o.created_at, ` + condition + ` FROM (` + source + `) o ORDER BY o.seq DESC`, args, len(all) > 0
-}
-
-// position returns one behind all OTPs that were accepted before at: seq rises
-// with the time of acceptance.
-func (f *finding) position(q ask, at time.Time) (int64, error) {
-	// uses otps_pkey.
-	const next = `SELECT seq, created_at FROM otps WHERE account_id = $1 AND seq >= $2 ORDER BY seq LIMIT 1`
-	last, _, err := registry.First(q, registry.ScanInt, "SELECT coalesce(max(seq), 0) FROM otps WHERE account_id = $1", f.accountID)
-	if err != nil {
-		return 0, err
-	}
-	low, high := int64(0), last+1 // all before low are early enough, high is not
-	for low < high {
-		middle := low + (high-low)/2
-		found, ok, err := registry.First(q, scanTwo, next, f.accountID, middle)
-		switch {
-		case err != nil:
-			return 0, err
-		case !ok || found[1] >= column.Micros(at):
-			high = middle
-		default:
-			low = found[0] + 1
-		}
-	}
-	return low, nil
 }
 
 // scanSummary reads summaryColumns and then more, and returns the plan.

@@ -86,23 +86,11 @@ func (s *Store) Messages(ctx context.Context, q sandbox.MessageQuery) ([]sandbox
 		query += " DESC"
 	}
 	also(" LIMIT $", q.Limit)
-	list, err := registry.Collect(s.scoped(ctx, owner), scanSandboxMessage, query, args...)
+	list, err := registry.Collect(s.scoped(ctx, owner), registry.ScanSandboxMessage, query, args...)
 	if err != nil {
 		return nil, readError("read sandbox messages", err)
 	}
 	return list, nil
-}
-
-func scanSandboxMessage(rows scanner) (sandbox.SealedMessage, error) {
-	var m sandbox.SealedMessage
-	var id, otpID, recipient []byte
-	var created int64
-	if err := rows.Scan(&m.Seq, &m.Account, &id, &otpID, &recipient, &created, &m.Body); err != nil {
-		return m, err
-	}
-	m.ID, m.OTPID, m.Created = column.DecodeID(id), column.DecodeID(otpID), column.FromMicros(created)
-	copy(m.RecipientKey[:], recipient)
-	return m, nil
 }
 
 const (

@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -17,14 +15,7 @@ import (
 
 var _ report.Store = (*Store)(nil)
 
-// A search looks at OTPs from the newest on, so many at a time, and stops
-// after so many: people are told how far it came and go on from there.
-const (
-	searchChunk  = 1000
-	searchMost   = 10000
-	searchDeeper = 6000 // where events or deliveries are looked at, too
-	sharedPrefix = 1000 // OTPs with one beginning of a reference
-)
+const sharedPrefix = 1000 // OTPs with one beginning of a reference that a search looks at
 
 // summaryColumns are what scanSummary reads. The newest delivery's are empty
 // where there is none.
@@ -53,9 +44,16 @@ func (s *Store) FindOTPs(ctx context.Context, sel report.Selection) (report.Foun
 		return report.Found{}, err
 	}
 	f := &finding{sel, s, accountID, s.clock.Now()}
+	from, args := f.source()
+	matches, more := f.matches()
+	query := `SELECT o.seq, o.created_at, ` + matches + ` FROM (` + from + `) o`
+	search := registry.Search{
+		Selection: sel, AccountID: accountID, All: len(more) == 0,
+		Look: func(before int64, most int) (string, []any) { return query, slices.Concat(more, args(before, most)) },
+	}
 	var found report.Found
 	err = s.snapshot(ctx, func(q ask) error {
-		seqs, err := f.seqs(q, &found)
+		seqs, err := search.Page(q, &found)
 		if err != nil {
 			return err
 		}
@@ -82,74 +80,6 @@ func (f *finding) scanSummary(rows rower) (o report.Summary, err error) {
 		return o, err
 	}
 	return o, row.finish(f.s, &o, f.now)
-}
-
-// seqs returns which OTPs the page has, and says in found how to go on.
-func (f *finding) seqs(q ask, found *report.Found) ([]int64, error) {
-	if f.ID != "" { // uses otps_id_key
-		return registry.Collect(q, registry.ScanInt, "SELECT seq FROM otps WHERE account_id = ? AND id = ?", f.accountID, column.EncodeID(f.ID))
-	}
-	before := f.Before
-	if before == 0 {
-		before = 1<<63 - 1
-	}
-	if !f.To.IsZero() {
-		at, err := f.position(q, f.To)
-		if err != nil {
-			return nil, err
-		}
-		before = min(before, at)
-	}
-	from, args := f.source()
-	matches, more := f.matches()
-	query := `SELECT o.seq, o.created_at, ` + matches + ` FROM (` + from + `) o`
-	budget, most := searchMost, searchChunk
-	if len(more) == 0 {
-		most = min(f.Limit+1, searchChunk)
-	}
-	if f.Channel != "" || f.Carrier != "" {
-		budget = searchDeeper
-	}
-	var seqs []int64
-	for looked := 0; looked < budget; {
-		chunk, err := registry.Collect(q, scanLooked, query, slices.Concat(more, args(before, most))...)
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range chunk {
-			if l.created.Before(f.From) {
-				return seqs, nil // all others are older
-			}
-			if l.matches && len(seqs) == f.Limit {
-				found.Next, found.Searched = before, time.Time{}
-				return seqs, nil
-			}
-			if l.matches {
-				seqs = append(seqs, l.seq)
-			}
-			before, found.Searched = l.seq, l.created
-		}
-		if looked += len(chunk); len(chunk) < most {
-			found.Searched = time.Time{}
-			return seqs, nil
-		}
-	}
-	found.Next = before
-	return seqs, nil
-}
-
-// looked is one OTP that a search looked at.
-type looked struct {
-	seq     int64
-	created time.Time
-	matches bool
-}
-
-func scanLooked(rows rower) (l looked, err error) {
-	var at int64
-	err = rows.Scan(&l.seq, &at, &l.matches)
-	l.created = column.FromMicros(at)
-	return l, err
 }
 
 // source is what the search looks at, newest first, with its arguments for
@@ -207,43 +137,6 @@ func (f *finding) matches() (condition string, args []any) {
 		return "1", nil
 	}
 	return strings.Join(all, " AND "), args
-}
-
-// position returns one behind all OTPs that were accepted before at: seq rises
-// with the time of acceptance.
-func (f *finding) position(q ask, at time.Time) (int64, error) {
-	// uses otps_account_idx.
-	const next = `SELECT seq, created_at FROM otps WHERE account_id = ? AND seq >= ? ORDER BY seq LIMIT 1`
-	last, _, err := registry.First(q, registry.ScanInt, "SELECT coalesce(max(seq), 0) FROM otps WHERE account_id = ?", f.accountID)
-	if err != nil {
-		return 0, err
-	}
-	low, high := int64(0), last+1 // all before low are early enough, high is not
-	for low < high {
-		middle := low + (high-low)/2
-		var seq, created int64
-		err := oneRow(q, []any{&seq, &created}, next, f.accountID, middle)
-		switch {
-		case errors.Is(err, sql.ErrNoRows) || err == nil && created >= column.Micros(at):
-			high = middle
-		case err != nil:
-			return 0, err
-		default:
-			low = seq + 1
-		}
-	}
-	return low, nil
-}
-
-// oneRow scans the first row; sql.ErrNoRows if there is none.
-func oneRow(q ask, dest []any, query string, args ...any) error {
-	_, ok, err := registry.First(q, func(rows rower) (struct{}, error) {
-		return struct{}{}, rows.Scan(dest...)
-	}, query, args...)
-	if err == nil && !ok {
-		return sql.ErrNoRows
-	}
-	return err
 }
 
 // summaryRow receives summaryColumns.

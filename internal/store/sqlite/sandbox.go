@@ -91,23 +91,11 @@ func (s *Store) Messages(ctx context.Context, q sandbox.MessageQuery) ([]sandbox
 		query += " DESC"
 	}
 	query += " LIMIT ?"
-	list, err := registry.Collect(s.pooled(ctx), scanSandboxMessage, query, append(args, q.Limit)...)
+	list, err := registry.Collect(s.pooled(ctx), registry.ScanSandboxMessage, query, append(args, q.Limit)...)
 	if err != nil {
 		return nil, s.readError("read sandbox messages", err)
 	}
 	return list, nil
-}
-
-func scanSandboxMessage(rows rower) (sandbox.SealedMessage, error) {
-	var m sandbox.SealedMessage
-	var id, otpID, recipient []byte
-	var created int64
-	if err := rows.Scan(&m.Seq, &m.Account, &id, &otpID, &recipient, &created, &m.Body); err != nil {
-		return m, err
-	}
-	m.ID, m.OTPID, m.Created = column.DecodeID(id), column.DecodeID(otpID), column.FromMicros(created)
-	copy(m.RecipientKey[:], recipient)
-	return m, nil
 }
 
 const (

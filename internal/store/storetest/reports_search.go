@@ -100,7 +100,11 @@ func findsInTime(t *testing.T, r *reports, _ func()) {
 		{0, 5, 4, 0}, {10, 11, 10, 10}, {7, 20, 19, 7}, {29, 99, 29, 29},
 	} {
 		sel := report.Selection{From: Start.Add(time.Duration(c.from) * time.Hour), To: Start.Add(time.Duration(c.to) * time.Hour)}
-		got := ids(r.find(sel))
+		found := r.find(sel)
+		got := ids(found)
+		if found.Next != 0 || !found.Searched.IsZero() {
+			t.Errorf("from hour %d to %d: next %d, searched %v; want nothing to go on with", c.from, c.to, found.Next, found.Searched)
+		}
 		if len(got) != c.wantFirst-c.wantLast+1 || got[0] != fmt.Sprintf("o%d", c.wantFirst) || got[len(got)-1] != fmt.Sprintf("o%d", c.wantLast) {
 			t.Errorf("from hour %d to %d: %v, want o%d to o%d", c.from, c.to, got, c.wantFirst, c.wantLast)
 		}
