@@ -3,6 +3,7 @@ package phone
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
@@ -35,6 +36,10 @@ func lookUpCountry(code string) (country, error) {
 	}
 	return country(code), nil
 }
+
+// inISO reports whether the code is one of ISO 3166-1, and not one that is
+// reserved or that users have assigned.
+func (c country) inISO() bool { return c != "AC" && c != "TA" && c != "XK" }
 
 func (c country) callingCode() int {
 	return phonenumbers.GetCountryCodeForRegion(string(c))
@@ -76,8 +81,18 @@ func readInternational(digits string) (reading, error) {
 // readNational reads digits as a national number of c, with or without the
 // trunk prefix.
 func readNational(digits string, c country) (reading, error) {
-	parsed, err := phonenumbers.Parse(digits, string(c))
-	if err != nil || int(parsed.GetCountryCode()) != c.callingCode() {
+	parsed, err := phonenumbers.ParseAndKeepRawInput(digits, string(c))
+	switch {
+	case err != nil,
+		// Only 00 makes a number international, not what that country dials.
+		parsed.GetCountryCodeSource() == phonenumbers.PhoneNumber_FROM_NUMBER_WITH_IDD,
+		// The library leaves the trunk zero where the rest is short.
+		parsed.GetItalianLeadingZero() && c.writesTrunkZero():
+		if c.writesTrunkZero() {
+			digits = strings.TrimPrefix(digits, "0")
+		}
+		return readInternational(strconv.Itoa(c.callingCode()) + digits)
+	case int(parsed.GetCountryCode()) != c.callingCode():
 		return reading{}, ErrNotANumber
 	}
 	return readInternational(strings.TrimPrefix(phonenumbers.Format(parsed, phonenumbers.E164), "+"))

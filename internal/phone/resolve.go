@@ -36,6 +36,9 @@ func resolve(input, code string) (Number, error) {
 	if err != nil {
 		return Number{}, err
 	}
+	if !c.inISO() {
+		return Number{}, ErrUnknownCountry
+	}
 	if !w.plus {
 		return resolveBare(w.text(), c)
 	}

@@ -32,6 +32,10 @@ func TestResolveReadsPossibleNumbers(t *testing.T) {
 		{"an Argentine mobile as it is dialled there", "011 15 2345-6789", "AR", "+5491123456789"},
 		{"toll-free, of no country", "+80012345678", "", "+80012345678"},
 		{"national with a foreign look, but with its zero", "0447400123456", "DE", "+49447400123456"},
+		{"national, a length only dialled locally", "012312313", "GB", "+4412312313"},
+		{"the same without its zero", "12312313", "GB", "+4412312313"},
+		{"national, shorter than any with its zero", "08199172", "NG", "+2348199172"},
+		{"what begins like an international prefix of that country", "0101258793", "JP", "+81101258793"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -65,7 +69,11 @@ func TestResolveRefusesWithAReason(t *testing.T) {
 		{"too long for its country", "+4474001234567", "", phone.ErrNotANumber},
 		{"too long for anybody", "+4474001234567890", "", phone.ErrNotANumber},
 		{"a trunk zero too many to be honest", "+4900000015112345", "", phone.ErrNotANumber},
+		{"an international prefix of that country, to itself", "01112025550123", "US", phone.ErrNotANumber},
+		{"no length of that country without its zero", "02212322", "BE", phone.ErrNotANumber},
 		{"a country that is none", "+447400123456", "UK", phone.ErrUnknownCountry},
+		{"a place that ISO 3166-1 has no code for", "+38343201234", "XK", phone.ErrUnknownCountry},
+		{"an island that ISO 3166-1 only reserves a code for", "+24762889", "ac", phone.ErrUnknownCountry},
 		{"a country in words", "07400123456", "Germany", phone.ErrUnknownCountry},
 		{"the world is no country", "07400123456", "001", phone.ErrUnknownCountry},
 		{"an international prefix of that country", "01144740012345", "US", phone.ErrNotANumber},
@@ -93,6 +101,8 @@ func TestResolveWithDefaultReadsLeniently(t *testing.T) {
 		{"international in spite of a default country", "491511234567", "FR", "+491511234567"},
 		{"00 in spite of a default country", "0033612345678", "DE", "+33612345678"},
 		{"trunk zero after the calling code", "+33 (0)6 12 34 56 78", "", "+33612345678"},
+		{"national, a length only dialled locally", "012312313", "GB", "+4412312313"},
+		{"national where ISO 3166-1 has no code", "043 201 234", "XK", "+38343201234"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -65,7 +65,8 @@ func TestEverySpellingOfANumberHasTheKeyOfTheNumberThatIsSent(t *testing.T) {
 			{"Resolve", func(s string) (phone.Number, error) { return phone.Resolve(s, "") }},
 			{"ResolveWithDefault", func(s string) (phone.Number, error) { return phone.ResolveWithDefault(s, country) }},
 		}
-		if prefix != "" { // bare digits could be national ones
+		// Bare digits could be national ones, and not every place is in ISO 3166-1.
+		if prefix != "" && !slices.Contains([]string{"AC", "TA", "XK"}, country) {
 			readers = append(readers, reader{"Resolve with country", func(s string) (phone.Number, error) {
 				return phone.Resolve(s, country)
 			}})
