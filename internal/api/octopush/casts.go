@@ -13,29 +13,38 @@ import (
 // OTP §2.1).
 type cast func(wire.Value) (string, bool)
 
-// str takes strings, and numbers as their exact decimal digits. An empty string
-// is none.
+// str takes strings, and numbers as their exact decimal digits: as they are
+// written, if that is without exponent. An empty string is none.
 func str(v wire.Value) (string, bool) {
 	switch v.Kind {
 	case wire.String:
 		return v.Text, v.Text != ""
 	case wire.Number:
-		if !strings.ContainsAny(v.Text, ".eE") {
+		if !strings.ContainsAny(v.Text, "eE") {
 			return v.Text, true
 		}
-		d, ok := parseDecimal(v.Text)
-		if !ok {
-			return "", false
-		}
-		return d.plain()
+		return plain(v)
 	case wire.Null, wire.Bool, wire.Array, wire.Object:
 	}
 	return "", false
 }
 
-// trimmed is str without outer blanks.
+// plain is str with numbers in one spelling: 7.0 is 7.
+func plain(v wire.Value) (string, bool) {
+	if v.Kind != wire.Number {
+		return str(v)
+	}
+	d, ok := parseDecimal(v.Text)
+	if !ok {
+		return "", false
+	}
+	return d.plain()
+}
+
+// trimmed is plain without outer blanks, for phone numbers and codes: with
+// the zero of a fraction they would be others.
 func trimmed(v wire.Value) (string, bool) {
-	text, ok := str(v)
+	text, ok := plain(v)
 	text = strings.TrimSpace(text)
 	return text, ok && text != ""
 }
