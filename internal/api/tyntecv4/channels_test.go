@@ -50,12 +50,29 @@ func TestWhatsAppThatCannotBeAskedIsLeftOutOfThePlan(t *testing.T) {
 		problem(http.StatusInternalServerError, "Internal Server Error", "accountId", whatsAppAccount, "templateName", "login_wa")
 }
 
+func TestAProfileKeepsItsWhatsAppLinksWhileWhatsAppCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	h.post(whatsAppPath, whatsAppConfig).empty(http.StatusCreated)
+	h.post(whatsAppTemplates, newLoginWA).empty(http.StatusCreated)
+	wa := func(link string) string { return `{"channels":[{"type":"WHATSAPP","templates":[{` + link + `}]}]}` }
+	id := h.post("/profiles", `{"name":"wa",`+wa(`"name":"login_wa"`)[1:]).created()
+	h.whatsApp.fails(catalog.ErrWhatsAppUnreachable)
+	for _, link := range []string{`"name":"login_wa"`, `"name":"login_wa","languageCode":"en_US"`} {
+		h.patch("/profiles/"+id, wa(link)).status(http.StatusOK)
+	}
+	for link, name := range map[string]string{`"name":"other"`: "other", `"name":"login_wa","languageCode":"de"`: "login_wa"} {
+		h.patch("/profiles/"+id, wa(link)).
+			problem(http.StatusInternalServerError, "Internal Server Error", "accountId", whatsAppAccount, "templateName", name)
+	}
+}
+
 func TestWhatsAppTemplateMembers(t *testing.T) {
 	t.Parallel()
 	h := newServer(t, options{})
 	h.post(whatsAppPath, whatsAppConfig).empty(http.StatusCreated)
 	h.post(whatsAppTemplates, `{"name":"copy","language":"de","type":"OTP","addSecurityRecommendation":false,"codeExpirationTime":90,
-		"copyButtonText":"Kopieren","autofillButtonText":"","packageName":"","signatureHash":""}`, asLenient()).empty(http.StatusCreated)
+		"copyButtonText":"Kopieren","autofillButtonText":{},"packageName":[],"signatureHash":1.5}`, asLenient()).empty(http.StatusCreated)
 	h.post(whatsAppTemplates, `{"name":"tap","language":"en","otpType":"ONE_TAP","packageName":"com.a_1.B","signatureHash":"K8a/AINcGX7",
 		"autofillButtonText":"Fill","copyButtonText":"Copy"}`).empty(http.StatusCreated)
 	got := h.get(whatsAppTemplates).list()

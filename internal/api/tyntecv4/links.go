@@ -83,7 +83,7 @@ func (b linksBody) check(v *violations) {
 				continue
 			}
 			v.required(l.path+".name", l.name)
-			if l.language == nil {
+			if l.language == nil || kind == "" {
 				continue
 			}
 			if seen[[2]string{kind, *l.language}] {
@@ -109,10 +109,27 @@ func (b linksBody) firstWhatsApp() (name string, found bool) {
 	return "", found
 }
 
+// linked reports whether every WhatsApp template of the body is among links.
+func (b linksBody) linked(links []catalog.Link) bool {
+	for _, c := range b.channels {
+		if *c.kind != string(message.WhatsApp) {
+			continue
+		}
+		for _, l := range c.links {
+			languages := languagesOf(links, catalog.Link{Channel: message.WhatsApp, Template: *l.name})
+			if len(languages) == 0 || l.language != nil && !slices.Contains(languages, *l.language) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // knownTemplates returns every template of the account that a profile could
 // link, as a link. A body that names WhatsApp needs the WhatsApp configuration;
-// without it the error is MW.
-func (f *facade) knownTemplates(ctx context.Context, account string, b linksBody) ([]catalog.Link, error) {
+// without it the error is MW. That WhatsApp cannot be asked is no error where
+// all its templates in the body are among had, what the profile links already.
+func (f *facade) knownTemplates(ctx context.Context, account string, b linksBody, had []catalog.Link) ([]catalog.Link, error) {
 	name, usesWhatsApp := b.firstWhatsApp()
 	ref := ""
 	if usesWhatsApp {
@@ -140,7 +157,7 @@ func (f *facade) knownTemplates(ctx context.Context, account string, b linksBody
 		return known, nil
 	}
 	held, err := f.WhatsApp.WhatsAppTemplates(ctx, account, ref)
-	if err != nil && !errors.Is(err, catalog.ErrWhatsAppAccount) { // an unknown account holds none
+	if err != nil && !errors.Is(err, catalog.ErrWhatsAppAccount) && !b.linked(had) { // an unknown account holds none
 		return nil, &whatsAppError{ref, name, err}
 	}
 	for _, t := range held {
@@ -221,7 +238,7 @@ func (f *facade) linkTemplates(ctx context.Context, c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	known, err := f.knownTemplates(ctx, c.account.Name, b)
+	known, err := f.knownTemplates(ctx, c.account.Name, b, nil)
 	if err != nil {
 		return reply{}, err
 	}

@@ -132,7 +132,7 @@ func (f *facade) createProfile(ctx context.Context, c *call) (reply, error) {
 	if err := v.err(); err != nil {
 		return reply{}, err
 	}
-	known, err := f.knownTemplates(ctx, c.account.Name, b.links)
+	known, err := f.knownTemplates(ctx, c.account.Name, b.links, nil)
 	if err != nil {
 		return reply{}, err
 	}
@@ -196,7 +196,7 @@ func (f *facade) patchProfile(ctx context.Context, c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	known, err := f.knownTemplates(ctx, c.account.Name, b.links)
+	known, err := f.knownTemplates(ctx, c.account.Name, b.links, target.Links)
 	if err != nil {
 		return reply{}, err
 	}

@@ -31,18 +31,21 @@ type whatsAppBody struct {
 }
 
 func readWhatsAppBody(o *object) whatsAppBody {
-	return whatsAppBody{
-		name:               o.text("name"),
-		language:           o.text("language"),
-		kind:               o.text("type"),
-		otpType:            o.text("otpType"),
-		recommendation:     o.boolean("addSecurityRecommendation"),
-		minutes:            o.integer("codeExpirationTime"),
-		copyButtonText:     o.text("copyButtonText"),
-		autofillButtonText: o.text("autofillButtonText"),
-		packageName:        o.text("packageName"),
-		signatureHash:      o.text("signatureHash"),
+	b := whatsAppBody{
+		name:           o.text("name"),
+		language:       o.text("language"),
+		kind:           o.text("type"),
+		otpType:        o.text("otpType"),
+		recommendation: o.boolean("addSecurityRecommendation"),
+		minutes:        o.integer("codeExpirationTime"),
+		copyButtonText: o.text("copyButtonText"),
 	}
+	if b.oneTap() {
+		b.autofillButtonText = o.text("autofillButtonText")
+		b.packageName = o.text("packageName")
+		b.signatureHash = o.text("signatureHash")
+	}
+	return b
 }
 
 func (b whatsAppBody) oneTap() bool { return b.otpType != nil && *b.otpType == otpOneTap }
