@@ -181,9 +181,7 @@ func isJSON(h http.Header) bool {
 // query returns the request's query parameters of these names, "" where there
 // is none. One that comes twice breaks a rule of v.
 func (c *call) query(v *violations, names ...string) ([]string, error) {
-	// Parsers differ on semicolons (url.ParseQuery refuses them); here they are
-	// characters like others, as names may have them.
-	all, err := url.ParseQuery(strings.ReplaceAll(c.r.URL.RawQuery, ";", "%3B"))
+	all, err := url.ParseQuery(readable(c.r.URL.RawQuery))
 	if err != nil {
 		return nil, badRequest("The query string could not be read")
 	}
@@ -197,15 +195,21 @@ func (c *call) query(v *violations, names ...string) ([]string, error) {
 	return values, nil
 }
 
-// filters is query for parameters without rules of their own.
-func (c *call) filters(names ...string) ([]string, error) {
-	var v violations
-	values, err := c.query(&v, names...)
-	if err != nil {
-		return nil, err
+// filters returns query parameters that no request can get wrong (contract v4
+// §6.3.1 and the lists like it): of those that come twice the first, of a query
+// string that is broken what can be read.
+func (c *call) filters(names ...string) []string {
+	all, _ := url.ParseQuery(readable(c.r.URL.RawQuery))
+	values := make([]string, len(names))
+	for i, name := range names {
+		values[i] = all.Get(name)
 	}
-	return values, v.err()
+	return values
 }
+
+// readable is a query string whose semicolons are characters like others, as
+// names may have them: url.ParseQuery refuses them.
+func readable(query string) string { return strings.ReplaceAll(query, ";", "%3B") }
 
 // fail answers with an error. Here it stops travelling, so here it is logged.
 func (f *facade) fail(ctx context.Context, c *call, err error) {

@@ -48,6 +48,10 @@ func TestMembersAreCoercedAsTheContractSays(t *testing.T) {
 			"/profiles", profile(`"channels":[{"type":"sms","templates":[null,{},{"name":"a","languageCode":"en"},{"name":"b","languageCode":"en"}]}]`),
 			[]string{"channels[0].templates[0]", "channels[0].templates[1].name", "channels[0].templates[3].languageCode", "channels[0].type"},
 		},
+		{ // a language may come twice where the channels are not named
+			"/profiles", profile(`"channels":[{"templates":[{"name":"a","languageCode":"en"}]},{"type":" ","templates":[{"name":"b","languageCode":"en"}]}]`),
+			[]string{"channels[0].type", "channels[1].type"},
+		},
 		{"/templates/sms", template(`"codeExpirationTime":"121"`), []string{"codeExpirationTime"}},
 		{"/templates/sms", template(`"language":5`), []string{"language"}},
 		{"/templates/sms", template(`"message":"` + strings.Repeat("ä", 513) + `"`), []string{"message", "message"}},
@@ -115,12 +119,22 @@ func TestAPlusThatWasNotEscapedIsPutBackBeforeTheNumberIsRead(t *testing.T) {
 	}
 }
 
+func TestFiltersOfTheCatalogsListsRefuseNothing(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	for _, path := range []string{"/priorities", "/profiles", "/templates/sms", "/templates/voice", "/templates/viber"} {
+		equal(t, path+", nobody's name first", len(h.get(path+"?name=nobody&name=").list()), 0)
+		for _, query := range []string{"?name=&name=", "?x=%zz", "?%zz=1&name=", "?name=%zz"} {
+			h.get(path + query).status(http.StatusOK)
+		}
+	}
+	equal(t, "a name behind what cannot be read", h.get("/priorities?x=%zz&name=sms-only").members("name"), []any{"sms-only"})
+}
+
 func TestParametersThatComeTwiceAreRefused(t *testing.T) {
 	t.Parallel()
 	h := start(t)
 	h.get("/otp?to=%2B4915112345678&to=%2B4915112345679").cv("to")
-	h.get("/priorities?name=a&name=b").cv("name")
-	h.get("/templates/sms?name=a&language=en&language=de").cv("language")
 	h.get("/otp?to=%zz").br()
 	h.get("/otp?otpStatus=x&to=y").cv("otpStatus", "to")
 	h.post(whatsAppPath, whatsAppConfig).empty(http.StatusCreated)

@@ -125,10 +125,7 @@ func (b priorityBody) apply(p catalog.Priority) catalog.Priority {
 
 // listPriorities is contract v4 §6.3.1.
 func (f *facade) listPriorities(ctx context.Context, c *call) (reply, error) {
-	filter, err := c.filters("name")
-	if err != nil {
-		return reply{}, err
-	}
+	filter := c.filters("name")
 	all, err := f.Catalog.Priorities(ctx, c.account.Name)
 	if err != nil {
 		return reply{}, fmt.Errorf("list priorities: %w", err)

@@ -102,10 +102,7 @@ func profileNameTaken() error { return constraintViolation([]violation{{"name", 
 
 // listProfiles is contract v4 §6.4.1.
 func (f *facade) listProfiles(ctx context.Context, c *call) (reply, error) {
-	filter, err := c.filters("name")
-	if err != nil {
-		return reply{}, err
-	}
+	filter := c.filters("name")
 	all, err := f.Catalog.Profiles(ctx, c.account.Name)
 	if err != nil {
 		return reply{}, fmt.Errorf("list profiles: %w", err)

@@ -73,10 +73,7 @@ func (f *facade) listTemplates(channels ...message.Channel) operation {
 // findTemplates is contract v4 §6.6.1.
 func (f *facade) findTemplates(ch message.Channel) operation {
 	return func(ctx context.Context, c *call) (reply, error) {
-		filter, err := c.filters("name", "language")
-		if err != nil {
-			return reply{}, err
-		}
+		filter := c.filters("name", "language")
 		return f.templates(ctx, c, func(t catalog.Template) bool {
 			return t.Channel == ch && (filter[0] == "" || filter[0] == t.Name) && (filter[1] == "" || filter[1] == t.Language)
 		})
