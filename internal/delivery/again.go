@@ -34,12 +34,30 @@ func (d Delivery) Again(r Receipt, open, sealed bool, now time.Time) (Change, bo
 // calledAgain reports whether the delivery is handed over a second time, or was.
 func (d Delivery) calledAgain() bool { return !d.AgainUntil.IsZero() }
 
-// stopped ends the tries of a Queued delivery whose OTP is over. Of one that was
-// dispatched before, WaitOver tells the end.
-func (d Delivery) stopped() Change {
-	d.Due = time.Time{}
-	if d.calledAgain() {
-		d.State, d.Due = Dispatched, d.AgainUntil
+// TimeOver ends the tries of a Queued delivery whose OTP is over, settled if it
+// was verified or blocked before its time. Where its time was over first, a
+// carrier may have been asked in vain until then, or there was none to ask: that
+// is told. False means that the OTP is still open, or the delivery not Queued.
+func (d Delivery) TimeOver(settled, open bool, expires time.Time) (Change, bool) {
+	if d.State != Queued || open {
+		return Change{}, false
 	}
-	return Change{Delivery: d, Done: true}
+	return d.stopped(otp.Failure{}, settled, expires), true
+}
+
+// stopped is TimeOver after a try that failed with why. Of a delivery that was
+// dispatched before, or may have been, WaitOver tells the end.
+func (d Delivery) stopped(why otp.Failure, settled bool, expires time.Time) Change {
+	switch ref, sent := d.maybeTaken(); {
+	case d.calledAgain():
+		d.State, d.Due = Dispatched, d.AgainUntil
+		return Change{Delivery: d, Done: true}
+	case settled:
+		d.Due = time.Time{}
+		return Change{Delivery: d, Done: true}
+	case sent:
+		return d.dispatched(Result{Ref: ref}, Step{}, false, false, expires, expires)
+	}
+	d.Ref = ""
+	return d.fail(why, false)
 }

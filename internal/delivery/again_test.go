@@ -113,7 +113,7 @@ func TestASecondCallIsNotToldOfAndKeepsTheFirstsEnd(t *testing.T) {
 		},
 	} {
 		o := delivery.SubmitOutcome{Key: c.from.Key, Carrier: "c1", Result: c.result, RetryAt: c.retryAt}
-		got, ok := c.from.Submitted(o, delivery.Step{Wait: time.Minute}, !c.over, expires, noon)
+		got, ok := c.from.Submitted(o, delivery.Step{Wait: time.Minute}, false, !c.over, expires, noon)
 		if diff := cmp.Diff(c.want, got); diff != "" || !ok {
 			t.Errorf("%s: Submitted = %v (-want +got):\n%s", c.name, ok, diff)
 		}
@@ -123,13 +123,13 @@ func TestASecondCallIsNotToldOfAndKeepsTheFirstsEnd(t *testing.T) {
 func TestTheCodeOfACallIsKeptUntilItsLineCannotBeBusyAnyMore(t *testing.T) {
 	t.Parallel()
 	o := delivery.SubmitOutcome{Carrier: "c1", Result: delivery.Result{Class: delivery.Accepted, Ref: "r1", MayBeBusy: true}}
-	got, _ := at(delivery.Queued).Submitted(o, delivery.Step{}, true, expires, noon)
+	got, _ := at(delivery.Queued).Submitted(o, delivery.Step{}, false, true, expires, noon)
 	want := delivery.Change{Delivery: at(delivery.Dispatched), Event: told(otp.EventDispatched, nil)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Submitted (-want +got):\n%s", diff)
 	}
 	o.Result.NoReceipt = true
-	if got, _ := at(delivery.Queued).Submitted(o, delivery.Step{}, true, expires, noon); !got.Done {
+	if got, _ := at(delivery.Queued).Submitted(o, delivery.Step{}, false, true, expires, noon); !got.Done {
 		t.Errorf("without receipts the code is kept: %+v", got)
 	}
 }

@@ -142,7 +142,7 @@ func (m *memory) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOu
 	for _, o := range outcomes {
 		i := slices.IndexFunc(m.rows, func(r *row) bool { return r.Key == o.Key })
 		r, l := m.rows[i], m.otps[o.OTPID]
-		c, ok := r.Submitted(o, r.step, m.open(l), l.expires, time.Now())
+		c, ok := r.Submitted(o, r.step, l.state == otp.Verified, m.open(l), l.expires, time.Now())
 		if !ok {
 			continue
 		}
@@ -167,7 +167,7 @@ func (m *memory) apply(r *row, c delivery.Change) bool {
 
 func (m *memory) receive(r *row, rec delivery.Receipt) bool {
 	o := m.otps[r.OTPID]
-	if c, ok := r.Taken(r.step, m.open(o), o.expires, time.Now()); ok {
+	if c, ok := r.Taken(r.step, o.state == otp.Verified, m.open(o), o.expires, time.Now()); ok {
 		m.apply(r, c)
 	}
 	if c, ok := r.Again(rec, m.open(o), true, time.Now()); ok {

@@ -45,15 +45,16 @@ func (d Delivery) maybeTaken() (ref string, ok bool) {
 }
 
 // Submitted applies the outcome of a submit at now. open says whether the OTP
-// is still Active at now, expires when it ends; step is the delivery's. False
-// means that the outcome changes nothing (an earlier one was first).
-func (d Delivery) Submitted(o SubmitOutcome, step Step, open bool, expires, now time.Time) (Change, bool) {
+// is still Active at now, settled whether it was verified or blocked, expires
+// when it ends; step is the delivery's. False means that the outcome changes
+// nothing (an earlier one was first).
+func (d Delivery) Submitted(o SubmitOutcome, step Step, settled, open bool, expires, now time.Time) (Change, bool) {
 	if d.State != Queued {
 		return Change{}, false
 	}
 	if o.Result.Class == Deferred {
 		if !open {
-			return d.stopped(), true
+			return d.stopped(otp.Failure{}, settled, expires), true
 		}
 		d.Due = o.RetryAt
 		return Change{Delivery: d}, true
@@ -71,14 +72,14 @@ func (d Delivery) Submitted(o SubmitOutcome, step Step, open bool, expires, now 
 	again := !o.RetryAt.IsZero() && class != Accepted && class != Permanent
 	switch {
 	case again && !open:
-		return d.stopped(), true // the OTP's end settled it
+		return d.stopped(o.Result.Failure, settled, expires), true
 	case again && o.RetryAt.Before(expires):
 		d.Due = o.RetryAt
 		return Change{Delivery: d}, true
 	}
 	switch {
 	case class == Accepted:
-		c := d.dispatched(o.Result, step, open, expires, now)
+		c := d.dispatched(o.Result, step, settled, open, expires, now)
 		c.ByID = o.Result.ByID && o.Result.Ref != d.Dedupe
 		return c, true
 	case uncertain && class != Permanent: // with that its carrier says that it did not take it
@@ -86,7 +87,7 @@ func (d Delivery) Submitted(o SubmitOutcome, step Step, open bool, expires, now 
 		// message would cost money and confuse, so the wait for the receipt
 		// decides.
 		o.Result.Ref = ref
-		return d.dispatched(o.Result, step, open, expires, now), true
+		return d.dispatched(o.Result, step, settled, open, expires, now), true
 	}
 	d.Ref = ""
 	return d.fail(o.Result.Failure, open), true
@@ -96,15 +97,15 @@ func (d Delivery) Submitted(o SubmitOutcome, step Step, open bool, expires, now 
 // asked: its carrier has the message whose answer was lost, so that it is
 // Dispatched. The arguments are as in Submitted. False means that this is nothing
 // new.
-func (d Delivery) Taken(step Step, open bool, expires, now time.Time) (Change, bool) {
+func (d Delivery) Taken(step Step, settled, open bool, expires, now time.Time) (Change, bool) {
 	ref, ok := d.maybeTaken()
 	if !ok {
 		return Change{}, false
 	}
-	return d.dispatched(Result{Ref: ref}, step, open, expires, now), true
+	return d.dispatched(Result{Ref: ref}, step, settled, open, expires, now), true
 }
 
-func (d Delivery) dispatched(r Result, step Step, open bool, expires, now time.Time) Change {
+func (d Delivery) dispatched(r Result, step Step, settled, open bool, expires, now time.Time) Change {
 	d.State, d.Ref = Dispatched, r.Ref
 	c := Change{Done: d.Next < 0 && (d.calledAgain() || !r.MayBeBusy)}
 	if !d.calledAgain() { // else it is known
@@ -116,10 +117,12 @@ func (d Delivery) dispatched(r Result, step Step, open bool, expires, now time.T
 		}
 	}
 	switch {
-	case !open:
+	case settled:
 		d.Due, c.Done = time.Time{}, true
 	case r.NoReceipt:
 		d.Due, d.Next, c.Done = time.Time{}, -1, true
+	case !open: // its wait is over already, which WaitOver tells
+		d.Due, c.Done = expires, true
 	case d.Next >= 0 && d.calledAgain():
 		d.Due = d.AgainUntil
 	case d.Next >= 0:

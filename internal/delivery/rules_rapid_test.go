@@ -73,7 +73,7 @@ func (m *machine) apply(t *rapid.T, c delivery.Change) {
 
 // taken applies that a receipt tells of a message whose answer was lost.
 func (m *machine) taken(t *rapid.T) {
-	c, ok := m.d.Taken(m.step, m.open(), m.expires, m.now)
+	c, ok := m.d.Taken(m.step, m.settled, m.open(), m.expires, m.now)
 	if !ok {
 		return
 	}
@@ -103,7 +103,7 @@ func TestADeliveryOnlyMovesForward(t *testing.T) {
 				if wait := rapid.IntRange(0, 60).Draw(t, "retry"); wait > 0 {
 					o.RetryAt = m.now.Add(time.Duration(wait) * time.Second)
 				}
-				if c, ok := m.d.Submitted(o, m.step, m.open(), m.expires, m.now); ok {
+				if c, ok := m.d.Submitted(o, m.step, m.settled, m.open(), m.expires, m.now); ok {
 					m.apply(t, c)
 				}
 			},
@@ -126,6 +126,11 @@ func TestADeliveryOnlyMovesForward(t *testing.T) {
 					m.reported = true
 				}
 				m.apply(t, c)
+			},
+			"time over": func(t *rapid.T) {
+				if c, ok := m.d.TimeOver(m.settled, m.open(), m.expires); ok {
+					m.apply(t, c)
+				}
 			},
 			"wait over": func(t *rapid.T) {
 				if c, ok := m.d.WaitOver(m.settled, m.open(), m.now); ok {

@@ -69,13 +69,16 @@ func TestASubmitMovesADelivery(t *testing.T) {
 	failed := func(c delivery.Class) delivery.Result { return delivery.Result{Class: c, Failure: refused} }
 	retryAt := noon.Add(time.Second)
 	stopped := at(delivery.Queued, tried("c1"), due(time.Time{}))
+	unasked := at(delivery.Queued, due(time.Time{}))
+	unasked.State = delivery.Undeliverable
 	for _, c := range []struct {
 		name    string
 		from    delivery.Delivery
 		result  delivery.Result
 		retryAt time.Time
 		step    delivery.Step
-		closed  bool
+		settled bool // verified or blocked
+		over    bool // the OTP's time
 		want    delivery.Change
 		ignored bool
 	}{
@@ -99,8 +102,17 @@ func TestASubmitMovesADelivery(t *testing.T) {
 			want:   delivery.Change{Delivery: at(delivery.Dispatched, due(time.Time{})), Event: told(otp.EventDispatched, nil), Done: true},
 		},
 		{
-			name: "accepted after the OTP's end: reported, nothing follows", from: at(delivery.Queued, next), result: accepted, closed: true,
+			name: "accepted after a check ended the OTP: reported, nothing follows", from: at(delivery.Queued, next), result: accepted, settled: true,
 			want: delivery.Change{Delivery: at(delivery.Dispatched, next, due(time.Time{})), Event: told(otp.EventDispatched, nil), Done: true},
+		},
+		{
+			name: "accepted after the OTP's time: reported, and its wait is over", from: at(delivery.Queued, next), result: accepted, over: true,
+			want: delivery.Change{Delivery: at(delivery.Dispatched, next), Event: told(otp.EventDispatched, nil), Done: true},
+		},
+		{
+			name: "accepted after the OTP's time on a route without receipts: nothing follows", from: at(delivery.Queued, next), over: true,
+			result: delivery.Result{Class: delivery.Accepted, Ref: "r1", NoReceipt: true},
+			want:   delivery.Change{Delivery: at(delivery.Dispatched, due(time.Time{})), Event: told(otp.EventDispatched, nil), Done: true},
 		},
 		{
 			name: "a first delivery extends nothing", from: at(delivery.Queued), result: accepted, step: delivery.Step{Life: time.Hour},
@@ -125,8 +137,17 @@ func TestASubmitMovesADelivery(t *testing.T) {
 			want: delivery.Change{Delivery: at(delivery.Queued, next, tried("c1"), due(retryAt))},
 		},
 		{
-			name: "retry after the OTP's end: nothing more", from: at(delivery.Queued), result: failed(delivery.Retry), retryAt: retryAt, closed: true,
+			name: "retry after a check ended the OTP: nothing more", from: at(delivery.Queued), result: failed(delivery.Retry), retryAt: retryAt, settled: true,
 			want: delivery.Change{Delivery: stopped, Done: true},
+		},
+		{
+			name: "retry after the OTP's time: it was not reached", from: at(delivery.Queued, next), result: failed(delivery.Retry), retryAt: retryAt, over: true,
+			want: delivery.Change{Delivery: at(delivery.Undeliverable, next, unnamed), Event: told(otp.EventUndeliverable, &refused), Done: true},
+		},
+		{
+			name: "uncertain after the OTP's time counts as dispatched", from: at(delivery.Queued), over: true,
+			result: delivery.Result{Class: delivery.Uncertain, Ref: "r1"}, retryAt: retryAt,
+			want: delivery.Change{Delivery: at(delivery.Dispatched), Event: told(otp.EventDispatched, nil), Done: true},
 		},
 		{
 			name: "retry that would come too late", from: at(delivery.Queued, next), result: failed(delivery.Retry), retryAt: expires,
@@ -145,7 +166,7 @@ func TestASubmitMovesADelivery(t *testing.T) {
 			want: delivery.Change{Delivery: at(delivery.Undeliverable, unnamed), Event: told(otp.EventUndeliverable, &refused), Done: true},
 		},
 		{
-			name: "permanent after the OTP's end starts nothing", from: at(delivery.Queued, next), result: failed(delivery.Permanent), closed: true,
+			name: "permanent after the OTP's end starts nothing", from: at(delivery.Queued, next), result: failed(delivery.Permanent), settled: true,
 			want: delivery.Change{Delivery: at(delivery.Undeliverable, next, unnamed), Event: told(otp.EventUndeliverable, &refused), Done: true},
 		},
 		{
@@ -206,8 +227,15 @@ func TestASubmitMovesADelivery(t *testing.T) {
 			want: delivery.Change{Delivery: at(delivery.Queued, next, due(retryAt))},
 		},
 		{
-			name: "deferred after the OTP's end: nothing more", from: at(delivery.Queued), result: delivery.Result{Class: delivery.Deferred}, retryAt: retryAt, closed: true,
+			name: "deferred after a check ended the OTP: nothing more", from: at(delivery.Queued),
+			result: delivery.Result{Class: delivery.Deferred}, retryAt: retryAt, settled: true,
 			want: delivery.Change{Delivery: at(delivery.Queued, due(time.Time{})), Done: true},
+		},
+		{
+			name: "deferred after the OTP's time: it was not reached", from: at(delivery.Queued), result: delivery.Result{Class: delivery.Deferred}, retryAt: retryAt, over: true,
+			want: delivery.Change{
+				Delivery: unasked, Event: &otp.Event{Kind: otp.EventUndeliverable, Delivery: 1, Channel: "SMS", Failure: &delivery.Unreachable}, Done: true,
+			},
 		},
 		{name: "another answer was first: dispatched", from: at(delivery.Dispatched), result: accepted, ignored: true},
 		{name: "another answer was first: undeliverable", from: at(delivery.Undeliverable), result: accepted, ignored: true},
@@ -219,7 +247,7 @@ func TestASubmitMovesADelivery(t *testing.T) {
 			if c.result.Class != delivery.Deferred {
 				o.Carrier = "c1"
 			}
-			got, ok := c.from.Submitted(o, c.step, !c.closed, expires, noon)
+			got, ok := c.from.Submitted(o, c.step, c.settled, !c.settled && !c.over, expires, noon)
 			if ok == c.ignored {
 				t.Errorf("Submitted changes = %v, want %v", ok, !c.ignored)
 			}
@@ -227,6 +255,53 @@ func TestASubmitMovesADelivery(t *testing.T) {
 				t.Errorf("Submitted (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestTheEndOfTimeIsToldOfADeliveryThatNobodyTook(t *testing.T) {
+	t.Parallel()
+	over := func(d delivery.Delivery, state delivery.State) delivery.Delivery {
+		d.State, d.Due = state, time.Time{}
+		return d
+	}
+	asked := at(delivery.Queued, tried("c1"), next)
+	again := at(delivery.Queued, handedBefore, until(expires))
+	gone := otp.Event{Kind: otp.EventUndeliverable, Delivery: 1, Channel: "SMS", Failure: &delivery.Unreachable}
+	for _, c := range []struct {
+		name          string
+		from          delivery.Delivery
+		settled, open bool
+		want          delivery.Change
+		ignored       bool
+	}{
+		{
+			name: "never handed over", from: at(delivery.Queued, next),
+			want: delivery.Change{Delivery: over(at(delivery.Queued, next), delivery.Undeliverable), Event: &gone, Done: true},
+		},
+		{
+			name: "handed over in vain", from: asked,
+			want: delivery.Change{Delivery: over(asked, delivery.Undeliverable), Event: told(otp.EventUndeliverable, &delivery.Unreachable), Done: true},
+		},
+		{
+			name: "handed over, and perhaps taken", from: at(delivery.Queued, unsure("r1"), next),
+			want: delivery.Change{Delivery: at(delivery.Dispatched, next), Event: told(otp.EventDispatched, nil), Done: true},
+		},
+		{
+			name: "handed over before: the wait's end is told", from: again,
+			want: delivery.Change{Delivery: at(delivery.Dispatched, until(expires)), Done: true},
+		},
+		{
+			name: "a check was first: nothing is told", from: asked, settled: true,
+			want: delivery.Change{Delivery: over(asked, delivery.Queued), Done: true},
+		},
+		{name: "the OTP is open", from: asked, open: true, ignored: true},
+		{name: "dispatched", from: at(delivery.Dispatched), ignored: true},
+		{name: "undeliverable", from: at(delivery.Undeliverable), ignored: true},
+	} {
+		got, ok := c.from.TimeOver(c.settled, c.open, expires)
+		if diff := cmp.Diff(c.want, got); diff != "" || ok == c.ignored {
+			t.Errorf("%s: TimeOver = %v (-want +got):\n%s", c.name, ok, diff)
+		}
 	}
 }
 

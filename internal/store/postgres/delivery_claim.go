@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/countersign/countersign/internal/delivery"
@@ -34,9 +35,10 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 		return nil, earliest(try, wait), nil
 	}
 	var jobs []delivery.Job
+	var over []deliveryKey // what is told once their OTPs are locked
 	var next time.Time
 	err = s.write(ctx, func(t *tx) error {
-		jobs = jobs[:0]
+		jobs, over = jobs[:0], over[:0]
 		t.put(byKeys)
 		due, err := registry.Collect(t.query, func(row scanner) (*deliveryRow, error) {
 			r := &deliveryRow{}
@@ -48,8 +50,12 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 		var accounts, otps, ends []int64
 		var seqs []int
 		for _, r := range due {
-			until := int64(0) // the sweep ends the OTP; nothing is to be sent for it
-			if r.open(t) && r.sealed != nil {
+			until := int64(0) // nothing can be sent without the code
+			switch {
+			case !r.open(t):
+				until = column.Micros(t.now.Add(lease)) // should this node end first
+				over = append(over, deliveryKey{r.otp.accountID, column.EncodeID(r.otp.ID), r.Seq})
+			case r.sealed != nil:
 				until = column.Micros(t.now.Add(lease))
 				if r.Account, err = s.AccountName(t.query, r.otp.accountID); err != nil {
 					return err
@@ -71,7 +77,36 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 	if err != nil {
 		return nil, time.Time{}, err
 	}
+	if len(over) > 0 {
+		if err := s.endOver(ctx, over); err != nil { // the end of their lease brings them again
+			s.log.WarnContext(ctx, "deliveries whose time is over are told of later", slog.Any("err", err))
+		}
+	}
 	return jobs, next, nil
+}
+
+// endOver applies Delivery.TimeOver to deliveries that were claimed too late.
+func (s *Store) endOver(ctx context.Context, keys []deliveryKey) error {
+	return s.write(ctx, func(t *tx) error {
+		t.put(byKeys)
+		rows, err := t.deliveries(keys)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if r == nil {
+				continue // deleted meanwhile
+			}
+			c, ok := r.TimeOver(r.settled(t), r.open(t), r.otp.Expires)
+			if !ok {
+				continue
+			}
+			if _, err := t.apply(r, []delivery.Change{c}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // earliest is the earlier of two times, 0 standing for none.

@@ -58,7 +58,7 @@ func (s *Store) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOut
 }
 
 func (t *tx) recordSubmit(r *deliveryRow, o delivery.SubmitOutcome) (started bool, extended time.Time, err error) {
-	c, ok := r.Submitted(o, r.step, r.open(t), r.otp.Expires, t.now)
+	c, ok := r.Submitted(o, r.step, r.settled(t), r.open(t), r.otp.Expires, t.now)
 	if !ok {
 		return false, extended, nil
 	}
@@ -145,7 +145,7 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 		found = true
 		r := rows[0]
 		var changes []delivery.Change
-		if c, ok := r.Taken(r.step, r.open(t), r.otp.Expires, t.now); ok {
+		if c, ok := r.Taken(r.step, r.settled(t), r.open(t), r.otp.Expires, t.now); ok {
 			changes, r.Delivery, extended = append(changes, c), c.Delivery, c.Extend
 		}
 		c, again := r.Again(rec, r.open(t), r.sealed != nil, t.now)

@@ -107,9 +107,9 @@ const (
 			AND (d.verdict IN (1, 2, 3) OR d.verdict > 3 AND (d.state = 1 OR NOT d.end_seen))
 	),
 	settled AS (
-		UPDATE deliveries v SET lease_node = NULL, sealed = NULL,
+		UPDATE deliveries v SET sealed = NULL, lease_node = CASE WHEN d.verdict > 3 THEN v.lease_node END,
 			state = CASE WHEN d.verdict > 3 AND v.state = 1 AND v.again_until IS NOT NULL THEN 2 ELSE v.state END,
-			due_at = CASE WHEN d.verdict > 3 AND v.state = 2 THEN v.due_at WHEN d.verdict > 3 AND v.state = 1 THEN v.again_until END
+			due_at = CASE WHEN d.verdict > 3 AND v.state = 1 THEN coalesce(v.again_until, v.due_at) WHEN d.verdict > 3 THEN v.due_at END
 		FROM decided d WHERE v.account_id = d.account_id AND v.otp = d.seq AND (v.due_at IS NOT NULL OR v.sealed IS NOT NULL)
 			AND (d.verdict IN (1, 3) OR d.verdict > 3 AND d.state = 1)
 	),

@@ -139,12 +139,13 @@ func (t *tx) saveLife(r *otpRow) {
 // Nothing more is sent or timed for an OTP that has ended; its sealed codes go
 // in the same transaction (C-05). A wait for a receipt that the end of time
 // itself settles is left to EndWaits, which reports it; so is that of a delivery
-// that was to be handed over a second time.
+// that was to be handed over a second time. One that was not handed over yet is
+// left to its lease or the next claim, which report what became of it.
 const (
 	settleDeliveries = `UPDATE deliveries SET due_at = NULL, lease_node = NULL, sealed = NULL
 		WHERE account_id = $1 AND otp = $2 AND (due_at IS NOT NULL OR sealed IS NOT NULL)`
 	expireDeliveries = `UPDATE deliveries SET state = CASE WHEN state = 1 AND again_until IS NOT NULL THEN 2 ELSE state END,
-			due_at = CASE state WHEN 2 THEN due_at WHEN 1 THEN again_until END, lease_node = NULL, sealed = NULL
+			due_at = CASE WHEN state = 1 THEN coalesce(again_until, due_at) ELSE due_at END, sealed = NULL
 		WHERE account_id = $1 AND otp = $2 AND (due_at IS NOT NULL OR sealed IS NOT NULL)`
 )
 

@@ -20,6 +20,12 @@ const (
 	beginQuarantine = `INSERT INTO versions (name, value) VALUES ($1, $2)
 		ON CONFLICT (name) DO UPDATE SET value = CASE versions.value WHEN 0 THEN excluded.value ELSE versions.value END`
 	endQuarantine = `UPDATE versions SET value = 0 WHERE name = $1 AND value <> 0`
+	// What was to be handed over may have been since the copy was made, by whom
+	// nobody knows: nothing is told of it. What was handed over waits no longer.
+	// uses deliveries_due_idx.
+	endOpenDeliveries = `UPDATE deliveries SET due_at = CASE WHEN state = 2 OR again_until IS NOT NULL THEN least(due_at, $1) END,
+		state = CASE WHEN state = 1 AND again_until IS NOT NULL THEN 2 ELSE state END, lease_node = NULL, sealed = NULL
+		WHERE state IN (1, 2) AND due_at IS NOT NULL`
 	// uses otps_open_idx.
 	endOpenOTPs = `UPDATE otps SET expires_at = $1 WHERE state = 1 AND expires_at > $1`
 )
@@ -58,6 +64,7 @@ func (s *Store) EndQuarantine(ctx context.Context) (open int, err error) {
 			return err
 		}
 		n, err = t.exec(endOpenOTPs, column.Micros(t.now))
+		t.put(endOpenDeliveries, column.Micros(t.now))
 		return err
 	})
 	s.changed(quarantineKey)

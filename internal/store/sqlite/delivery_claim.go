@@ -110,10 +110,15 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 			return err
 		}
 		for _, r := range due {
-			until := any(column.Micros(t.now.Add(lease)))
-			if r.otp.At(t.now).Final() || r.sealed == nil {
-				until = nil // the sweep ends the OTP; nothing is to be sent for it
-			} else {
+			if c, over := r.TimeOver(r.settled(t.now), !r.otp.At(t.now).Final(), r.otp.Expires); over {
+				if _, err := s.apply(t, r, []delivery.Change{c}); err != nil {
+					return err
+				}
+				continue
+			}
+			until := any(nil) // nothing can be sent without the code
+			if r.sealed != nil {
+				until = column.Micros(t.now.Add(lease))
 				jobs = append(jobs, delivery.Job{
 					Delivery: r.Delivery, Recipient: r.otp.Recipient, Step: r.step, Sealed: r.sealed, Expires: r.otp.Expires,
 				})

@@ -62,7 +62,7 @@ func (s *Store) recordSubmit(t *tx, o delivery.SubmitOutcome) (started bool, ext
 		return false, extended, fmt.Errorf("record submit: %w", err)
 	}
 	open := !r.otp.At(t.now).Final()
-	c, ok := r.Submitted(o, r.step, open, r.otp.Expires, t.now)
+	c, ok := r.Submitted(o, r.step, r.settled(t.now), open, r.otp.Expires, t.now)
 	if !ok {
 		return false, extended, nil
 	}
@@ -141,7 +141,7 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 		found = true
 		open := !r.otp.At(t.now).Final()
 		var changes []delivery.Change
-		if c, ok := r.Taken(r.step, open, r.otp.Expires, t.now); ok {
+		if c, ok := r.Taken(r.step, r.settled(t.now), open, r.otp.Expires, t.now); ok {
 			changes, r.Delivery, extended = append(changes, c), c.Delivery, c.Extend
 		}
 		c, again := r.Again(rec, open, r.sealed != nil, t.now)

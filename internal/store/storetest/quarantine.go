@@ -4,6 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
 )
 
@@ -33,6 +37,14 @@ func quarantines(t *testing.T, b *bench) {
 	}
 	open, done := b.send(order{}), b.send(order{})
 	b.check(done.Ref, rightCode)
+	sent := b.send(order{steps: []delivery.Step{step(message.SMS), step(message.Voice)}})
+	for _, job := range b.claim("n1") {
+		if job.OTPID == sent.ID {
+			b.record(job, accepted("r"))
+		} else if err := b.Store.ReleaseDeliveries(t.Context(), "n1"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	end(0) // of none
 	if got := b.read(open.Ref); got.State != otp.Active {
 		t.Errorf("the end of no quarantine made the OTP %v", got.State)
@@ -47,7 +59,7 @@ func quarantines(t *testing.T, b *bench) {
 	if again := since(); !again.Equal(first) {
 		t.Errorf("begun again, it is quarantined since %v; want %v as before", again, first)
 	}
-	end(1)
+	end(2)
 	if at := since(); !at.IsZero() {
 		t.Errorf("released, it is quarantined since %v", at)
 	}
@@ -57,8 +69,18 @@ func quarantines(t *testing.T, b *bench) {
 	if got := b.read(done.Ref); got.State != otp.Verified {
 		t.Errorf("the verified OTP is %v", got.State)
 	}
-	if n, err := b.Store.ExpireOTPs(t.Context()); n != 1 || err != nil {
-		t.Errorf("ExpireOTPs = %d, %v; want the one that was open", n, err)
+	if n, err := b.Store.ExpireOTPs(t.Context()); n != 2 || err != nil {
+		t.Errorf("ExpireOTPs = %d, %v; want the two that were open", n, err)
+	}
+	if jobs := b.claim("n2"); len(jobs) != 0 {
+		t.Errorf("after the release %d deliveries are handed over", len(jobs))
+	}
+	b.endWaits()
+	if diff := cmp.Diff([]string{"EXPIRED"}, b.kinds(open.Ref)); diff != "" {
+		t.Errorf("of what the copy's original may have sent (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"SMS DISPATCHED", "EXPIRED", "SMS TIMED_OUT"}, b.kinds(sent.Ref)); diff != "" {
+		t.Errorf("of what waited for its receipt (-want +got):\n%s", diff)
 	}
 	if got := b.check(open.Ref, rightCode); got.Verdict == otp.Right {
 		t.Error("a code of before the release was accepted")

@@ -131,6 +131,8 @@ func Run(t *testing.T, open Open) {
 		{"the audit list is read backwards, page by page", auditBackwards},
 		{"nodes are listed while they give signs", nodesSeen},
 		{"no end state leaves a sealed code", sealedGone},
+		{"the end of an OTP's time is told of what was still to be sent", tellsOfTheEndOfTime},
+		{"what a carrier answers after an OTP's time is told", tellsOfLateAnswers},
 		{"a delivery is claimed by one node at a time", claims},
 		{"parallel claims never share a delivery", parallelClaims},
 		{"a submit's outcome moves the delivery forward", submits},
