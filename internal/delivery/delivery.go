@@ -101,6 +101,9 @@ const (
 	AreaCarrier  = "carrier"
 )
 
+// HiddenCode stands for a carrier's code that cannot be told.
+const HiddenCode = "undeliverable"
+
 // Failures that the dispatcher itself reports.
 var (
 	NoRoute     = otp.Failure{Area: AreaRouting, Code: "404", Text: "No route for this channel and number"}

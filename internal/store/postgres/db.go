@@ -19,6 +19,7 @@ import (
 	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/store/schema"
 	"github.com/countersign/countersign/internal/store/version"
+	"github.com/countersign/countersign/internal/verify"
 )
 
 // Config is what a Store is opened with. The zero value of every field but URL
@@ -62,6 +63,7 @@ type Store struct {
 	countries phone.Countries
 	// stepRules limit fallback steps; nil limits none.
 	stepRules atomic.Pointer[guard.Rules]
+	quotes    atomic.Pointer[verify.Quoting] // of what is told of deliveries; nil hides nothing
 
 	stop       context.CancelFunc
 	background sync.WaitGroup // the keeper of the clock

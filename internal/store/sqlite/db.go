@@ -30,6 +30,7 @@ import (
 	"github.com/countersign/countersign/internal/store/schema"
 	"github.com/countersign/countersign/internal/store/sqlite/vfs"
 	"github.com/countersign/countersign/internal/store/version"
+	"github.com/countersign/countersign/internal/verify"
 )
 
 // Bounds of the store.
@@ -85,6 +86,7 @@ type Store struct {
 	countries phone.Countries
 	// stepRules limit fallback steps; nil limits none.
 	stepRules atomic.Pointer[guard.Rules]
+	quotes    atomic.Pointer[verify.Quoting] // of what is told of deliveries; nil hides nothing
 
 	highWater struct {
 		stored atomic.Int64 // microseconds

@@ -32,6 +32,7 @@ type Store interface {
 	EraseRecipient(ctx context.Context, keys map[string][16]byte) (int, error)
 	ClearLimits(ctx context.Context, account string, recipientKey [16]byte) (bool, error)
 	LimitSteps(rules guard.Rules)
+	HideQuotes(quotes verify.Quoting)
 	Quarantined(ctx context.Context) (time.Time, error)
 	BeginQuarantine(ctx context.Context) error
 	EndQuarantine(ctx context.Context) (open int, err error)
@@ -133,6 +134,7 @@ func Run(t *testing.T, open Open) {
 		{"no end state leaves a sealed code", sealedGone},
 		{"the end of an OTP's time is told of what was still to be sent", tellsOfTheEndOfTime},
 		{"what a carrier answers after an OTP's time is told", tellsOfLateAnswers},
+		{"no event tells a code or number that a carrier quotes", hidesQuotes},
 		{"a delivery is claimed by one node at a time", claims},
 		{"parallel claims never share a delivery", parallelClaims},
 		{"a submit's outcome moves the delivery forward", submits},
