@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -74,30 +73,7 @@ func (m *member) Submit(ctx context.Context, msg delivery.Message) delivery.Resu
 		default:
 		}
 	}()
-	msg.DefaultSender = m.namedByServer(msg.Step)
-	if msg.DefaultSender && msg.Step.Channel == message.SMS && m.hasSender() {
-		msg.Step.Sender = ""
-	}
-	fit, refused := m.fit.Fit(msg)
-	if refused != nil {
-		return *refused
-	}
-	return m.carrier.Submit(ctx, fit)
-}
-
-// namedByServer reports whether the sender is the one that the server names where
-// nobody else names one. Some APIs write the plus of a number and some do not.
-func (m *member) namedByServer(s delivery.Step) bool {
-	if m.weakest == nil || s.Sender == "" {
-		return false
-	}
-	return strings.TrimPrefix(s.Sender, "+") == strings.TrimPrefix(m.weakest(s.Channel), "+")
-}
-
-// hasSender reports whether the carrier has a sender for messages without one.
-func (m *member) hasSender() bool {
-	c, ok := m.carrier.(interface{ Sender() string })
-	return ok && c.Sender() != ""
+	return m.submit(ctx, msg)
 }
 
 func (m *member) idle() bool {

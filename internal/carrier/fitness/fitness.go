@@ -24,8 +24,8 @@ const (
 // unfit senders and does nothing else.
 type Rules struct {
 	// UnfitSender is what becomes of a message whose sender no network takes:
-	// Replace, which is also "", sends it from the carrier's own sender, Refuse
-	// does not send it [unfit_sender].
+	// Replace, which is also "", sends it as one without a sender, Refuse does not
+	// send it [unfit_sender].
 	UnfitSender string
 	// MaxSegments is how many parts a message may have; 0: no limit
 	// [max_segments].
