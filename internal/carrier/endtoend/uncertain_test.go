@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -29,6 +30,19 @@ func TestAReceiptOfAMessageWhoseAnswerWasLostCountsOverKannel(t *testing.T) {
 	j.told(otp, "DISPATCHED", "DELIVERED")
 }
 
+func TestAReceiptOfAMessageWhoseAnswerWasLostCountsOverTwilio(t *testing.T) {
+	t.Parallel()
+	j, got, n := twilio(t, func(int64) string { return "" })
+	otp := j.send("sms")
+	sent := posted(t, got, "/Messages.json")
+	j.told(otp, "DISPATCHED")
+	j.callback(sent, url.Values{"MessageSid": {"SM1"}, "MessageStatus": {"delivered"}})
+	j.told(otp, "DISPATCHED", "DELIVERED")
+	if n.Load() != 1 {
+		t.Errorf("%d messages; want 1", n.Load())
+	}
+}
+
 func TestAReceiptOfAMessageWhoseAnswerWasLostCountsOverAWebhook(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
@@ -48,6 +62,36 @@ func TestAReceiptOfAMessageWhoseAnswerWasLostCountsOverAWebhook(t *testing.T) {
 	j.told(otp, "DISPATCHED", "DELIVERED")
 	if n := asked.Load(); n != 2 || len(second) != 0 {
 		t.Errorf("the first carrier was asked %d times and the second %d; want 2 and 0", n, len(second))
+	}
+}
+
+// The kept connection of an earlier message breaks once the next one was read:
+// what answers to a repetition says nothing of the first.
+func TestAConnectionThatBreaksIsNoReasonForTheNextCarrier(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	base, got := upstream(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
+		switch asked.Add(1) {
+		case 1:
+			w.WriteHeader(http.StatusAccepted)
+		case 2:
+			panic(http.ErrAbortHandler) // it has the message, and breaks the connection
+		default:
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	})
+	other, second := upstream(t, func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(http.StatusAccepted) })
+	j := travel(t, gateway("a", base)+gateway("b", other), append(public(t), "GATEWAY_SECRET="+gatewaySecret)...)
+	earlier := j.send("sms")
+	handed(t, got)
+	otp := j.send("sms")
+	m := handed(t, got)
+	j.told(otp, "DISPATCHED")
+	j.arrived(m)
+	j.told(otp, "DISPATCHED", "DELIVERED")
+	j.told(earlier, "DISPATCHED")
+	if len(second) != 0 {
+		t.Errorf("the second carrier was asked %d times; want never", len(second))
 	}
 }
 

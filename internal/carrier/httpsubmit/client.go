@@ -66,8 +66,9 @@ func (o Options) With(timeout time.Duration, secure *tls.Config, allowed func(ne
 
 // Client makes single requests. It is safe for concurrent use.
 type Client struct {
-	timeout   time.Duration
-	transport *http.Transport
+	timeout time.Duration
+	kept    *http.Transport // its connections serve one request after the other
+	single  *http.Transport // each connection of its own serves one request (replay.go)
 
 	mu     sync.Mutex // guards what follows
 	closed bool
@@ -91,17 +92,25 @@ func New(o Options) *Client {
 		secure = o.TLS.Clone()
 		secure.MinVersion = max(secure.MinVersion, tls.VersionTLS12)
 	}
-	return &Client{timeout: o.Timeout, flying: map[int]context.CancelCauseFunc{}, transport: &http.Transport{
+	c := &Client{timeout: o.Timeout, flying: map[int]context.CancelCauseFunc{}, kept: o.transport(secure), single: o.transport(secure)}
+	c.single.DisableKeepAlives = true
+	return c
+}
+
+// transport returns one with the options, all of which are set, over a copy of
+// secure.
+func (o Options) transport(secure *tls.Config) *http.Transport {
+	return &http.Transport{
 		Proxy:                  nil, // an environment's proxy would read codes
 		DialContext:            o.Dial,
-		TLSClientConfig:        secure,
+		TLSClientConfig:        secure.Clone(),
 		TLSHandshakeTimeout:    connectTimeout,
 		DisableCompression:     true, // answers are short, and bounded as they are read
 		MaxIdleConnsPerHost:    o.MaxConns,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHead,
 		ForceAttemptHTTP2:      true,
-	}}
+	}
 }
 
 // Run waits until ctx ends, then closes the client. It is what a carrier's Run
@@ -122,7 +131,8 @@ func (c *Client) Close() {
 		abort(errClosed)
 	}
 	c.mu.Unlock()
-	c.transport.CloseIdleConnections()
+	c.kept.CloseIdleConnections()
+	c.single.CloseIdleConnections()
 }
 
 // begin notes a request that abort ends, and aborts it if the client is closed.
@@ -150,14 +160,11 @@ type Answer struct {
 	Body   []byte // its first 64 KiB
 }
 
-// Do sends a request and reads the answer, whatever its status; a redirect is
-// an answer too. If no whole answer came it returns a Result: Retry if nothing
+// Do sends a request once and reads the answer, whatever its status; a redirect
+// is an answer too. If no whole answer came it returns a Result: Retry if nothing
 // of the request can have been written, else Uncertain, with a failure that
-// names what happened and holds nothing of the request.
-//
-// A request with the header Idempotency-Key and a body that can be had again
-// (as http.NewRequest arranges for the usual readers) may be written twice, if
-// an idle connection turns out to be closed.
+// names what happened and holds nothing of the request. Of an answer other than
+// 2xx the status is enough: its Body is what could be read.
 func (c *Client) Do(req *http.Request) (Answer, *delivery.Result) {
 	ctx, cancel := context.WithTimeoutCause(req.Context(), c.timeout, errTimeout)
 	defer cancel()
@@ -166,43 +173,22 @@ func (c *Client) Do(req *http.Request) (Answer, *delivery.Result) {
 	defer c.begin(abort)()
 
 	var written atomic.Bool
-	again := replayable(req)
-	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		// The transport itself repeats a request of another kind only if nothing
-		// of it was written.
-		GetConn: func(string) {
-			if !again {
-				written.Store(false)
-			}
-		},
+	req, transport := c.once(req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		// Asked again only for a request of which nothing was written (once).
+		GetConn:      func(string) { written.Store(false) },
 		WroteHeaders: func() { written.Store(true) },
 		WroteRequest: func(httptrace.WroteRequestInfo) { written.Store(true) },
-	}))
+	})))
 	// RoundTrip and not http.Client: no redirects, no cookies, and basic
 	// authentication only where the carrier put it.
-	resp, err := c.transport.RoundTrip(req)
+	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		return Answer{}, unanswered(ctx, err, written.Load())
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	_ = resp.Body.Close() // what is left of it is of no interest
-	if err != nil {
-		return Answer{}, unanswered(ctx, err, true)
+	if err != nil && resp.StatusCode/100 == http.StatusOK/100 {
+		return Answer{}, unanswered(ctx, err, true) // what it was to say of the message is missing
 	}
 	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
-}
-
-// replayable reports whether net/http takes the request for one that may be
-// written twice.
-func replayable(req *http.Request) bool {
-	switch req.Method {
-	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
-		return true
-	}
-	for _, name := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
-		if _, ok := req.Header[name]; ok {
-			return true
-		}
-	}
-	return false
 }

@@ -1,11 +1,7 @@
 package kannel
 
 import (
-	"context"
 	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -114,74 +110,4 @@ func (c *Carrier) reportTo(dedupe string) string {
 		join = "&"
 	}
 	return base + join + "d=" + strings.ReplaceAll(url.QueryEscape(dedupe), "%", "%%") + "&st=%d&ans=%A&ref=%F&ts=%T"
-}
-
-// request writes a part in the way that the gateway is asked.
-func (c *Carrier) request(ctx context.Context, p part) (*http.Request, error) {
-	values := []struct{ parameter, header, value string }{
-		{"username", "X-Kannel-Username", c.cfg.Username},
-		{"password", "X-Kannel-Password", c.cfg.Password.Reveal()},
-		{"from", "X-Kannel-From", p.from},
-		{"to", "X-Kannel-To", p.to},
-		{"smsc", "X-Kannel-SMSC", c.cfg.SMSC},
-		{"account", "X-Kannel-Account", c.cfg.Account},
-		{"priority", "X-Kannel-Priority", positive(c.cfg.Priority)},
-		{"coding", "X-Kannel-Coding", p.coding},
-		{"mclass", "X-Kannel-MClass", only(c.cfg.Flash, flashClass)},
-		{"validity", "X-Kannel-Validity", p.validity},
-		{"dlr-mask", "X-Kannel-DLR-Mask", positive(p.mask)},
-		{"dlr-url", "X-Kannel-DLR-URL", p.report},
-		{"meta-data", "X-Kannel-Meta-Data", c.cfg.metadata},
-	}
-	u := *c.cfg.url
-	if c.cfg.Method == get {
-		query := url.Values{}
-		for _, v := range values {
-			if v.value != "" {
-				query.Set(v.parameter, v.value)
-			}
-		}
-		if p.to != "" {
-			query.Set("text", p.text)
-			query.Set("charset", "UTF-8")
-		}
-		if p.udh != nil {
-			query.Set("udh", string(p.udh))
-		}
-		u.RawQuery = query.Encode()
-	}
-	method, body := http.MethodGet, ""
-	if c.cfg.Method == post {
-		method, body = http.MethodPost, p.text
-	}
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), strings.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("write request: %w", err)
-	}
-	if c.cfg.Method == get {
-		req.Body, req.GetBody = nil, nil
-		// net/http repeats a GET when an idle connection turns out to be closed,
-		// and the message would go out twice.
-		req.Close = true
-		return req, nil
-	}
-	req.Header.Set("Content-Type", "text/plain; charset=UTF-8")
-	for _, v := range values {
-		if v.value != "" {
-			req.Header[v.header] = []string{v.value}
-		}
-	}
-	if p.udh != nil {
-		req.Header["X-Kannel-UDH"] = []string{hex.EncodeToString(p.udh)}
-	}
-	return req, nil
-}
-
-func positive(n int) string { return only(n > 0, strconv.Itoa(n)) }
-
-func only(condition bool, text string) string {
-	if condition {
-		return text
-	}
-	return ""
 }

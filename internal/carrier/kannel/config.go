@@ -20,8 +20,9 @@ type Config struct {
 	Username string
 	Password setting.Secret
 	// Method is "post", which is the default and puts everything into X-Kannel
-	// headers and the body, or "get", which puts it into the URL, for gateways
-	// that know no other [method].
+	// headers and the body; or "form", which puts everything into a form in the
+	// body, or "get", which puts it into the URL, for gateways that know no other
+	// [method].
 	Method string
 
 	// Sender is who messages without a sender of their own are from; "" leaves
@@ -61,6 +62,7 @@ type Config struct {
 // Values of Config's fields that are words.
 const (
 	post = "post"
+	form = "form"
 	get  = "get"
 
 	udh     = "udh"

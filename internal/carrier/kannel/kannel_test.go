@@ -154,6 +154,15 @@ func TestDebiansKannelIsSpokenTo(t *testing.T) {
 	if r := stranger.Submit(t.Context(), text(t, "{code}")); r.Class != delivery.Config || r.Failure.Code != "403" {
 		t.Errorf("Submit = %+v; want Config, 403", r)
 	}
+	// The guide's parameters in the body of a POST are not for this Kannel. Once
+	// they are, "form" should be the default.
+	formed := carrier(func(c *kannel.Config) { c.Method = "form" })
+	if r := formed.Submit(t.Context(), text(t, "{code}")); r.Class != delivery.Config || r.Failure.Code != "400" {
+		t.Errorf("Submit = %+v; want Config, 400", r)
+	}
+	if err := formed.Check(t.Context()); err == nil {
+		t.Error("Check = nil; want an error, as Kannel takes no form")
+	}
 	lost := carrier(func(c *kannel.Config) { c.URL += "x" })
 	if r := lost.Submit(t.Context(), text(t, "{code}")); r.Class != delivery.Config || r.Failure.Code != "404" {
 		t.Errorf("Submit = %+v; want Config, 404", r)

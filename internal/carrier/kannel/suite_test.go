@@ -34,9 +34,10 @@ func newDouble(t testing.TB) *double {
 }
 
 func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	form := r.FormValue("dlr-url") // reads a form in the body too
 	_, _ = io.Copy(io.Discard, r.Body)
 	ref := ""
-	if u, err := url.Parse(r.Header.Get("X-Kannel-DLR-URL") + r.URL.Query().Get("dlr-url")); err == nil {
+	if u, err := url.Parse(r.Header.Get("X-Kannel-DLR-URL") + form); err == nil {
 		ref = u.Query().Get("d")
 	}
 	d.mu.Lock()
@@ -64,7 +65,7 @@ func (d *double) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func TestKannelIsACarrier(t *testing.T) {
 	t.Parallel()
-	for _, method := range []string{"post", "get"} {
+	for _, method := range []string{"post", "form", "get"} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
 			carriertest.Run(t, func(t testing.TB, d carriertest.Deps) carriertest.Rig {

@@ -101,7 +101,7 @@ func (s *settled) checkWords() error {
 		key, value string
 		words      []string
 	}{
-		{"method", s.Method, []string{post, get}},
+		{"method", s.Method, []string{post, form, get}},
 		{"long", s.Long, []string{udh, gateway}},
 	} {
 		if !slices.Contains(f.words, f.value) {

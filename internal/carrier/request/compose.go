@@ -48,9 +48,6 @@ func (c *Carrier) request(ctx context.Context, f *facts) (*http.Request, error) 
 	} else {
 		req.Header.Set("Content-Type", c.contentType())
 	}
-	// net/http repeats such a request when an idle connection turns out to be
-	// closed, and the message would go out twice.
-	req.Close = !c.cfg.Deduplicates && c.repeatable()
 	return req, nil
 }
 
@@ -105,15 +102,4 @@ func (c *Carrier) contentType() string {
 		return "text/plain; charset=utf-8"
 	}
 	return "application/json"
-}
-
-// repeatable reports whether net/http takes the requests for ones that may be
-// written twice.
-func (c *Carrier) repeatable() bool {
-	for name := range c.cfg.headers {
-		if strings.EqualFold(name, "Idempotency-Key") || strings.EqualFold(name, "X-Idempotency-Key") {
-			return true
-		}
-	}
-	return c.cfg.Method == http.MethodGet
 }

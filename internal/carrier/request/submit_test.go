@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -311,32 +312,41 @@ func TestAddressesAreGuardedWhenTheyAreResolved(t *testing.T) {
 	}
 }
 
-// net/http writes a GET, or what has a key, twice if an idle connection turns out
-// to be closed; on a connection of its own it cannot.
-func TestOnlyAGatewayThatRecognisesRepetitionsMayReadARequestTwice(t *testing.T) {
+// Whatever the request looks like, and whatever is said of the gateway: what broke
+// off after it was written is told, and not repeated behind the dispatcher's back.
+func TestABrokenSubmitIsUncertainAndReadOnce(t *testing.T) {
 	t.Parallel()
 	key := func(c *request.Config) { c.Headers = map[string]string{"Idempotency-Key": "{id}"} }
-	for name, c := range map[string]struct {
-		change func(*request.Config)
-		dedup  bool
-		alone  bool
-	}{
-		"post":            {func(*request.Config) {}, false, false},
-		"get":             {get, false, true},
-		"a known get":     {get, true, false},
-		"post with a key": {key, false, true},
-		"a known key":     {key, true, false},
-		"another key": {func(c *request.Config) {
-			c.Headers = map[string]string{"x-idempotency-key": "{id}"}
-		}, false, true},
+	for name, change := range map[string]func(*request.Config){
+		"post":            func(c *request.Config) { c.Body = `{"to":"{to}","id":"{id}","text":"{text}"}` },
+		"post with a key": key,
+		"get":             get,
 	} {
-		cfg := config("https://gateway.example/send")
-		c.change(&cfg)
-		cfg.Deduplicates = c.dedup
-		g := made(t, cfg)
-		req, err := g.Compose(t.Context(), sms(t, "{code}"))
-		if err != nil || req.Close != c.alone || g.Dedupes() != c.dedup {
-			t.Errorf("%s: %v, Close %v, Dedupes %v; want %v, %v", name, err, req.Close, g.Dedupes(), c.alone, c.dedup)
+		for _, dedupes := range []bool{false, true} {
+			var submits, checks atomic.Int32
+			g := open(t, func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.Method == http.MethodHead: // keeps its connection, if it may
+					checks.Add(1)
+				case submits.Add(1) > 1:
+					w.WriteHeader(http.StatusUnauthorized)
+				default:
+					_, _ = io.Copy(io.Discard, r.Body)
+					panic(http.ErrAbortHandler)
+				}
+			}, func(c *request.Config, _ *request.Deps) {
+				change(c)
+				c.Deduplicates = dedupes
+			})
+			if err := g.Check(t.Context()); err != nil {
+				t.Errorf("Check = %v; want nil", err)
+			}
+			if r := g.Submit(t.Context(), sms(t, "{code}")); r.Class != delivery.Uncertain || submits.Load() != 1 || checks.Load() != 1 {
+				t.Errorf("%s, deduplicates %t: Submit = %+v after %d submits; want Uncertain after one", name, dedupes, r, submits.Load())
+			}
+			if g.Dedupes() != dedupes {
+				t.Errorf("%s: Dedupes = %t; want %t", name, g.Dedupes(), dedupes)
+			}
 		}
 	}
 }

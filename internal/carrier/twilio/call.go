@@ -36,7 +36,7 @@ func (c *Carrier) call(m delivery.Message, to phone.Number, now time.Time) (url.
 		return nil, refuse("length", "There is nothing to say")
 	}
 	if c.receipts != nil {
-		c.callback(form, m.Dedupe)
+		c.callback(form, m)
 		form.Set("StatusCallbackMethod", http.MethodPost)
 	}
 	if c.cfg.MachineDetection {
@@ -54,7 +54,7 @@ func (c *Carrier) call(m delivery.Message, to phone.Number, now time.Time) (url.
 	if err != nil {
 		return nil, &delivery.Result{Class: delivery.Retry, Failure: failure("seal", "The words cannot be sealed")}
 	}
-	fetch := c.own(querySay, sealed)
+	fetch := c.own(url.Values{querySay: {sealed}})
 	if len(fetch) > maxFetchURL {
 		return nil, refuse("length", "The words are more than Twilio takes")
 	}

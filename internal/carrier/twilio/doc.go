@@ -3,8 +3,9 @@
 // delivery.
 //
 // A submit is one POST. Twilio recognises no repetition, so a submit without an
-// answer is Uncertain and never repeated; the dedupe reference travels in the
-// status callback's query, for the operator's eyes.
+// answer is Uncertain and never repeated. The dedupe reference travels in the
+// status callback's query: receipts of a message whose id was lost with the answer
+// are found by it.
 //
 // # Calls
 //

@@ -13,11 +13,8 @@ import (
 	"github.com/countersign/countersign/internal/delivery"
 )
 
-// What the queries of our URLs are for.
-const (
-	queryDedupe = "d"   // of a status callback: the dedupe reference
-	querySay    = "say" // of the fetch of a call's words: them, sealed
-)
+// querySay is what the query of the fetch of a call's words has: them, sealed.
+const querySay = "say"
 
 // maxCallback bounds what Twilio sends us (T-04).
 const maxCallback = 256 << 10
@@ -83,7 +80,7 @@ func formOf(r *http.Request, body []byte) (url.Values, error) {
 
 // take records what a status callback tells, and returns the status to answer.
 func (c *Carrier) take(r *http.Request, form url.Values) int {
-	receipt, ended, ok := c.receiptOf(form)
+	receipt, ended, ok := c.receiptOf(r.URL.Query(), form)
 	switch {
 	case !ok:
 		return http.StatusBadRequest
@@ -91,6 +88,9 @@ func (c *Carrier) take(r *http.Request, form url.Values) int {
 		return http.StatusOK
 	}
 	c.warn(r, receipt)
+	if !c.flights.wait(r.Context(), receipt.ID) {
+		return http.StatusServiceUnavailable
+	}
 	if _, err := c.deps.Receive(r.Context(), receipt); err != nil {
 		c.logger().ErrorContext(r.Context(), "receipt not recorded", slog.Any("err", err))
 		return http.StatusServiceUnavailable
@@ -98,9 +98,9 @@ func (c *Carrier) take(r *http.Request, form url.Values) int {
 	return http.StatusOK
 }
 
-// receiptOf reads a status callback. ended is false for news that is not final,
+// receiptOf reads a status callback, whose query the signature covers. ended is false for news that is not final,
 // ok is false for what is no status callback.
-func (c *Carrier) receiptOf(form url.Values) (receipt delivery.Receipt, ended, ok bool) {
+func (c *Carrier) receiptOf(query, form url.Values) (receipt delivery.Receipt, ended, ok bool) {
 	ref, status := form.Get("MessageSid"), form.Get("MessageStatus")
 	if ref != "" {
 		receipt, ended = messageReceipt(status, number(form.Get("ErrorCode")))
@@ -108,7 +108,7 @@ func (c *Carrier) receiptOf(form url.Values) (receipt delivery.Receipt, ended, o
 		ref, status = form.Get("CallSid"), form.Get("CallStatus")
 		receipt, ended = c.cfg.callReceipt(status, form)
 	}
-	receipt.Carrier, receipt.Ref = c.cfg.Name, ref
+	receipt.Carrier, receipt.ID, receipt.Ref = c.cfg.Name, nameIn(query), ref
 	return receipt, ended, isRef(ref) && status != ""
 }
 

@@ -87,7 +87,7 @@ func TestStatusCallbacksAreReceipts(t *testing.T) {
 		}
 		w := tell(t, s.Carrier, form)
 		for i := range c.want {
-			c.want[i].Carrier, c.want[i].Ref = "twilio", ref
+			c.want[i].Carrier, c.want[i].ID, c.want[i].Ref = "twilio", dedupe, ref
 		}
 		if diff := cmp.Diff(c.want, s.received()); diff != "" || w.Code != http.StatusOK {
 			t.Errorf("%s: answered with %d, receipts (-want +got):\n%s", c.form, w.Code, diff)
@@ -197,7 +197,7 @@ func TestACallbackOfJSONIsSignedByItsURL(t *testing.T) {
 		s := start(t, nil)
 		var want []delivery.Receipt
 		if c.want == http.StatusOK {
-			want = []delivery.Receipt{{Carrier: "twilio", Ref: "SM1", State: undeliverable, Failure: because("30005", "The handset is unknown")}}
+			want = []delivery.Receipt{{Carrier: "twilio", ID: dedupe, Ref: "SM1", State: undeliverable, Failure: because("30005", "The handset is unknown")}}
 		}
 		w := post(t, s.Carrier, c.call)
 		if diff := cmp.Diff(want, s.received()); diff != "" || w.Code != c.want {

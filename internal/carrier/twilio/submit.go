@@ -28,8 +28,20 @@ func refuse(code, text string) *delivery.Result {
 	return &delivery.Result{Class: delivery.Permanent, Own: true, Failure: failure(code, text)}
 }
 
-// Submit hands one message over with one request.
+// Submit hands one message over with one request. Receipts name it by Twilio's id,
+// and if that was lost with the answer by the reference in their URL.
 func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Result {
+	if c.receipts == nil {
+		return c.submit(ctx, m)
+	}
+	name := referenceOf(m).name()
+	defer c.flights.begin(name)()
+	r := c.submit(ctx, m).KnownAs(name)
+	r.MayBeBusy = r.MayBeBusy || r.Class == delivery.Uncertain && m.Step.Channel == message.Voice
+	return r
+}
+
+func (c *Carrier) submit(ctx context.Context, m delivery.Message) delivery.Result {
 	now := c.deps.Now()
 	resource, form, refused := c.compose(m, now)
 	if refused != nil {
@@ -91,23 +103,23 @@ func (c *Carrier) compose(m delivery.Message, now time.Time) (resource string, f
 	}
 	if refused == nil {
 		c.cfg.common(form, m.Expires.Sub(now))
-		c.callback(form, m.Dedupe)
+		c.callback(form, m)
 	}
 	return "/Messages.json", form, refused
 }
 
 // callback asks for status callbacks, if we can be reached.
-func (c *Carrier) callback(form url.Values, dedupe string) {
+func (c *Carrier) callback(form url.Values, m delivery.Message) {
 	if c.receipts != nil {
-		form.Set("StatusCallback", c.own(queryDedupe, dedupe))
+		form.Set("StatusCallback", c.own(referenceOf(m).query()))
 	}
 }
 
 // own returns the receipt URL with a query. The overrides are a fragment, which
 // does not reach us.
-func (c *Carrier) own(key, value string) string {
+func (c *Carrier) own(query url.Values) string {
 	u := *c.receipts
-	u.RawQuery = url.Values{key: {value}}.Encode()
+	u.RawQuery = query.Encode()
 	return u.String() + c.cfg.fragment()
 }
 

@@ -173,7 +173,8 @@ func TestAnswersHaveTheClassOfTheirCodeElseOfTheirStatus(t *testing.T) {
 	} {
 		s.script(c.given)
 		got := s.submit(t, text(t, message.SMS, "{code}"))
-		if got.Class != c.want || got.Failure.Code != c.code || got.After != c.after || got.Failure.Area != delivery.AreaCarrier || got.Ref != "" {
+		if got.Class != c.want || got.Failure.Code != c.code || got.After != c.after || got.Failure.Area != delivery.AreaCarrier ||
+			(got.Ref == dedupe) != (c.want == delivery.Uncertain) {
 			t.Errorf("%s: Submit = %+v; want %v, code %s, after %v", c.name, got, c.want, c.code, c.after)
 		}
 		if strings.Contains(got.Failure.Text, recipient[1:]) || got.Failure.Text == "" {
