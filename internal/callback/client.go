@@ -20,11 +20,12 @@ import (
 const (
 	defaultTimeout = 10 * time.Second // in all
 	connectTimeout = 5 * time.Second  // name resolution included; the TLS handshake has as long again
-	maxAnswerHead  = 16 << 10         // bytes
-	maxAnswerBody  = 4 << 10          // bytes read, so that the connection can serve again
+	// maxAnswerHead is in bytes. A longer head is no answer and would turn a 2xx
+	// into "not received", so it is far beyond what proxies and policies add.
+	maxAnswerHead = 64 << 10
+	maxAnswerBody = 4 << 10 // bytes read, so that the connection can serve again
 	// idleTimeout is less than the 5 s after which common servers close idle
-	// connections: a POST that meets the close is lost and would wait for its
-	// retry.
+	// connections: a POST that meets the close has to be made again.
 	idleTimeout = 4 * time.Second
 )
 
@@ -142,7 +143,21 @@ func (c *client) request(ctx context.Context, p Post, body []byte) (*http.Reques
 	req.Header[headerID] = []string{id}
 	req.Header[headerTimestamp] = []string{strconv.FormatInt(now.Unix(), 10)}
 	req.Header[headerSignature] = []string{signature}
+	markReplayable(req.Header)
 	return req, ""
+}
+
+// markReplayable lets net/http make a POST again at once, on another
+// connection, that met the close of an idle one: almost always nothing reached
+// the receiver, and the event would wait for its retry. net/http does so only
+// while no byte of an answer has come, and never after a new connection broke.
+// If the receiver did take the first, the second has the same webhook-id (S6).
+// An entry without values marks and is not sent (net/http.Transport).
+func markReplayable(h http.Header) {
+	const mark = "X-Idempotency-Key"
+	if _, custom := h[mark]; !custom {
+		h[mark] = []string{}
+	}
 }
 
 // escapeForeign percent-encodes the octets that no URI has (RFC 3986 §2) and

@@ -3,6 +3,7 @@ package callback
 import (
 	"context"
 	"net"
+	"strconv"
 	"time"
 )
 
@@ -20,18 +21,17 @@ func (p *Pusher) DialBy(dial func(ctx context.Context, network, addr string) (ne
 // ResolveBy makes the pusher's dialer resolve names by r.
 func (p *Pusher) ResolveBy(r *net.Resolver) { p.client.dialer.Resolver = r }
 
-// Narrow is what the breaker would say of configurations after these results,
-// with nothing under way.
-func Narrow(slots int, results map[string][]bool) map[string]int {
-	l := newLoad(slots)
+// Remembered is how many of n configurations are known when nothing has been
+// posted to them for so long.
+func Remembered(n int, idle time.Duration) int {
+	l := newLoad(defaultInFlight)
 	now := time.Unix(0, 0)
-	for config, received := range results {
-		for _, ok := range received {
-			p := Post{ID: config, ConfigID: config}
-			l.begin(p, now)
-			l.ended(p, ok, now)
-			l.recorded([]Outcome{{ID: config}})
-		}
+	for i := range n {
+		p := Post{ID: strconv.Itoa(i), ConfigID: strconv.Itoa(i)}
+		l.begin(p, now)
+		l.ended(p, answer{}, now)
+		l.recorded([]Outcome{{ID: p.ID}})
 	}
-	return l.narrow(now)
+	l.ask(lagging, now.Add(idle))
+	return len(l.configs)
 }

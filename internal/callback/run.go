@@ -81,12 +81,9 @@ func (p *Pusher) Run(ctx context.Context) error {
 func (p *Pusher) Step(ctx context.Context) (int, error) {
 	n := 0
 	for {
-		posts, _, err := p.claim(ctx)
-		if err != nil {
-			return n, err
-		}
+		posts, _, failed := p.claim(ctx)
 		if len(posts) == 0 {
-			return n, nil
+			return n, failed
 		}
 		ended := make(chan attempt, len(posts))
 		for _, post := range posts {
@@ -101,30 +98,42 @@ func (p *Pusher) Step(ctx context.Context) (int, error) {
 			p.load.recorded(left) // their leases end
 			return n, errors.New("outcomes of callbacks could not be written")
 		}
+		if failed != nil {
+			return n, failed
+		}
 	}
 }
 
-// claim leases what is due and there is room for.
-func (p *Pusher) claim(ctx context.Context) ([]Post, time.Time, error) {
-	free := p.load.free()
-	if free <= 0 {
-		return nil, time.Time{}, nil
-	}
+// claim leases what is due and there is room for, with one claim as long as
+// there is room for all: one that gets less than it may is the last. Otherwise
+// the next leaves out the endpoints whose bound is reached, and the fourth
+// fills the last quarter when the third has gone up to it. After an error, what
+// was leased before it is returned beside it.
+func (p *Pusher) claim(ctx context.Context) (posts []Post, next time.Time, _ error) {
 	now := p.now()
-	posts, next, err := p.store.ClaimCallbacks(ctx, Claim{
-		Node: p.node, Limit: free, PerConfig: perConfig, Narrow: p.load.narrow(now),
-		Lease: p.client.timeout + leaseSlack,
-	})
-	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("claim callbacks: %w", err)
-	}
-	fresh := posts[:0]
-	for _, post := range posts {
-		if p.load.begin(post, now) {
-			fresh = append(fresh, post)
+	for _, least := range [...]standing{lagging, unproven, quick, quick} {
+		c, room := p.load.ask(least, now)
+		if !room {
+			continue
+		}
+		c.Node, c.Lease = p.node, p.client.timeout+leaseSlack
+		leased, at, err := p.store.ClaimCallbacks(ctx, c)
+		if err != nil {
+			return posts, next, fmt.Errorf("claim callbacks: %w", err)
+		}
+		for _, post := range leased {
+			if p.load.begin(post, now) {
+				posts = append(posts, post)
+			}
+		}
+		if next.IsZero() || !at.IsZero() && at.Before(next) {
+			next = at
+		}
+		if len(leased) < c.Limit {
+			break
 		}
 	}
-	return fresh, next, nil
+	return posts, next, nil
 }
 
 // sleep is how long nothing is due.
@@ -154,7 +163,7 @@ func (p *Pusher) judge(ctx context.Context, a attempt) Outcome {
 		ID: a.post.ID, ConfigID: a.post.ConfigID, Received: a.answer.received(),
 		Status: a.answer.status, Latency: a.answer.latency, Problem: a.answer.problem,
 	}
-	p.load.ended(a.post, o.Received, now)
+	p.load.ended(a.post, a.answer, now)
 	if o.Received {
 		return o
 	}

@@ -47,17 +47,17 @@ func TestADeadEndpointDelaysNoOther(t *testing.T) {
 	// While the first endpoint answers nothing, the others get everything.
 	healthy.wait(t, otps)
 	refusing.wait(t, otps)
-	hanging.wait(t, 8)
-	if n := len(hanging.requests()); n != 8 {
-		t.Errorf("the hanging endpoint has %d requests, want 8", n)
+	hanging.wait(t, 2)
+	if n := len(hanging.requests()); n != 2 {
+		t.Errorf("the hanging endpoint has %d requests, want 2", n)
 	}
 	close(release)
-	hanging.wait(t, otps-8)
+	hanging.wait(t, otps-2)
 	stop()
 	mu.Lock()
 	defer mu.Unlock()
-	if most != 8 {
-		t.Errorf("at most %d requests at a time, want 8", most)
+	if most != 2 {
+		t.Errorf("at most %d requests at a time, want 2", most)
 	}
 }
 
@@ -88,16 +88,16 @@ func TestAllRequestsAtATimeAreBounded(t *testing.T) {
 	}
 	p := r.pusher(func(c *callback.Config) { c.InFlight = 6 })
 	stop := run(t, p)
-	for range 6 {
+	for range 3 { // half, before any has answered
 		<-came
 	}
 	close(release)
-	for range configs*4 - 6 {
+	for range configs*4 - 3 {
 		<-came
 	}
 	stop()
-	if most != 6 {
-		t.Errorf("at most %d requests at a time, want 6", most)
+	if most < 3 || most > 6 {
+		t.Errorf("at most %d requests at a time, want 3 to 6", most)
 	}
 }
 
@@ -349,43 +349,21 @@ func (c *claims) ClaimCallbacks(ctx context.Context, claim callback.Claim) ([]ca
 func TestAFailingEndpointGetsFewerPlacesUntilItAnswers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	w1 := receive(t, statuses(500, 500, 500, 500, 500, 200))
+	w1 := receive(t, statuses(200, 500, 500, 500, 500, 500, 200))
 	id := r.to(w1.URL)
 	store := &claims{Store: r.store}
 	p := r.pusher(func(c *callback.Config) { c.Store = store })
-	narrowBy := func() map[string]int { return store.asked[len(store.asked)-1].Narrow }
-	for failures := range 5 {
-		if failures > 0 && narrowBy() != nil {
-			t.Errorf("narrowed to %v after %d failures", narrowBy(), failures)
-		}
+	for n, want := range []int{3, 3, 3, 3, 3, 2, 3} {
 		r.Send(storetest.Acme).Dispatch()
 		step(t, p, 1)
-	}
-	if diff := cmp.Diff(map[string]int{id: 2}, narrowBy()); diff != "" {
-		t.Errorf("narrowed after 5 failures (-want +got):\n%s", diff)
-	}
-	r.Send(storetest.Acme).Dispatch()
-	step(t, p, 1) // received
-	if n := narrowBy(); n != nil {
-		t.Errorf("narrowed to %v after a success", n)
-	}
-}
-
-func TestFailingEndpointsShareHalfOfAllPlaces(t *testing.T) {
-	t.Parallel()
-	dead := []bool{false, false, false, false, false}
-	got := callback.Narrow(8, map[string][]bool{
-		"a": dead, "b": dead, "c": dead, "d": dead, "fine": {true}, "again": append(dead[:5:5], true), "once": {true, false},
-	})
-	sum := 0
-	for id, n := range got {
-		if n > 2 {
-			t.Errorf("%s may have %d, want 2 at most", id, n)
+		last := store.asked[len(store.asked)-1]
+		got, own := last.Places[id]
+		if !own {
+			got = last.PerConfig
 		}
-		sum += n
-	}
-	if len(got) != 4 || sum != 4 {
-		t.Errorf("narrowed %v, want the 4 dead ones to have 4 of 8 places", got)
+		if got != want {
+			t.Errorf("%d places after the answer %d, want %d", got, n, want)
+		}
 	}
 }
 

@@ -90,10 +90,11 @@ type Claim struct {
 	Node  string
 	Limit int // callbacks in all, at least 1
 	// PerConfig is how many callbacks of one configuration may be leased at a
-	// time, those leased before by any node counted.
+	// time, those leased before by any node counted; 0 for none.
 	PerConfig int
-	// Narrow has lower numbers for some configurations, by id; 0 for none now.
-	Narrow map[string]int
+	// Places has other numbers than PerConfig, lower or higher, for some
+	// configurations, by id; 0 for none now.
+	Places map[string]int
 	Lease  time.Duration // longer than an attempt and the writing of its outcome
 }
 

@@ -138,8 +138,8 @@ func roomy(due []dueConfig, c callback.Claim) (r rooms) {
 			break
 		}
 		places := c.PerConfig
-		if narrow, ok := c.Narrow[k.id]; ok {
-			places = min(places, narrow)
+		if own, ok := c.Places[k.id]; ok {
+			places = own
 		}
 		if k.id == "" || k.leased >= places {
 			continue

@@ -124,8 +124,8 @@ func (t *tx) claimable(c callback.Claim, configs []configKey) ([]int64, error) {
 			break
 		}
 		room := c.PerConfig
-		if narrow, ok := c.Narrow[k.id]; ok {
-			room = min(room, narrow)
+		if places, ok := c.Places[k.id]; ok {
+			room = places
 		}
 		if room -= leased[k]; room <= 0 {
 			continue

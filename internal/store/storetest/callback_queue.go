@@ -37,7 +37,7 @@ func RunCallbacks(t *testing.T, open func(t testing.TB, wall func() time.Time) C
 		{"a released callback is due at once", releases},
 		{"first attempts wait for those of earlier events, not for their retries", inOrder},
 		{"a configuration has at most so many leased, whoever leases them", perConfigLimit},
-		{"a narrowed configuration has fewer leased, the others not", narrowed},
+		{"a configuration may have its own number leased, less or more than the others", ownPlaces},
 		{"places are shared evenly and the earliest due go first", fairShares},
 		{"a retry is due at its time, which a claim tells", retries},
 		{"a received callback is gone", received},
@@ -253,18 +253,23 @@ func perConfigLimit(_ *testing.T, c *callbacks) {
 	}
 }
 
-func narrowed(t *testing.T, c *callbacks) {
+func ownPlaces(t *testing.T, c *callbacks) {
 	a, _ := c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
 	b, _ := c.Configure(Acme, catalog.Callback{URL: "https://b.example"})
 	d, _ := c.Configure(Acme, catalog.Callback{URL: "https://d.example"})
+	e, _ := c.Configure(Acme, catalog.Callback{URL: "https://e.example"})
 	for range 5 {
 		c.Send(Acme).Dispatch()
 	}
 	posts, _ := c.claimWith(callback.Claim{
-		Node: "n1", Limit: 100, PerConfig: 4, Narrow: map[string]int{a: 1, b: 0}, Lease: callbackLease,
+		Node: "n1", Limit: 100, PerConfig: 2, Places: map[string]int{a: 1, b: 0, e: 4}, Lease: callbackLease,
 	})
-	if diff := cmp.Diff(map[string]int{a: 1, d: 4}, configsOf(posts)); diff != "" {
+	if diff := cmp.Diff(map[string]int{a: 1, d: 2, e: 4}, configsOf(posts)); diff != "" {
 		t.Errorf("claims by configuration (-want +got):\n%s", diff)
+	}
+	posts, _ = c.claimWith(callback.Claim{Node: "n1", Limit: 100, Places: map[string]int{a: 2, e: 3}, Lease: callbackLease})
+	if diff := cmp.Diff(map[string]int{a: 1}, configsOf(posts)); diff != "" {
+		t.Errorf("claims by configuration, the others none (-want +got):\n%s", diff)
 	}
 }
 
