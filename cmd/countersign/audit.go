@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/countersign/countersign/internal/audit"
@@ -30,12 +31,12 @@ func (c auditVerifyCmd) Run(e *environment) error {
 		if err != nil {
 			return err
 		}
-		if !p.Holds() {
-			return fmt.Errorf("entry %d: %w", p.Broken, audit.ErrChain)
+		if err := p.Err(); err != nil {
+			return unlisted(err)
 		}
 		if since != nil {
 			if err := log.Since(e.ctx, *since); err != nil {
-				return err
+				return unlisted(err)
 			}
 		}
 		signed, err := log.Sign(p)
@@ -44,4 +45,14 @@ func (c auditVerifyCmd) Run(e *environment) error {
 		}
 		return e.say(fmt.Sprintf("%d entries hold together", p.Entries), signed.String())
 	})
+}
+
+// unlisted says what was expected where a root key is not listed.
+func unlisted(err error) error {
+	if !errors.Is(err, audit.ErrKeyUnknown) {
+		return err
+	}
+	return &server.RefusalError{
+		What: "nothing is proven", Expected: "every earlier root key in secret_key_previous; if all are listed, the key's id was tampered with", Err: err,
+	}
 }

@@ -80,9 +80,14 @@ type Log struct {
 // New returns a log over a store.
 func New(store Store, keys Keys) *Log { return &Log{store, keys} }
 
-// ErrChain means that the list was tampered with, or that a key it was made
-// with is not given.
-var ErrChain = errors.New("the audit list does not hold together")
+// Why a list, or a checkpoint, proves nothing.
+var (
+	// ErrChain: the list was tampered with.
+	ErrChain = errors.New("the audit list does not hold together")
+	// ErrKeyUnknown: the root key that something was made with is not listed. It
+	// may be whole; or somebody wrote another key's id there.
+	ErrKeyUnknown = errors.New("its root key is not listed, so it cannot be proven")
+)
 
 // Append adds an entry. It is durable when Append returns without an error;
 // append before you act.
@@ -95,7 +100,7 @@ func (l *Log) Append(ctx context.Context, e Entry) error {
 		s := Sealed{Seq: seq, At: at, Key: l.keys.Current(), Text: string(text)}
 		link, ok := l.link(s, previous)
 		if !ok {
-			return Sealed{}, ErrChain
+			return Sealed{}, ErrKeyUnknown
 		}
 		s.Link = link
 		return s, nil
@@ -114,12 +119,12 @@ func (l *Log) link(s Sealed, previous []byte) ([]byte, bool) {
 // verifyBatch bounds how many entries are in memory at a time.
 const verifyBatch = 1000
 
-// Verify reads the whole list and returns how many entries it has, or ErrChain
-// with the number of the first that does not follow from those before.
+// Verify reads the whole list and returns how many entries it has, or what
+// Proof.Err says of the first that does not follow from those before.
 func (l *Log) Verify(ctx context.Context) (int64, error) {
 	p, err := l.Prove(ctx)
-	if err == nil && !p.Holds() {
-		err = fmt.Errorf("entry %d: %w", p.Broken, ErrChain)
+	if err == nil {
+		err = p.Err()
 	}
 	return p.Entries, err
 }

@@ -54,18 +54,19 @@ func TestTheListProvesItself(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		tamper func(*list)
-		ok     bool
+		want   error
 		intact int64
 	}{
-		{"untouched", func(*list) {}, true, n},
-		{"a changed text", func(l *list) { l.entries[1200].Text = "{}" }, false, 1200},
-		{"a changed time", func(l *list) { l.entries[1200].At = l.entries[1200].At.Add(time.Hour) }, false, 1200},
-		{"a removed entry", func(l *list) { l.entries = slices.Delete(l.entries, 1200, 1201) }, false, 1200},
+		{"untouched", func(*list) {}, nil, n},
+		{"a changed text", func(l *list) { l.entries[1200].Text = "{}" }, audit.ErrChain, 1200},
+		{"a changed time", func(l *list) { l.entries[1200].At = l.entries[1200].At.Add(time.Hour) }, audit.ErrChain, 1200},
+		{"a removed entry", func(l *list) { l.entries = slices.Delete(l.entries, 1200, 1201) }, audit.ErrChain, 1200},
 		{"two exchanged texts", func(l *list) {
 			l.entries[5].Text, l.entries[6].Text = l.entries[6].Text, l.entries[5].Text
-		}, false, 5},
-		{"the first removed", func(l *list) { l.entries = l.entries[1:] }, false, 0},
-		{"another key's entry", func(l *list) { l.entries[7].Key++ }, false, 7},
+		}, audit.ErrChain, 5},
+		{"the first removed", func(l *list) { l.entries = l.entries[1:] }, audit.ErrChain, 0},
+		{"another key's entry", func(l *list) { l.entries[7].Key++ }, audit.ErrKeyUnknown, 7},
+		{"another key's entry in a gap", func(l *list) { l.entries = slices.Delete(l.entries, 7, 8); l.entries[7].Key++ }, audit.ErrChain, 7},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -79,8 +80,8 @@ func TestTheListProvesItself(t *testing.T) {
 			}
 			c.tamper(store)
 			got, err := log.Verify(t.Context())
-			if got != c.intact || (err == nil) != c.ok || err != nil && !errors.Is(err, audit.ErrChain) {
-				t.Errorf("Verify = %d, %v; want %d, intact %v", got, err, c.intact, c.ok)
+			if got != c.intact || !errors.Is(err, c.want) {
+				t.Errorf("Verify = %d, %v; want %d, %v", got, err, c.intact, c.want)
 			}
 		})
 	}
@@ -108,5 +109,35 @@ func TestAListMadeUnderAnEarlierKeyIsStillProved(t *testing.T) {
 		if n, err := log.Verify(t.Context()); err != nil || n != int64(len(store.entries)) {
 			t.Errorf("Verify = %d, %v; want all of %d", n, err, len(store.entries))
 		}
+	}
+}
+
+func TestAKeyThatIsNotListedIsNoTampering(t *testing.T) {
+	t.Parallel()
+	store := &list{}
+	before := audit.New(store, keyring(t))
+	if err := before.Append(t.Context(), audit.Entry{Action: audit.ActionErase, Actor: "cli ops"}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := before.Prove(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := before.Sign(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := audit.New(store, keyring(t))
+	if n, err := after.Verify(t.Context()); n != 0 || !errors.Is(err, audit.ErrKeyUnknown) || errors.Is(err, audit.ErrChain) {
+		t.Errorf("Verify without the key = %d, %v; want ErrKeyUnknown alone", n, err)
+	}
+	if p, err := after.Prove(t.Context()); err != nil || p.Holds() || !p.Keyless || p.Broken != 1 {
+		t.Errorf("Prove without the key = %+v, %v; want the first entry broken for want of its key", p, err)
+	}
+	if err := after.Since(t.Context(), signed); !errors.Is(err, audit.ErrKeyUnknown) || errors.Is(err, audit.ErrCheckpoint) {
+		t.Errorf("Since a checkpoint of a key that is not listed = %v; want ErrKeyUnknown alone", err)
+	}
+	if err := before.Since(t.Context(), signed); err != nil {
+		t.Errorf("Since with its key = %v", err)
 	}
 }

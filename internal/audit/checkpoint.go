@@ -38,8 +38,8 @@ func (c Checkpoint) String() string {
 
 // Errors of checkpoints.
 var (
-	// ErrCheckpoint: the text is no checkpoint, or none that this deployment's
-	// keys signed.
+	// ErrCheckpoint: the text is no checkpoint, or not what the key that it names
+	// signed.
 	ErrCheckpoint = errors.New("not a checkpoint of this deployment")
 	// ErrShortened: entries that the checkpoint tells of are gone.
 	ErrShortened = errors.New("entries were removed from the audit list")
@@ -74,16 +74,20 @@ func (l *Log) Sign(p Proof) (Checkpoint, error) {
 	c := Checkpoint{Entries: p.Entries, Head: p.Head, Key: l.keys.Current()}
 	var ok bool
 	if c.Sum, ok = l.sum(c); !ok {
-		return c, ErrCheckpoint
+		return c, fmt.Errorf("sign a checkpoint: %w", ErrKeyUnknown)
 	}
 	return c, nil
 }
 
-// Since reports whether the list still has all that c tells of: ErrCheckpoint
-// if c is not of this deployment, ErrShortened if entries are missing or others
-// stand in their place.
+// Since reports whether the list still has all that c tells of: ErrKeyUnknown if
+// c was signed with a key that is not listed, ErrCheckpoint if it is not of this
+// deployment, ErrShortened if entries are missing or others stand in their place.
 func (l *Log) Since(ctx context.Context, c Checkpoint) error {
-	if sum, ok := l.sum(c); !ok || !hmac.Equal(sum[:], c.Sum[:]) {
+	sum, ok := l.sum(c)
+	switch {
+	case !ok:
+		return fmt.Errorf("the checkpoint: %w", ErrKeyUnknown)
+	case !hmac.Equal(sum[:], c.Sum[:]):
 		return ErrCheckpoint
 	}
 	if c.Entries == 0 {
@@ -119,6 +123,8 @@ func (l *Log) Checkpoints(ctx context.Context, log *slog.Logger) {
 			log.InfoContext(ctx, "audit checkpoint", slog.Int64("entries", c.Entries), slog.String("checkpoint", c.String()))
 		case errors.Is(err, ErrChain), errors.Is(err, ErrShortened):
 			log.ErrorContext(ctx, "the audit list was tampered with", slog.Any("err", err))
+		case errors.Is(err, ErrKeyUnknown): // as urgent: who tampers may write any key's id
+			log.ErrorContext(ctx, "the audit list cannot be proven; list every root key in secret_key_previous", slog.Any("err", err))
 		case ctx.Err() == nil:
 			log.WarnContext(ctx, "cannot prove the audit list", slog.Any("err", err))
 		}
@@ -141,8 +147,8 @@ func (l *Log) checkpoint(ctx context.Context, proven Proof, last Checkpoint) (Ch
 	if err != nil {
 		return Checkpoint{}, proven, err
 	}
-	if !p.Holds() {
-		return Checkpoint{}, proven, fmt.Errorf("entry %d: %w", p.Broken, ErrChain)
+	if err := p.Err(); err != nil {
+		return Checkpoint{}, proven, err
 	}
 	c, err := l.Sign(p)
 	return c, p, err

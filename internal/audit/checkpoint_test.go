@@ -132,3 +132,21 @@ func TestANodeLogsACheckpointEveryHourAndNoticesARemovedEnd(t *testing.T) {
 		<-done
 	})
 }
+
+func TestANodeSaysThatAKeyIsNotListedAndNotThatTheListWasTamperedWith(t *testing.T) {
+	t.Parallel()
+	store, _ := filled(t, 2)
+	log := audit.New(store, keyring(t))
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); log.Checkpoints(ctx, slog.New(slog.NewTextHandler(&out, nil))) }()
+		synctest.Wait()
+		if said := out.String(); !strings.Contains(said, "level=ERROR") || !strings.Contains(said, "secret_key_previous") || strings.Contains(said, "tampered") {
+			t.Errorf("without its key: %s", said)
+		}
+		cancel()
+		<-done
+	})
+}
