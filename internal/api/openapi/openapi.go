@@ -41,6 +41,10 @@ func Register(mux *http.ServeMux, documents ...Document) error {
 	if err := index.Execute(&page, documents); err != nil {
 		return err //nolint:wrapcheck // as above
 	}
+	// http.ServeMux would lead on with the query, and so repeat a key in it.
+	mux.HandleFunc("GET /openapi", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/openapi/", http.StatusMovedPermanently)
+	})
 	mux.Handle("GET /openapi/{$}", file("text/html; charset=utf-8", []byte(page.String())))
 	for _, d := range documents {
 		body, err := fs.ReadFile(pages, "pages/"+d.Name+".html")

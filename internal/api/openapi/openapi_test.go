@@ -78,3 +78,14 @@ func TestADocumentWithoutItsPageIsAMistake(t *testing.T) {
 		t.Error("registered without a page")
 	}
 }
+
+func TestTheWayToTheIndexRepeatsNoKey(t *testing.T) {
+	t.Parallel()
+	w := get(t, server(t), "/openapi?apiKey=canary&x=1")
+	if got := w.Header().Get("Location"); w.Code != http.StatusMovedPermanently || got != "/openapi/" {
+		t.Errorf("status %d, to %q; want 301 to /openapi/ alone", w.Code, got)
+	}
+	if strings.Contains(w.Body.String(), "canary") {
+		t.Errorf("the body repeats the key: %s", w.Body)
+	}
+}

@@ -50,11 +50,11 @@ type Config struct {
 // Handler answers for Path. It is safe for concurrent use.
 type Handler struct {
 	cfg   Config
-	seats chan struct{} // of those who wait
+	seats *seats
 }
 
 // New returns a handler over c.
-func New(c Config) *Handler { return &Handler{c, make(chan struct{}, maxWaiting)} }
+func New(c Config) *Handler { return &Handler{c, &seats{taken: map[string]int{}}} }
 
 // ServeHTTP answers a request. The checks come in the order of the other APIs:
 // key, path, method, parameters.

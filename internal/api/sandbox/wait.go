@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync"
 	"time"
 
 	inbox "github.com/countersign/countersign/internal/carrier/sandbox"
@@ -17,8 +18,10 @@ const (
 	// lookEvery is how often somebody who waits looks for what other nodes put
 	// into the inbox.
 	lookEvery = 300 * time.Millisecond
-	// maxWaiting bounds the callers who wait at a time. More are refused.
-	maxWaiting = 256
+	// maxWaiting bounds the callers who wait at a time, maxWaitingOne those of one
+	// account, so that it leaves room to the others. More are refused.
+	maxWaiting    = 256
+	maxWaitingOne = maxWaiting / 4
 	// answerTime is for writing the answer after the wait.
 	answerTime = 10 * time.Second
 )
@@ -44,12 +47,10 @@ func (h *Handler) wait(w http.ResponseWriter, r *http.Request, q inbox.Query) ([
 		}
 		q.After = last[0].Seq
 	}
-	select {
-	case h.seats <- struct{}{}:
-		defer func() { <-h.seats }()
-	default:
+	if !h.seats.take(q.Account) {
 		return nil, errCrowded
 	}
+	defer h.seats.leave(q.Account)
 	// The server's own limit is for answers that do not wait.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + answerTime)) //nolint:forbidigo // a deadline of the connection
 	woken, stop := h.cfg.Messages.Watch(q.Account)
@@ -101,4 +102,32 @@ func decodeWait(values url.Values) (after string, timeout time.Duration, err err
 		}
 	}
 	return after, timeout, nil
+}
+
+// seats are those of callers who wait.
+type seats struct {
+	mu    sync.Mutex     // guards what follows
+	taken map[string]int // by account; none with 0
+	all   int
+}
+
+// take takes a seat for a caller of the account, or reports that there is none.
+func (s *seats) take(account string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == maxWaiting || s.taken[account] == maxWaitingOne {
+		return false
+	}
+	s.all++
+	s.taken[account]++
+	return true
+}
+
+func (s *seats) leave(account string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all--
+	if s.taken[account]--; s.taken[account] == 0 {
+		delete(s.taken, account)
+	}
 }

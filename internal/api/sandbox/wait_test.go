@@ -59,13 +59,22 @@ type waited struct {
 
 func wait(t *testing.T, h http.Handler, query string) waited {
 	t.Helper()
+	return waitAs(t, h, "key-a", query)
+}
+
+// waitAs is wait with another key.
+func waitAs(t *testing.T, h http.Handler, key, query string) waited {
+	t.Helper()
 	begun := time.Now()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/sandbox/messages/wait"+query, nil)
-	r.Header.Set("apiKey", "key-a")
+	r.Header.Set("apiKey", key)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	var list []struct {
 		ID string `json:"id"`
+	}
+	if w.Code == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
+		t.Errorf("%s: 503 without Retry-After", query)
 	}
 	if w.Code == http.StatusOK {
 		if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
@@ -155,20 +164,39 @@ func TestMoreWaitersThanThereIsRoomForAreToldToComeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := handlerOf(&filling{woken: make(chan string)})
 		var callers sync.WaitGroup
-		for range 256 {
-			callers.Go(func() { wait(t, h, "?timeout=5") })
+		crowd := func(account string, n int) {
+			for range n {
+				callers.Go(func() {
+					if got := waitAs(t, h, "key-of-"+account, "?timeout=5"); got.status != http.StatusOK || got.after != 5*time.Second {
+						t.Errorf("one of %d of %s: %+v, want 200 after 5 s", n, account, got)
+					}
+				})
+			}
+			synctest.Wait()
 		}
-		synctest.Wait()
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/sandbox/messages/wait?timeout=5", nil)
-		r.Header.Set("apiKey", "key-a")
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
-			t.Errorf("the 257th = %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+		full := waited{status: http.StatusServiceUnavailable}
+		crowd("a", 64)
+		if got := waitAs(t, h, "key-of-a", "?timeout=5"); got != full {
+			t.Errorf("the 65th of one account: %+v, want 503 at once", got)
+		}
+		if got := waitAs(t, h, "key-of-b", "?timeout=0"); got.status != http.StatusOK {
+			t.Errorf("another account beside it: %+v, want 200", got)
+		}
+		crowd("b", 64)
+		crowd("c", 64)
+		crowd("d", 63)
+		if got := waitAs(t, h, "key-of-e", "?timeout=0"); got.status != http.StatusOK {
+			t.Errorf("the 256th: %+v, want 200", got)
+		}
+		crowd("d", 1)
+		if got := waitAs(t, h, "key-of-e", "?timeout=5"); got != full {
+			t.Errorf("the 257th: %+v, want 503 at once", got)
 		}
 		callers.Wait()
-		if got := wait(t, h, "?timeout=1"); got.status != http.StatusOK {
-			t.Errorf("afterwards = %d", got.status)
+		for _, account := range []string{"a", "e"} {
+			if got := waitAs(t, h, "key-of-"+account, "?timeout=1"); got.status != http.StatusOK {
+				t.Errorf("%s afterwards: %+v", account, got)
+			}
 		}
 	})
 }

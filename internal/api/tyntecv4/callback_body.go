@@ -1,6 +1,7 @@
 package tyntecv4
 
 import (
+	"errors"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -72,7 +73,10 @@ func (f *facade) target(s string) string {
 		strings.ContainsAny(s, "# ") || !utf8.ValidString(s) || !validPort(u.Port()) {
 		return "must be an absolute http or https URL without fragment"
 	}
-	if f.RefuseURL(u) != nil {
+	switch err := f.RefuseURL(u); {
+	case errors.Is(err, callback.ErrHTTPS):
+		return "must be an https URL"
+	case err != nil:
 		return "must not point to an address that callbacks may not reach"
 	}
 	return ""
