@@ -62,5 +62,8 @@ func (m migrateCmd) move(e *environment) error {
 	if report.Again {
 		return e.say("moved before, all of it: there is nothing to do")
 	}
-	return e.say("moved " + strconv.FormatInt(report.Rows, 10) + " rows; " + m.From + " is quarantined")
+	if err := e.say("moved " + strconv.FormatInt(report.Rows, 10) + " rows; " + m.From + " is quarantined"); err != nil || !report.Quarantined {
+		return err
+	}
+	return e.say("the PostgreSQL database is quarantined too: what was moved is a copy of what may be in use; countersign quarantine release on it ends that")
 }

@@ -55,12 +55,17 @@ type Report struct {
 	// Again says that an earlier move of the same data was found, whole, and
 	// nothing was changed.
 	Again bool
+	// Quarantined says that this move left the target in quarantine: the source
+	// was, or the target.
+	Quarantined bool
 }
 
 // Run moves everything. The source is then marked as quarantined (D-10), so
-// that a server that is started on it by mistake sends nothing. Run may be
-// repeated: after a move that failed it begins anew, after one that succeeded
-// it finds that.
+// that a server that is started on it by mistake sends nothing. One that was
+// quarantined before is a copy of what may still be in use, such as a restored
+// backup, or a file that was moved into another database already: it arrives
+// quarantined. Run may be repeated: after a move that failed it begins anew,
+// after one that succeeded it finds that.
 func Run(ctx context.Context, c Config) (r Report, err error) {
 	from, err := openSource(ctx, c.From)
 	if err != nil {
@@ -93,10 +98,15 @@ func Run(ctx context.Context, c Config) (r Report, err error) {
 			c.Moved(one)
 		}
 	}
-	if err := to.finish(ctx, from, tables, mark(r.Tables)); err != nil {
+	if r.Quarantined, err = to.finish(ctx, from, tables, mark(r.Tables)); err != nil {
 		return r, err
 	}
-	return r, from.quarantine(ctx)
+	// Now that the target may be served, nothing keeps the source from becoming a
+	// copy.
+	if err := from.quarantine(context.WithoutCancel(ctx)); err != nil {
+		return r, err
+	}
+	return r, to.analyze(ctx, tables)
 }
 
 // again finds out whether the target holds what an earlier move of this source

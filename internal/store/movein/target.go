@@ -163,29 +163,34 @@ func plain(v any) any {
 	return v
 }
 
-// Numbers of the source that are not the target's: schema versions are counted
-// by each engine, and a quarantine is of the copy that it was put on.
-const (
-	quarantine = "quarantine"
-)
+// quarantined tells whether the target is, with what finish has brought.
+const quarantined = `SELECT EXISTS (SELECT FROM versions WHERE name = 'quarantine' AND value <> 0)`
 
-// finish brings what is not in rows, makes new rows get new numbers, and
-// commits.
-func (t *target) finish(ctx context.Context, from *source, tables []table, mark int64) error {
-	for name, not := range map[string][]string{metaTable: {schema.OldestReader, schema.SaidBy}, versionsTable: {quarantine}} {
+// finish brings what is not in rows, the source's quarantine among it, makes new
+// rows get new numbers, and commits. It reports whether the target is
+// quarantined.
+func (t *target) finish(ctx context.Context, from *source, tables []table, mark int64) (held bool, err error) {
+	// Schema versions are counted by each engine.
+	for name, not := range map[string][]string{metaTable: {schema.OldestReader, schema.SaidBy}, versionsTable: nil} {
 		numbers, err := from.numbers(ctx, name, not...)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if name == metaTable {
 			numbers[movedMeta] = mark
 		}
 		for key, value := range numbers {
-			_, err := t.tx.Exec(ctx, "INSERT INTO "+quoted(name)+" AS t (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = CASE WHEN t.name = 'root_key_id' THEN excluded.value ELSE greatest(t.value, excluded.value) END", key, value)
+			// A command that looked into the target has bound it to root keys of its own:
+			// the source's take their place.
+			_, err := t.tx.Exec(ctx, "INSERT INTO "+quoted(name)+` AS t (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET
+				value = CASE WHEN t.name IN ('root_key_id', 'index_key_id') THEN excluded.value ELSE greatest(t.value, excluded.value) END`, key, value)
 			if err != nil {
-				return fmt.Errorf("write %s: %w", name, said(err))
+				return false, fmt.Errorf("write %s: %w", name, said(err))
 			}
 		}
+	}
+	if err := t.tx.QueryRow(ctx, quarantined).Scan(&held); err != nil {
+		return false, fmt.Errorf("read the quarantine: %w", said(err))
 	}
 	for _, one := range tables {
 		if i := slices.IndexFunc(one.columns, func(c column) bool { return c.identity }); i >= 0 {
@@ -193,19 +198,24 @@ func (t *target) finish(ctx context.Context, from *source, tables []table, mark 
 			_, err := t.tx.Exec(ctx, "SELECT setval(pg_get_serial_sequence($1, $2), max("+c+")) FROM "+quoted(one.name)+" HAVING max("+c+") IS NOT NULL",
 				quoted(one.name), one.columns[i].name)
 			if err != nil {
-				return fmt.Errorf("number %s: %w", one.name, said(err))
+				return false, fmt.Errorf("number %s: %w", one.name, said(err))
 			}
 		}
 		force := "ALTER TABLE " + quoted(one.name) + " FORCE ROW LEVEL SECURITY"
 		if _, err := t.tx.Exec(ctx, "DO $$ BEGIN IF (SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass('"+strings.ReplaceAll(quoted(one.name), "'", "''")+"')) THEN "+force+"; END IF; END $$"); err != nil {
-			return fmt.Errorf("guard %s: %w", one.name, said(err))
+			return false, fmt.Errorf("guard %s: %w", one.name, said(err))
 		}
 	}
 	if err := t.tx.Commit(ctx); err != nil {
-		return fmt.Errorf("commit: %w", said(err))
+		return false, fmt.Errorf("commit: %w", said(err))
 	}
 	t.tx = nil
-	// Plans for tables that were empty a moment ago are bad ones.
+	return held, nil
+}
+
+// analyze gives the target statistics after finish: plans for tables that were
+// empty a moment ago are bad ones.
+func (t *target) analyze(ctx context.Context, tables []table) error {
 	names := make([]string, len(tables))
 	for i, one := range tables {
 		names[i] = quoted(one.name)
