@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/server"
@@ -143,6 +145,9 @@ type keyCreateCmd struct {
 }
 
 func (c keyCreateCmd) Run(e *environment) error {
+	if strings.ContainsFunc(c.Name, unicode.IsControl) || !utf8.ValidString(c.Name) { // key list prints it
+		return useError{"--name holds control characters; expected plain text"}
+	}
 	return e.with(func(d *server.Deployment) error {
 		secret, key, err := account.NewKey(rand.Reader, account.Key{
 			Account: c.Account, Name: c.Name, Login: c.Login, Throttle: c.Throttle, Created: d.Store.Now(),
@@ -163,6 +168,11 @@ type keyListCmd struct {
 
 func (c keyListCmd) Run(e *environment) error {
 	return e.with(func(d *server.Deployment) error {
+		if c.Account != "" {
+			if _, err := existing(e.ctx, d, c.Account); err != nil {
+				return err
+			}
+		}
 		keys, err := d.Store.Keys(e.ctx, c.Account)
 		if err != nil {
 			return fmt.Errorf("list keys: %w", err)

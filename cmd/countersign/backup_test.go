@@ -226,7 +226,7 @@ func TestWhatIsNoBackupOfThisDeploymentIsRefusedAndLeavesNothing(t *testing.T) {
 	}
 	for name, environ := range map[string]string{
 		"cut.db": "", "torn.db": "", "letters.db": "", "empty.db": "", "other.db": "", "absent.db": "",
-		"good.db": "COUNTERSIGN_SECRET_KEY=EjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJCrze8=",
+		"good.db": "COUNTERSIGN_SECRET_KEY=xmCV0Jv8R/CxFSTnGFEZHND9jtWkYRtTyST7vBUZb/w=",
 	} {
 		to := onFiles(t, "COUNTERSIGN_SECRET_KEY="+rootKey, environ)
 		if r := to.run("", "restore", "--from", at(name)); r.code != 2 || !strings.Contains(r.err, "expected") {

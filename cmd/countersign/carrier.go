@@ -12,7 +12,6 @@ import (
 	"github.com/countersign/countersign/internal/fleet"
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/route"
-	"github.com/countersign/countersign/internal/server"
 )
 
 type carrierCmd struct {
@@ -30,11 +29,7 @@ const checkBound = 30 * time.Second
 var errCheckBound = errors.New("no answer in time")
 
 func (c carrierCheckCmd) Run(e *environment) error {
-	return e.with(func(d *server.Deployment) error {
-		f, err := d.Carriers()
-		if err != nil {
-			return err
-		}
+	return e.withCarriers(func(f *fleet.Fleet) error {
 		all := f.States()
 		if c.Name != "" {
 			all = slices.DeleteFunc(all, func(s fleet.State) bool { return s.Name != c.Name })
@@ -90,11 +85,10 @@ func (c routeExplainCmd) Run(e *environment) error {
 	if !channel.Known() {
 		return useError{strconv.Quote(c.Channel) + " is no channel; expected SMS, VOICE, WHATSAPP, VIBER or EMAIL"}
 	}
-	return e.with(func(d *server.Deployment) error {
-		f, err := d.Carriers()
-		if err != nil {
-			return err
-		}
+	if !fits(channel, to) {
+		return useError{"CHANNEL does not fit NUMBER; expected EMAIL for addresses and another for numbers"}
+	}
+	return e.withCarriers(func(f *fleet.Fleet) error {
 		x := f.Table().Explain(channel, to)
 		recipient := to.String()
 		if x.Country != "" {

@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/countersign/countersign/internal/fleet"
-	"github.com/countersign/countersign/internal/server"
 )
 
 type carrierReceiptsCmd struct {
@@ -14,11 +13,7 @@ type carrierReceiptsCmd struct {
 }
 
 func (c carrierReceiptsCmd) Run(e *environment) error {
-	return e.with(func(d *server.Deployment) error {
-		f, err := d.Carriers()
-		if err != nil {
-			return err
-		}
+	return e.withCarriers(func(f *fleet.Fleet) error {
 		url, err := f.ReceiptURL(c.Name)
 		if errors.Is(err, fleet.ErrNoCarrier) {
 			return useError{"there is no carrier " + strconv.Quote(c.Name) + "; expected the name of a [[carrier]]"}

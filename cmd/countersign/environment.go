@@ -11,6 +11,7 @@ import (
 
 	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/config"
+	"github.com/countersign/countersign/internal/fleet"
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/server"
 )
@@ -81,6 +82,25 @@ func (e *environment) with(do func(*server.Deployment) error) error {
 		return err
 	}
 	return errors.Join(do(d), d.Close())
+}
+
+// withCarriers is with for what looks at the carriers. What is wrong with them is
+// said before a database is made.
+func (e *environment) withCarriers(do func(*fleet.Fleet) error) error {
+	c, log, err := e.load()
+	if err != nil {
+		return err
+	}
+	if err := server.CheckCarriers(c, log); err != nil {
+		return err
+	}
+	return e.with(func(d *server.Deployment) error {
+		f, err := d.Carriers()
+		if err != nil {
+			return err
+		}
+		return do(f)
+	})
 }
 
 // say prints a line of results, its fields separated by tabs.

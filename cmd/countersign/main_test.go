@@ -41,7 +41,8 @@ func TestMain(m *testing.M) {
 	code := testdb.Both(m,
 		"TestWrongUseAndWrongSettingsExitWithTwoAndSayWhatWasExpected", "TestHelpAndVersionNeedNothing",
 		"TestABackupThatIsMadeUnderLoadIsRestoredWholeAndQuarantined", "TestABackupOpenedWithoutARestoreIsQuarantinedToo",
-		"TestWhatIsNoBackupOfThisDeploymentIsRefusedAndLeavesNothing", "TestPostgreSQLDatabasesAreCopiedWithTheirOwnToolsAndQuarantined", "TestADeploymentMovesIntoPostgreSQLWithItsKeysOTPsAndCodes",
+		"TestWhatIsNoBackupOfThisDeploymentIsRefusedAndLeavesNothing", "TestPostgreSQLDatabasesAreCopiedWithTheirOwnToolsAndQuarantined",
+		"TestABackupIsRestoredOnlyWhereItsIndexKeyIsTheLast", "TestAMoveBringsTheIndexKeyOfItsSource", "TestADeploymentMovesIntoPostgreSQLWithItsKeysOTPsAndCodes",
 	).Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
@@ -56,7 +57,7 @@ type place struct {
 }
 
 // rootKey is no sample.
-const rootKey = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
+const rootKey = "zl387V7bFfCBAz1D86hSpyAs9ASFyybnwmkpIf9Lr7I="
 
 // newPlace is a place with a database of the kind that is tested now.
 func newPlace(t *testing.T, environ ...string) *place {
@@ -312,6 +313,7 @@ func TestWrongUseAndWrongSettingsExitWithTwoAndSayWhatWasExpected(t *testing.T) 
 		{"a wrong variable", []string{"COUNTERSIGN_RETENTION=soon"}, []string{"serve"}, []string{"retention", "COUNTERSIGN_RETENTION", "duration"}},
 		{"a mode of a later version", []string{"COUNTERSIGN_MODE=strict"}, []string{"serve"}, []string{"mode", "COUNTERSIGN_MODE", "compat"}},
 		{"plain HTTP for everybody", nil, []string{"serve", "--listen", "0.0.0.0:0"}, []string{"listen", "tls_cert", "allow_plain_http"}},
+		{"a word for a key", []string{"COUNTERSIGN_SECRET_KEY=Y2hhbmdlbWVjaGFuZ2VtZWNoYW5nZW1lY2hhbmdlbWU="}, []string{"serve"}, []string{"secret_key", "not a sample"}},
 		{"a sample key", []string{"COUNTERSIGN_SECRET_KEY=" + strings.Repeat("A", 43) + "="}, []string{"account", "list"}, []string{"secret_key", "not a sample"}},
 		{"a short bootstrap key", []string{"COUNTERSIGN_BOOTSTRAP_API_KEY=short"}, []string{"serve"}, []string{"bootstrap_api_key", "16 to 128"}},
 		{"another database", []string{"COUNTERSIGN_DATABASE_URL=mysql://h/db"}, []string{"migrate"}, []string{"database_url", "sqlite:PATH", "postgres://"}},
@@ -322,6 +324,13 @@ func TestWrongUseAndWrongSettingsExitWithTwoAndSayWhatWasExpected(t *testing.T) 
 		{"an account setting", nil, []string{"account", "set", "acme", "colour=red"}, []string{"colour", "expected one of"}},
 		{"an account setting's value", nil, []string{"account", "set", "acme", "country=Germany"}, []string{"country", "expected"}},
 		{"a recipient", nil, []string{"send", "--account", "a", "--to", "nobody"}, []string{"--to", "international form"}},
+		{"a number that cannot exist", nil, []string{"send", "--account", "a", "--to", "+49"}, []string{"--to", "international form"}},
+		{"a number without its country", nil, []string{"send", "--account", "a", "--to", "015112345678"}, []string{"--to", "international form"}},
+		{"a key's name of two lines", nil, []string{"key", "create", "--account", "a", "--name", "one\ntwo"}, []string{"--name", "plain text"}},
+		{"a key's name with an escape", nil, []string{"key", "create", "--account", "a", "--name", "\x1b[2J"}, []string{"--name", "plain text"}},
+		{"an address by SMS", nil, []string{"route", "explain", "user@example.com", "SMS"}, []string{"CHANNEL", "EMAIL for addresses"}},
+		{"a number by e-mail", nil, []string{"route", "explain", "+4915112345678", "EMAIL"}, []string{"CHANNEL", "EMAIL for addresses"}},
+		{"a public URL with a password", []string{"COUNTERSIGN_PUBLIC_URL=http://u:p@x"}, []string{"serve"}, []string{"public_url", "http or https URL"}},
 		{"a channel", nil, []string{"send", "--account", "a", "--to", "+4915112345678", "--channel", "PIGEON"}, []string{"PIGEON", "SMS"}},
 		{"a text without a code", nil, []string{"send", "--account", "a", "--to", "+4915112345678", "--text", "hello"}, []string{"{{otp_code}}"}},
 		{"no code", nil, []string{"check", "--account", "a", "x"}, []string{"standard input"}},
@@ -351,6 +360,8 @@ func TestWhatIsNotThereExitsWithOne(t *testing.T) {
 		{"account", "suspend", "nobody"},
 		{"account", "set", "nobody", "sender=ACME"},
 		{"key", "create", "--account", "nobody"},
+		{"key", "list", "--account", "nobody"},
+		{"callback", "list", "--account", "nobody"},
 		{"key", "revoke", "nothing"},
 		{"send", "--account", "nobody", "--to", "+4915112345678"},
 		{"limit", "clear", "--account", "nobody", "--to", "+4915112345678"},

@@ -37,6 +37,9 @@ func (c limitClearCmd) Run(e *environment) error {
 		return err
 	}
 	return e.with(func(d *server.Deployment) error {
+		if err := d.Indexed(); err != nil {
+			return err
+		}
 		if _, err := existing(e.ctx, d, c.Account); err != nil {
 			return err
 		}
@@ -69,6 +72,9 @@ func (c eraseCmd) Run(e *environment) error {
 		return err
 	}
 	return e.with(func(d *server.Deployment) error {
+		if err := d.Indexed(); err != nil {
+			return err
+		}
 		names := []string{c.Account}
 		if c.Account == "" {
 			all, err := d.Store.Accounts(e.ctx)

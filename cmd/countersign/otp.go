@@ -40,6 +40,9 @@ func (c sendCmd) Run(e *environment) error {
 	if err != nil {
 		return err
 	}
+	if n, ok := to.Number(); ok && !n.CanExist() { // nothing would ever go out
+		return useError{"--to is not in international form; expected one such as +4915112345678"}
+	}
 	channel, err := c.channel(to)
 	if err != nil {
 		return err
@@ -57,14 +60,13 @@ func (c sendCmd) Run(e *environment) error {
 		if err != nil {
 			return err
 		}
-		number, isNumber := to.Number()
 		record, err := cliService(d).Send(e.ctx, verify.SendRequest{
 			Account: a.Name, Origin: origin, Recipient: to,
 			Policy: otp.Policy{Length: codeLength, Alphabet: otp.Digits, Attempts: codeAttempts, Life: codeLife},
 			Form:   otp.Exact,
 			Plan: delivery.Plan{Steps: []delivery.Step{{
 				Channel: channel, Text: template, Sender: d.Sender(a, channel), Language: codeLanguage,
-				Life: codeLife, Wait: d.Wait(channel), Unroutable: isNumber && !number.CanExist(),
+				Life: codeLife, Wait: d.Wait(channel),
 			}}},
 		})
 		if err != nil {
@@ -87,12 +89,18 @@ func (c sendCmd) channel(to phone.Recipient) (message.Channel, error) {
 	case message.WhatsApp:
 		return "", useError{"--channel WHATSAPP needs an approved template; expected a send over an API"}
 	case message.SMS, message.Voice, message.Viber, message.Email:
-		if isAddress != (channel == message.Email) {
+		if !fits(channel, to) {
 			return "", useError{"--channel does not fit --to; expected EMAIL for addresses and another for numbers"}
 		}
 		return channel, nil
 	}
 	return "", useError{fmt.Sprintf("--channel %q; expected SMS, VOICE, VIBER or EMAIL", c.Channel)}
+}
+
+// fits reports whether channel reaches recipients of to's kind.
+func fits(channel message.Channel, to phone.Recipient) bool {
+	_, isAddress := to.Address()
+	return isAddress == (channel == message.Email)
 }
 
 // cliService is the service of a process that dispatches nothing.

@@ -10,6 +10,8 @@ import (
 	"github.com/knadh/koanf/parsers/toml/v2"
 	decoder "github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/countersign/countersign/internal/secret"
 )
 
 // document is a TOML file with the line of every key.
@@ -35,6 +37,19 @@ func readDocument(path string) (*document, error) {
 	}
 	d := &document{path: path, values: values, lines: map[string]int{}}
 	return d, d.findLines(text)
+}
+
+// private refuses a file that holds a root key and that others may read (S-01).
+func (d *document) private() error {
+	for _, key := range []string{"secret_key", "secret_key_previous"} {
+		if v, has := d.values[key]; !has || flat(v) == "" {
+			continue
+		}
+		if err := secret.CheckGiven(d.path); errors.Is(err, secret.ErrLooseFile) {
+			return &SettingError{Setting: key, Source: "file " + d.at(key) + ", which may be read by others", Expected: "a file of " + secret.ExpectMode}
+		}
+	}
+	return nil
 }
 
 // at says where a path is, or its nearest table: "countersign.toml:12".

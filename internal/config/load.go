@@ -58,7 +58,7 @@ func Load(from Sources) (Config, error) {
 		c.Carriers, err = doc.carriers(from.Environ)
 		problems = append(problems, err)
 		c.Routes, err = doc.routes(from.Environ)
-		problems = append(problems, err)
+		problems = append(problems, err, doc.private())
 	}
 	for _, s := range Settings() {
 		value, source := s.Default, "default"
@@ -72,7 +72,7 @@ func Load(from Sources) (Config, error) {
 			continue
 		}
 		p := &SettingError{Setting: s.Name, Source: source, Value: value, Expected: s.Expected}
-		if s.secret || s.Name == "database_url" { // a URL may hold a password
+		if s.hides(value) {
 			p.Value = ""
 		}
 		problems = append(problems, p)

@@ -19,7 +19,7 @@ import (
 	"github.com/countersign/countersign/internal/secret"
 )
 
-const root = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
+const root = "zl387V7bFfCBAz1D86hSpyAs9ASFyybnwmkpIf9Lr7I="
 
 // file writes a TOML file and returns its path.
 func file(t *testing.T, text string) string {
@@ -401,5 +401,48 @@ func TestAPostgreSQLDatabaseIsNotBroughtUpUnlessAskedAndNeedsAKey(t *testing.T) 
 	}
 	if got, err := config.Load(config.Sources{Environ: []string{url}, Keyless: true}); err != nil || !got.SecretKey.IsZero() {
 		t.Errorf("without a root key that comes from elsewhere: %v; want no error and no key", err)
+	}
+}
+
+func TestAFileThatHoldsARootKeyMayBeReadByItsOwnerOnly(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text string
+		mode os.FileMode
+		want string // "" where it is read
+	}{
+		{`secret_key = "` + root + `"`, 0o600, ""},
+		{`secret_key = "` + root + `"`, 0o400, ""},
+		{`secret_key = "` + root + `"`, 0o640, "setting secret_key"},
+		{`secret_key = "` + root + `"`, 0o604, "setting secret_key"},
+		{`secret_key = "` + root + `"`, 0o620, "setting secret_key"},
+		{`secret_key_previous = ["` + root + `"]`, 0o644, "setting secret_key_previous"},
+		{`secret_key = ""`, 0o644, ""},
+		{`sender = "ACME"`, 0o644, ""},
+	} {
+		path := file(t, c.text)
+		if err := os.Chmod(path, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		_, err := config.Load(config.Sources{File: path})
+		if c.want == "" && err == nil {
+			continue
+		}
+		if _, ok := errors.AsType[*config.SettingError](err); !ok || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "mode 0600") || strings.Contains(err.Error(), root) {
+			t.Errorf("%q with mode %04o: %v; want it refused: %q", c.text, c.mode, err, c.want)
+		}
+	}
+}
+
+func TestAURLThatIsRefusedIsNotRepeatedWithItsPassword(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"http://u:hunter2@x", "u:hunter2@x", "https://u:hunter2@x:port/"} {
+		_, err := config.Load(config.Sources{Environ: []string{"COUNTERSIGN_PUBLIC_URL=" + url}})
+		if err == nil || !strings.Contains(err.Error(), "COUNTERSIGN_PUBLIC_URL") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v; want the setting named and no password", url, err)
+		}
+	}
+	if _, err := config.Load(config.Sources{Environ: []string{"COUNTERSIGN_PUBLIC_URL=ftp://x"}}); err == nil || !strings.Contains(err.Error(), "ftp://x") {
+		t.Errorf("a URL without a password: %v; want it repeated", err)
 	}
 }

@@ -42,6 +42,12 @@ func (s Setting) Flag() string {
 	return strings.ReplaceAll(s.Name, "_", "-")
 }
 
+// hides reports whether value must not be printed: a key, or a URL, right or
+// wrong, that may hold a password.
+func (s Setting) hides(value string) bool {
+	return s.secret || s.Name == "database_url" || s.Name == "public_url" && strings.Contains(value, "@")
+}
+
 // What values have to be.
 const (
 	expectAddress  = "HOST:PORT"

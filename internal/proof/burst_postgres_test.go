@@ -9,7 +9,7 @@ import (
 )
 
 // A root key that is no sample.
-const burstKey = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
+const burstKey = "zl387V7bFfCBAz1D86hSpyAs9ASFyybnwmkpIf9Lr7I="
 
 // command runs a command with the server's settings and returns what it printed.
 func (p *process) command(args ...string) ran {

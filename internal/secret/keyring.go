@@ -33,6 +33,7 @@ const (
 type Keyring struct {
 	current otp.KeyID
 	known   []otp.KeyID
+	oldest  otp.KeyID // of index
 	sets    map[otp.KeyID]*keySet
 	index   *macPool // index keys come from the oldest root, so that they survive rotation
 }
@@ -56,8 +57,9 @@ func NewKeyring(current Root, previous ...Root) (*Keyring, error) {
 		if root.IsZero() {
 			return nil, ErrRoot
 		}
-		id := binary.BigEndian.Uint32(derive(root, labelID)[:4])
-		if _, twice := k.sets[otp.KeyID(id)]; twice {
+		id := otp.KeyID(binary.BigEndian.Uint32(derive(root, labelID)[:4]))
+		k.oldest = id
+		if _, twice := k.sets[id]; twice {
 			continue
 		}
 		block, err := aes.NewCipher(derive(root, labelData))
@@ -68,8 +70,8 @@ func NewKeyring(current Root, previous ...Root) (*Keyring, error) {
 		if err != nil {
 			return nil, fmt.Errorf("derive data key: %w", err)
 		}
-		k.known = append(k.known, otp.KeyID(id))
-		k.sets[otp.KeyID(id)] = &keySet{
+		k.known = append(k.known, id)
+		k.sets[id] = &keySet{
 			code:     newMACPool(derive(root, labelCode)),
 			audit:    newMACPool(derive(root, labelAudit)),
 			receipts: newMACPool(derive(root, labelReceipts)),
@@ -94,6 +96,10 @@ func (k *Keyring) Current() otp.KeyID { return k.current }
 
 // Known lists every key that is still read, the current one first.
 func (k *Keyring) Known() []otp.KeyID { return k.known }
+
+// IndexKey is the key that Index hashes with: that of the root that was listed
+// last.
+func (k *Keyring) IndexKey() otp.KeyID { return k.oldest }
 
 // Sum is the keyed hash of a code and what it belongs to. It panics for a key
 // that is not Known.

@@ -154,6 +154,9 @@ func TestTheIndexIsThatOfTheRootListedLast(t *testing.T) {
 		if k.Index("recipient") != want {
 			t.Errorf("%s the change the index of a recipient is another", name)
 		}
+		if got, want := k.IndexKey(), ring(t, old).Current(); got != want {
+			t.Errorf("%s the change the index key is %d; want %d, the old one", name, got, want)
+		}
 	}
 	if k := ring(t, old, next, old); len(k.Known()) != 2 || k.Current() != ring(t, old).Current() {
 		t.Errorf("known keys %v; want the old one, which is current, and the new one", k.Known())

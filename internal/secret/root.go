@@ -28,11 +28,11 @@ type Root struct{ raw *string }
 var (
 	// ErrRoot: the text is not 32 bytes in base64.
 	ErrRoot = errors.New("not 32 bytes in base64")
-	// ErrSampleRoot: the key is all zeros, one repeated byte or a counting
-	// sequence, as samples are (S-01).
+	// ErrSampleRoot: the key is a repetition, a counting sequence or of few
+	// different bytes, as samples are (S-01).
 	ErrSampleRoot = errors.New("a sample key, not a random one")
-	// ErrLooseFile: others than the owner may read the key file (S-01).
-	ErrLooseFile = errors.New("key file may be read by others; expected mode 0600")
+	// ErrLooseFile: others than the owner may read or change the file (S-01).
+	ErrLooseFile = errors.New("the file may be read by others")
 )
 
 // NewRoot draws a root key.
@@ -63,18 +63,6 @@ func ParseRoot(text string) (Root, error) {
 	return rootOf(raw), nil
 }
 
-// sample reports whether every step from byte to byte is the same, as in 32
-// equal bytes or 0, 1, 2, ….
-func sample(raw []byte) bool {
-	step := raw[1] - raw[0]
-	for i := 2; i < len(raw); i++ {
-		if raw[i]-raw[i-1] != step {
-			return false
-		}
-	}
-	return true
-}
-
 // IsZero reports whether there is no key.
 func (r Root) IsZero() bool { return r.raw == nil }
 
@@ -102,8 +90,8 @@ func ReadRootFile(path string) (Root, error) {
 	if err != nil {
 		return Root{}, fmt.Errorf("read key file: %w", err)
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return Root{}, fmt.Errorf("%s: %w", path, ErrLooseFile)
+	if err := private(path, info, false); err != nil {
+		return Root{}, err
 	}
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names it
 	if err != nil {

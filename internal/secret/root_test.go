@@ -24,6 +24,15 @@ import (
 // differently, and padding.
 var raw = bytes.Join([][]byte{{0xfb, 0xff, 0xbf, 0x3e, 0xff, 0xfe}, []byte("26 bytes more to make 32!!")}, nil)
 
+// steps is a key whose bytes all differ by the same step.
+func steps(first, step byte) []byte {
+	b := make([]byte, secret.RootSize)
+	for i := range b {
+		b[i] = first + byte(i)*step
+	}
+	return b
+}
+
 func root(t testing.TB) secret.Root {
 	t.Helper()
 	r, err := secret.NewRoot(rand.Reader)
@@ -58,13 +67,6 @@ func TestARootKeyIsReadInEveryBase64(t *testing.T) {
 func TestWhatIsNoRootKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	b64 := base64.StdEncoding.EncodeToString
-	steps := func(first, step byte) []byte {
-		b := make([]byte, secret.RootSize)
-		for i := range b {
-			b[i] = first + byte(i)*step
-		}
-		return b
-	}
 	for _, c := range []struct {
 		name string
 		text string
@@ -85,6 +87,12 @@ func TestWhatIsNoRootKeyIsRefused(t *testing.T) {
 		{"counting from 1", b64(steps(1, 1)), secret.ErrSampleRoot},
 		{"counting down", b64(steps(31, 255)), secret.ErrSampleRoot},
 		{"counting over the end", b64(steps(250, 3)), secret.ErrSampleRoot},
+		{"changeme", b64(bytes.Repeat([]byte("changeme"), 4)), secret.ErrSampleRoot},
+		{"two bytes in turn", b64(bytes.Repeat([]byte{1, 2}, 16)), secret.ErrSampleRoot},
+		{"eight bytes over and over", b64(bytes.Repeat(raw[:8], 4)), secret.ErrSampleRoot},
+		{"seven bytes over and over", b64(bytes.Repeat(raw[:7], 5)[:32]), secret.ErrSampleRoot},
+		{"zeros and a one", b64(append(make([]byte, 31), 1)), secret.ErrSampleRoot},
+		{"seven different bytes", b64(append(bytes.Repeat([]byte{0xff}, 26), steps(1, 1)[:6]...)), secret.ErrSampleRoot},
 	} {
 		r, err := secret.ParseRoot(c.text)
 		if !errors.Is(err, c.want) || !r.IsZero() {
@@ -95,6 +103,25 @@ func TestWhatIsNoRootKeyIsRefused(t *testing.T) {
 	almost[31] = 0
 	if _, err := secret.ParseRoot(b64(almost)); err != nil {
 		t.Errorf("a key that only begins as a sample: %v", err)
+	}
+}
+
+func TestNoKeyThatIsDrawnIsTakenForASample(t *testing.T) {
+	t.Parallel()
+	for range 100_000 {
+		drawn := root(t).Reveal()
+		if _, err := secret.ParseRoot(drawn); err != nil {
+			t.Fatalf("%s: %v", drawn, err)
+		}
+	}
+	for name, key := range map[string][]byte{
+		"twelve different bytes":         append(bytes.Repeat([]byte{0xff}, 21), steps(1, 1)[:11]...),
+		"a repetition after 17 bytes":    bytes.Repeat(steps(0, 7)[:17], 2)[:32],
+		"a text with a byte that is not": append([]byte("a text of our own, not so rando"), 0x80),
+	} {
+		if _, err := secret.ParseRoot(base64.StdEncoding.EncodeToString(key)); err != nil {
+			t.Errorf("%s: %v; want it read, as it is on the other side of the bound", name, err)
+		}
 	}
 }
 
@@ -223,5 +250,24 @@ func TestARootKeyPrintsNowhere(t *testing.T) {
 	}
 	if got, err := json.Marshal(holder{r, r}); err != nil || shows(string(got)) {
 		t.Errorf("JSON = %s, %v; the key must not be in it", got, err)
+	}
+}
+
+func TestAFileOfTheOperatorsFollowsTheSameRules(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "countersign.toml")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for mode, loose := range map[fs.FileMode]bool{0o600: false, 0o400: false, 0o640: true, 0o620: true, 0o604: true, 0o644: true} {
+		if err := os.Chmod(path, mode); err != nil { // the file is ours: no exception holds
+			t.Fatal(err)
+		}
+		if err := secret.CheckGiven(path); errors.Is(err, secret.ErrLooseFile) != loose || (err != nil) != loose {
+			t.Errorf("CheckGiven with mode %04o = %v; want it refused: %v", mode, err, loose)
+		}
+	}
+	if err := secret.CheckGiven(path + ".absent"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("CheckGiven of no file = %v; want fs.ErrNotExist", err)
 	}
 }

@@ -54,12 +54,20 @@ func Restore(ctx context.Context, c config.Config, backup string, o Options, log
 	if c.Postgres() {
 		return false, &RefusalError{"restore does not make PostgreSQL databases", whatPostgresOffers, nil}
 	}
-	if err := prepareDataDir(ctx, c.DataDir, log); err != nil {
+	if err := prepareDirs(ctx, c, log); err != nil {
 		return false, err
 	}
-	known, err := knownKeys(c)
+	keys, err := givenKeys(c)
 	if err != nil {
 		return false, err
+	}
+	var known []otp.KeyID
+	if keys != nil {
+		known = keys.Known()
+		err := sqlite.CheckIndexKey(ctx, backup, keys.IndexKey(), known)
+		if refused := refuseKeys("backup "+backup, err); refused != nil {
+			return false, refused
+		}
 	}
 	opening, err := await(c.DatabasePath + ".open")
 	if err != nil {
@@ -90,9 +98,9 @@ func Restore(ctx context.Context, c config.Config, backup string, o Options, log
 	return known != nil, nil
 }
 
-// knownKeys are the ids of the root keys that c and its data directory have,
-// nil if there are none.
-func knownKeys(c config.Config) ([]otp.KeyID, error) {
+// givenKeys are the root keys that c and its data directory have, nil if there
+// are none.
+func givenKeys(c config.Config) (*secret.Keyring, error) {
 	root := c.SecretKey
 	if root.IsZero() {
 		var err error
@@ -108,5 +116,5 @@ func knownKeys(c config.Config) ([]otp.KeyID, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive keys: %w", err)
 	}
-	return keys.Known(), nil
+	return keys, nil
 }

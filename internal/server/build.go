@@ -23,6 +23,7 @@ import (
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/fleet"
 	"github.com/countersign/countersign/internal/metrics"
+	"github.com/countersign/countersign/internal/verify"
 )
 
 // parts are what serve runs.
@@ -47,12 +48,6 @@ func (p *parts) close() {
 // build makes the services and the facades on them.
 func (s *Server) build(ctx context.Context, d *Deployment, m *metrics.Metrics) (*parts, error) {
 	p := &parts{metrics: m.Handler(), health: health.New(d.Store, s.Log)}
-	var err error
-	if s.Config.TLS() {
-		if p.tls, err = tlsConfig(s.Config); err != nil {
-			return nil, err
-		}
-	}
 	node, sole, err := s.node(ctx, p)
 	if err != nil {
 		return nil, err
@@ -80,6 +75,7 @@ func (s *Server) build(ctx context.Context, d *Deployment, m *metrics.Metrics) (
 		Now: d.Store.Now, Observer: m.Deliveries(), OnEvents: pusher.Wake, Carriers: carriers.Size(),
 	})
 	d.Store.LimitSteps(d.Rules())
+	d.Store.HideQuotes(verify.Quotes(d.Keys))
 	m.Watch(d.Store.Queues, s.Log)
 	p.runs = append(
 		p.runs, pusher.Run,

@@ -2,15 +2,19 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
+	"github.com/countersign/countersign/internal/carrier/sandbox"
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/fleet"
+	"github.com/countersign/countersign/internal/secret"
 )
 
 // errNotServing is what receipts meet in a process that does not serve.
@@ -35,9 +39,32 @@ func (d *Deployment) fleetDeps(box *Box, receive Receive, version string) fleet.
 // Carriers returns the deployment's carriers and routes for a look at them;
 // nothing is run. What is wrong with them is a *config.FileError.
 func (d *Deployment) Carriers() (*fleet.Fleet, error) {
-	receive := func(context.Context, delivery.Receipt) (bool, error) { return false, errNotServing }
-	return fleet.New(d.fleetSettings(d.Config), d.fleetDeps(d.box(receive), receive, "")) //nolint:wrapcheck // it names file and line
+	return fleet.New(d.fleetSettings(d.Config), d.fleetDeps(d.box(nothingReceived), nothingReceived, "")) //nolint:wrapcheck // it names file and line
 }
+
+// CheckCarriers says what is wrong with the carriers and routes of c, as Carriers
+// does, without a deployment: so that one that cannot be served is neither made
+// nor migrated.
+func CheckCarriers(c config.Config, log *slog.Logger) error {
+	root, err := secret.NewRoot(rand.Reader)
+	if err != nil {
+		return fmt.Errorf("check carriers: %w", err)
+	}
+	keys, err := secret.NewKeyring(root) // of tokens that nobody is told
+	if err != nil {
+		return fmt.Errorf("check carriers: %w", err)
+	}
+	box := &Box{}
+	if c.Sandbox != config.SandboxOff {
+		box.carrier = sandbox.New(sandbox.Config{Log: log})
+	}
+	d := &Deployment{Config: c, Keys: keys, Log: log}
+	_, err = fleet.New(d.fleetSettings(c), d.fleetDeps(box, nothingReceived, ""))
+	return err //nolint:wrapcheck // it names file and line
+}
+
+// nothingReceived takes no receipts.
+func nothingReceived(context.Context, delivery.Receipt) (bool, error) { return false, errNotServing }
 
 // reloads reloads carriers and routes whenever it is asked to, until ctx ends.
 func (s *Server) reloads(ctx context.Context, d *Deployment, f *fleet.Fleet) error {

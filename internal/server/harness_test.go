@@ -37,6 +37,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(testdb.Both(m,
 		"TestANewDeploymentIsPrivateToItsOwner", "TestADatabaseWithoutItsKeyFileIsRefusedAndGetsNoNewOne", "TestAKeyFileThatCannotBeTrustedIsRefused",
 		"TestADatabaseOfAnotherKeyIsRefused", "TestAFileThatIsNoDatabaseIsRefusedUntouched", "TestADataDirectoryThatAnybodyMayWriteToIsRefused",
+		"TestADatabaseFileThatOthersMayReadIsRefused", "TestADatabaseElsewhereIsGuardedByItsDirectoryToo", "TestADatabaseThatCannotBeMadeLeavesNothingBehind",
+		"TestWhatIsWrongWithCertificateOrCarriersIsSaidBeforeADatabaseIsMade",
 		"TestAPostgreSQLDatabaseThatCannotServeIsRefusedAndNamed", "TestEveryRefusalOfTheStoreSaysWhatWasExpected",
 		"TestNodesOfPostgreSQLThatStartAtOnceOnAnEmptyDatabaseMakeOneAccountAndUseNoFiles",
 		"TestADatabaseWithoutAFreeConnectionIs503WithRetryAfterAtEveryFacade", "TestADatabaseThatGoesAwayMakesTheServerUnreadyUntilItIsBack",

@@ -53,9 +53,10 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 
 // boundedHeaders refuses requests with headers of more than headerBytes, each
 // counted with the four octets that part it from its value and from the next.
+// Host, or :authority, which net/http takes out of the others, counts too.
 func boundedHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		octets := 0
+		octets := len("Host") + len(r.Host) + 4
 		for name, values := range r.Header {
 			for _, v := range values {
 				octets += len(name) + len(v) + 4
@@ -70,8 +71,14 @@ func boundedHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// tlsConfig reads the certificate of the APIs.
-func tlsConfig(c config.Config) (*tls.Config, error) {
+// tlsConfig reads the certificate of the APIs; nil if they speak plain HTTP.
+func tlsConfig(ctx context.Context, c config.Config, log *slog.Logger) (*tls.Config, error) {
+	if !c.TLS() {
+		return nil, nil
+	}
+	if err := checkFile(ctx, "tls_key", c.TLSKey, log); err != nil {
+		return nil, err
+	}
 	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
 	if err != nil {
 		return nil, &RefusalError{"tls_cert and tls_key cannot be used", "a PEM certificate and its PEM key", err}

@@ -1,11 +1,8 @@
 package server
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -34,27 +31,6 @@ func (r *RefusalError) Error() string {
 
 // Unwrap returns the cause.
 func (r *RefusalError) Unwrap() error { return r.Err }
-
-// prepareDataDir makes the data directory, mode 0700. One that was there may be
-// looser, since what is in it has rights of its own; one that anybody may write
-// to is refused, since the key file could be exchanged.
-func prepareDataDir(ctx context.Context, path string, log *slog.Logger) error {
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return &RefusalError{"the data directory cannot be made", "a directory that can be made and written to", err}
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return &RefusalError{"the data directory cannot be read", "a directory", err}
-	}
-	mode := info.Mode()
-	switch {
-	case mode.Perm()&0o002 != 0 && mode&fs.ModeSticky == 0:
-		return &RefusalError{fmt.Sprintf("anybody may write to data directory %s, mode %04o", path, mode.Perm()), "mode 0700", nil}
-	case mode.Perm()&0o077 != 0:
-		log.WarnContext(ctx, "others may look into the data directory; mode 0700 keeps them out", slog.String("mode", fmt.Sprintf("%04o", mode.Perm())))
-	}
-	return nil
-}
 
 // rootKey returns the deployment's root key: the setting's, the file's, or for
 // a database that does not exist yet a new one in a new file (S-01). A database

@@ -27,13 +27,13 @@ func MoveIn(ctx context.Context, c config.Config, path, target string, log *slog
 	if !has {
 		return movein.Report{}, &RefusalError{"there is no " + name, "the SQLite file of the deployment that moves", nil}
 	}
-	keys := c
-	keys.DataDir = filepath.Dir(path)
-	known, err := knownKeys(keys)
+	beside := c
+	beside.DataDir = filepath.Dir(path)
+	keys, err := givenKeys(beside)
 	if err != nil {
 		return movein.Report{}, err
 	}
-	if known == nil {
+	if keys == nil {
 		return movein.Report{}, &RefusalError{"there is no root key", "COUNTERSIGN_SECRET_KEY, or " + keyFile + " beside " + path, nil}
 	}
 	serving, sole, err := lock(path + ".lock")
@@ -49,7 +49,7 @@ func MoveIn(ctx context.Context, c config.Config, path, target string, log *slog
 		return movein.Report{}, &RefusalError{name + " cannot be used", "a directory that can be written to", err}
 	}
 	defer opening.Close()
-	err = sqlite.Inspect(ctx, path, known)
+	err = sqlite.Inspect(ctx, path, keys.Known())
 	for _, r := range []refusalOf{
 		{sqlite.ErrOtherKey, "the root key that the database was made with, now or in secret_key_previous"},
 		{sqlite.ErrOlder, "countersign migrate on it before"},

@@ -37,6 +37,8 @@ type Deployment struct {
 	Keys   *secret.Keyring
 	Store  Store
 	Log    *slog.Logger
+
+	indexLost bool // the root key that recipients are indexed with is not listed
 }
 
 // Open opens the deployment that c describes, making it if it does not exist.
@@ -49,19 +51,23 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger, o Options) (*D
 }
 
 func openSQLite(ctx context.Context, c config.Config, log *slog.Logger, o Options) (*Deployment, error) {
-	if err := prepareDataDir(ctx, c.DataDir, log); err != nil {
+	if err := prepareDirs(ctx, c, log); err != nil {
 		return nil, err
 	}
-	root, err := rootKey(c)
-	if err != nil {
+	if err := checkDatabase(ctx, c.DatabasePath, log); err != nil {
 		return nil, err
 	}
-	// One process at a time makes a database or brings its schema up.
+	// One process at a time makes a database or brings its schema up. Where that
+	// is not possible no key is left behind.
 	opening, err := await(c.DatabasePath + ".open")
 	if err != nil {
 		return nil, &RefusalError{"database " + c.DatabasePath + " cannot be opened", "a directory that can be written to", err}
 	}
 	defer opening.Close()
+	root, err := rootKey(c)
+	if err != nil {
+		return nil, err
+	}
 	store, err := sqlite.Open(ctx, sqlite.Config{
 		Path: c.DatabasePath, Migrate: c.Migrate, Wall: o.Wall, Log: log, Observer: o.Observer, Fatal: o.Fatal,
 	})
@@ -82,17 +88,24 @@ func deployed(ctx context.Context, c config.Config, log *slog.Logger, root secre
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("derive keys: %w", err), store.Close())
 	}
-	if err := store.BindKeys(ctx, keys.Current(), keys.Known()); err != nil {
+	d := &Deployment{Config: c, Keys: keys, Store: guarded{store}, Log: log}
+	err = store.BindKeys(ctx, keys.Current(), keys.IndexKey(), keys.Known())
+	if d.indexLost = lostIndex(err); d.indexLost {
+		log.WarnContext(ctx, "recipients were indexed with a root key that is not listed: limits begin anew, and nobody from before is found",
+			slog.String("expected", expectIndexKey))
+		err = nil
+	}
+	if err != nil {
 		err = errors.Join(err, store.Close())
-		if errors.Is(err, sqlite.ErrOtherKey) || errors.Is(err, postgres.ErrOtherKey) {
-			return nil, &RefusalError{"the root key does not fit " + name, "the key that the database was made with, now or in secret_key_previous", err}
+		if refused := refuseKeys(name, err); refused != nil {
+			return nil, refused
 		}
 		if errors.Is(err, postgres.ErrRights) { // what is read may be all that the role may read
 			return nil, refusePostgres(name, err)
 		}
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	return &Deployment{Config: c, Keys: keys, Store: guarded{store}, Log: log}, nil
+	return d, nil
 }
 
 // Close closes the database.

@@ -14,8 +14,8 @@ import (
 
 // A root key that is no sample, and another.
 const (
-	rootA = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
-	rootB = "EjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJCrze8="
+	rootA = "zl387V7bFfCBAz1D86hSpyAs9ASFyybnwmkpIf9Lr7I="
+	rootB = "xmCV0Jv8R/CxFSTnGFEZHND9jtWkYRtTyST7vBUZb/w="
 )
 
 // open opens the deployment whose database is in dir and closes it again.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/countersign/countersign/internal/account"
 	sandboxapi "github.com/countersign/countersign/internal/api/sandbox"
@@ -88,13 +89,17 @@ func (b *Box) register(mux *http.ServeMux, serves func() bool, keys *account.Aut
 	if b.Inbox != nil {
 		present = sandboxapi.New(sandboxapi.Config{Keys: keys, Log: log, Messages: b.Inbox})
 	}
-	mux.HandleFunc(sandboxapi.Path, func(w http.ResponseWriter, r *http.Request) {
+	either := func(w http.ResponseWriter, r *http.Request) {
 		if serves() {
 			present.ServeHTTP(w, r)
 			return
 		}
 		absent.ServeHTTP(w, r)
-	})
+	}
+	mux.HandleFunc(sandboxapi.Path, either)
+	// http.ServeMux would lead on from here with the query, and so repeat a key in
+	// it.
+	mux.HandleFunc(strings.TrimSuffix(sandboxapi.Path, "/"), either)
 }
 
 func isSandbox(c delivery.Carrier) bool { return sandbox.Is(c) }

@@ -60,6 +60,15 @@ type Server struct {
 // returns nil, all its goroutines ended. What the operator must change is a
 // *RefusalError.
 func (s *Server) Run(ctx context.Context) (err error) {
+	// What can be seen to be wrong without the database is seen before it is made
+	// or migrated.
+	certificate, err := tlsConfig(ctx, s.Config, s.Log)
+	if err != nil {
+		return err
+	}
+	if err := CheckCarriers(s.Config, s.Log); err != nil {
+		return err
+	}
 	m := metrics.New(s.Version)
 	d, err := Open(ctx, s.Config, s.Log, Options{Observer: m.Commits(), Fatal: s.Fatal})
 	if err != nil {
@@ -76,6 +85,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer p.close()
+	p.tls = certificate
 	l, err := s.listen(ctx)
 	if err != nil {
 		return err

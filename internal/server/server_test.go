@@ -105,19 +105,20 @@ func TestAForeignPathAndAnEncodedSlashReachTheFacadeAsTheyCame(t *testing.T) {
 func TestHeadersOverSixteenKiBAreRefused(t *testing.T) {
 	t.Parallel()
 	r := start(t, fresh(t))
-	for _, c := range []struct{ size, want int }{{15 << 10, 200}, {17 << 10, 431}} {
+	for _, c := range []struct{ size, host, want int }{{15 << 10, 0, 200}, {17 << 10, 0, 431}, {0, 15 << 10, 200}, {0, 17 << 10, 431}, {9 << 10, 9 << 10, 431}} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/livez", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Header.Set("X-Long", strings.Repeat("x", c.size))
+		req.Host = strings.Repeat("h", c.host) // "" for that of the URL
 		resp, err := r.client.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_ = resp.Body.Close()
 		if resp.StatusCode != c.want {
-			t.Errorf("a header of %d bytes = %d; want %d", c.size, resp.StatusCode, c.want)
+			t.Errorf("a header of %d bytes and a Host of %d = %d; want %d", c.size, c.host, resp.StatusCode, c.want)
 		}
 	}
 }
@@ -157,6 +158,19 @@ func TestTheOpenAPIFileAndPagesAreServedWithoutAKey(t *testing.T) {
 	r.must(200, "GET", "/openapi/", "")
 	r.must(401, "GET", "/sandbox/messages", "")
 	r.must(401, "GET", "/2fa/v4/otp", "")
+}
+
+func TestARefusedCallbackSaysWhetherItsSchemeOrItsAddressIsWrong(t *testing.T) {
+	t.Parallel()
+	r := start(t, fresh(t), "COUNTERSIGN_CALLBACK_REQUIRE_HTTPS=true")
+	for url, want := range map[string]string{
+		"http://client.example.com/": "must be an https URL",
+		"https://10.0.0.1/":          "must not point to an address that callbacks may not reach",
+	} {
+		if got := r.must(400, "POST", "/2fa/v4/configurations/callbacks", `{"url":"`+url+`"}`); !strings.Contains(got, want) {
+			t.Errorf("%s is refused with %s; want %q", url, got, want)
+		}
+	}
 }
 
 func TestAPortThatIsTakenIsAnErrorAndMakesNoKey(t *testing.T) {

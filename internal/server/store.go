@@ -45,11 +45,15 @@ type Store interface {
 	Now() time.Time
 	// Ping reports whether the database answers and its schema is this version's.
 	Ping(ctx context.Context) error
-	// BindKeys remembers current, the root key that new data is written under. It
-	// refuses, with nothing changed, a database whose own is not among known.
-	BindKeys(ctx context.Context, current otp.KeyID, known []otp.KeyID) error
+	// BindKeys remembers current, the root key that new data is written under, and,
+	// the first time, index, the one that recipients are indexed with. It refuses,
+	// with nothing changed, a database whose own current one is not among known, or
+	// whose index is another's.
+	BindKeys(ctx context.Context, current, index otp.KeyID, known []otp.KeyID) error
 	// LimitSteps sets the rules that a plan's fallback steps are counted by.
 	LimitSteps(rules guard.Rules)
+	// HideQuotes hides in what is told of deliveries what quotes finds.
+	HideQuotes(quotes verify.Quoting)
 	// Queues measures what waits; for scrapes, not for requests.
 	Queues(ctx context.Context) (upkeep.Queues, error)
 	// ClearLimits forgets what limits remember of a recipient and reports whether

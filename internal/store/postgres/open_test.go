@@ -142,18 +142,26 @@ func TestADatabaseKeepsToTheRootKeyItWasMadeWith(t *testing.T) {
 	t.Parallel()
 	s := made(t, pgtest.URL(t))
 	for _, c := range []struct {
-		current otp.KeyID
-		known   []otp.KeyID
-		ok      bool
+		current, index otp.KeyID
+		known          []otp.KeyID
+		want           error
 	}{
-		{1<<32 - 1, []otp.KeyID{1<<32 - 1}, true},
-		{2, []otp.KeyID{2}, false},
-		{2, []otp.KeyID{2, 1<<32 - 1}, true},
-		{1<<32 - 1, []otp.KeyID{1<<32 - 1}, false},
+		{1<<32 - 1, 1<<32 - 1, []otp.KeyID{1<<32 - 1}, nil},
+		{1<<32 - 1, 1<<32 - 1, []otp.KeyID{1<<32 - 1}, nil},
+		{2, 2, []otp.KeyID{2}, postgres.ErrOtherKey},
+		{2, 1<<32 - 1, []otp.KeyID{2, 1<<32 - 1}, nil},
+		{1<<32 - 1, 1<<32 - 1, []otp.KeyID{1<<32 - 1}, postgres.ErrOtherKey},
+		{3, 2, []otp.KeyID{3, 1<<32 - 1, 2}, postgres.ErrIndexOrder},
+		{1<<32 - 1, 1<<32 - 1, []otp.KeyID{1<<32 - 1, 2}, nil}, // what was refused changed nothing
+		{2, 2, []otp.KeyID{2, 1<<32 - 1}, postgres.ErrIndexOrder},
+		{2, 1<<32 - 1, []otp.KeyID{2, 1<<32 - 1}, nil},
+		{2, 2, []otp.KeyID{2}, postgres.ErrIndexKey},
+		{4, 2, []otp.KeyID{4, 2}, postgres.ErrIndexKey}, // and the database is bound to it
+		{2, 2, []otp.KeyID{2}, postgres.ErrOtherKey},
+		{4, 1<<32 - 1, []otp.KeyID{4, 2, 1<<32 - 1}, nil}, // found again
 	} {
-		err := s.BindKeys(t.Context(), c.current, c.known)
-		if (err == nil) != c.ok || err != nil && !errors.Is(err, postgres.ErrOtherKey) {
-			t.Errorf("BindKeys(%d, %v) = %v; want ok %v", c.current, c.known, err, c.ok)
+		if err := s.BindKeys(t.Context(), c.current, c.index, c.known); !errors.Is(err, c.want) {
+			t.Errorf("BindKeys(%d, %d, %v) = %v; want %v", c.current, c.index, c.known, err, c.want)
 		}
 	}
 }

@@ -10,32 +10,99 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 )
 
-// ErrOtherKey means that the database was written under a root key that is not
-// given: what it holds could not be read.
-var ErrOtherKey = errors.New("the database belongs to another root key")
+// Errors of binding a database to its root keys.
+var (
+	// ErrOtherKey means that the database was written under a root key that is
+	// not given: what it holds could not be read.
+	ErrOtherKey = errors.New("the database belongs to another root key")
+	// ErrIndexKey means that the root key that recipients are indexed with is not
+	// given: limits would begin anew, and erasure would find nothing.
+	ErrIndexKey = errors.New("recipients are indexed with a root key that is not listed")
+	// ErrIndexOrder means that it is given, but that another would index.
+	ErrIndexOrder = errors.New("recipients are indexed with another of the root keys that are listed")
+)
 
-const keyMeta = "root_key_id"
+// What meta keeps of root keys.
+const (
+	keyMeta   = "root_key_id"
+	indexMeta = "index_key_id"
+)
 
 // BindKeys remembers current, the id of the root key that new data is written
-// under. It returns ErrOtherKey, with nothing changed, if the one remembered
-// is not among known.
-func (s *Store) BindKeys(ctx context.Context, current otp.KeyID, known []otp.KeyID) error {
-	return s.write(ctx, func(t *tx) error {
-		var stored int64
-		err := t.row("SELECT value FROM meta WHERE name = ?", keyMeta).Scan(&stored)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-		case err != nil:
-			return fmt.Errorf("read the root key's id: %w", err)
-		case !slices.Contains(known, otp.KeyID(stored)): //nolint:gosec // written from a KeyID
-			return ErrOtherKey
-		case stored == int64(current):
-			return nil
+// under, and, the first time, index, that of the one that recipients are
+// indexed with, which is for good. Both are among known. With nothing changed it
+// returns ErrOtherKey if the current one that is remembered is not among known,
+// and ErrIndexOrder if the index's is, but is not index. If that is not known any
+// more it returns ErrIndexKey, and the database may be used all the same.
+func (s *Store) BindKeys(ctx context.Context, current, index otp.KeyID, known []otp.KeyID) error {
+	var lost bool
+	err := s.write(ctx, func(t *tx) error {
+		lost = false
+		ids := map[string]otp.KeyID{}
+		for _, name := range []string{keyMeta, indexMeta} {
+			var id int64
+			err := t.row("SELECT value FROM meta WHERE name = ?", name).Scan(&id)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return fmt.Errorf("read a root key's id: %w", err)
+			}
+			if err == nil {
+				ids[name] = otp.KeyID(id) //nolint:gosec // written from a KeyID
+			}
 		}
-		_, err = t.exec(`INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, keyMeta, int64(current))
-		if err != nil {
-			return fmt.Errorf("write the root key's id: %w", err)
+		if stored, has := ids[keyMeta]; has && !slices.Contains(known, stored) {
+			return ErrOtherKey
+		}
+		if stored, has := ids[indexMeta]; has {
+			switch err := sameIndex(stored, index, known); {
+			case errors.Is(err, ErrIndexKey):
+				lost, index = true, stored
+			case err != nil:
+				return err
+			}
+		}
+		for name, id := range map[string]otp.KeyID{keyMeta: current, indexMeta: index} {
+			if stored, has := ids[name]; has && stored == id {
+				continue // most starts write nothing
+			}
+			_, err := t.exec(`INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, int64(id))
+			if err != nil {
+				return fmt.Errorf("write a root key's id: %w", err)
+			}
 		}
 		return nil
 	})
+	if err == nil && lost {
+		return ErrIndexKey
+	}
+	return err
+}
+
+// sameIndex refuses an index key other than the one that is stored.
+func sameIndex(stored, index otp.KeyID, known []otp.KeyID) error {
+	switch {
+	case stored == index:
+		return nil
+	case slices.Contains(known, stored):
+		return ErrIndexOrder
+	}
+	return ErrIndexKey
+}
+
+// CheckIndexKey returns what BindKeys would say of a database file whose
+// recipients are indexed with another root key than index. It writes nothing,
+// and leaves to whoever opens the file what else may be wrong with it, such as
+// that it is no database or belongs to another root key.
+func CheckIndexKey(ctx context.Context, path string, index otp.KeyID, known []otp.KeyID) error {
+	db, err := sql.Open("sqlite", dsn(path)+"&mode=ro")
+	if err != nil {
+		return nil
+	}
+	defer db.Close()
+	var key, stored int64
+	const both = "SELECT k.value, i.value FROM meta k, meta i WHERE k.name = ? AND i.name = ?"
+	err = db.QueryRowContext(ctx, both, keyMeta, indexMeta).Scan(&key, &stored)
+	if err != nil || !slices.Contains(known, otp.KeyID(key)) { //nolint:gosec // written from a KeyID
+		return nil
+	}
+	return sameIndex(otp.KeyID(stored), index, known) //nolint:gosec // as above
 }

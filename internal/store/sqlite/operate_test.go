@@ -30,22 +30,29 @@ func TestADatabaseKeepsToTheRootKeyItWasMadeWith(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.db")
 	s := openFile(t, path)
 	for _, c := range []struct {
-		current otp.KeyID
-		known   []otp.KeyID
-		ok      bool
+		current, index otp.KeyID
+		known          []otp.KeyID
+		want           error
 	}{
-		{1<<32 - 1, []otp.KeyID{1<<32 - 1}, true},
-		{1<<32 - 1, []otp.KeyID{1<<32 - 1}, true},
-		{2, []otp.KeyID{2}, false},
-		{2, []otp.KeyID{2, 1<<32 - 1}, true},
-		{1<<32 - 1, []otp.KeyID{1<<32 - 1}, false},
+		{1<<32 - 1, 1<<32 - 1, []otp.KeyID{1<<32 - 1}, nil},
+		{1<<32 - 1, 1<<32 - 1, []otp.KeyID{1<<32 - 1}, nil},
+		{2, 2, []otp.KeyID{2}, sqlite.ErrOtherKey},
+		{2, 1<<32 - 1, []otp.KeyID{2, 1<<32 - 1}, nil},
+		{1<<32 - 1, 1<<32 - 1, []otp.KeyID{1<<32 - 1}, sqlite.ErrOtherKey},
+		{3, 2, []otp.KeyID{3, 1<<32 - 1, 2}, sqlite.ErrIndexOrder},
+		{1<<32 - 1, 1<<32 - 1, []otp.KeyID{1<<32 - 1, 2}, nil}, // what was refused changed nothing
+		{2, 2, []otp.KeyID{2, 1<<32 - 1}, sqlite.ErrIndexOrder},
+		{2, 1<<32 - 1, []otp.KeyID{2, 1<<32 - 1}, nil},
+		{2, 2, []otp.KeyID{2}, sqlite.ErrIndexKey},
+		{4, 2, []otp.KeyID{4, 2}, sqlite.ErrIndexKey}, // and the database is bound to it
+		{2, 2, []otp.KeyID{2}, sqlite.ErrOtherKey},
+		{4, 1<<32 - 1, []otp.KeyID{4, 2, 1<<32 - 1}, nil}, // found again
 	} {
-		err := s.BindKeys(t.Context(), c.current, c.known)
-		if (err == nil) != c.ok || err != nil && !errors.Is(err, sqlite.ErrOtherKey) {
-			t.Errorf("BindKeys(%d, %v) = %v; want ok %v", c.current, c.known, err, c.ok)
+		if err := s.BindKeys(t.Context(), c.current, c.index, c.known); !errors.Is(err, c.want) {
+			t.Errorf("BindKeys(%d, %d, %v) = %v; want %v", c.current, c.index, c.known, err, c.want)
 		}
 	}
-	if err := openFile(t, path).BindKeys(t.Context(), 3, []otp.KeyID{3}); !errors.Is(err, sqlite.ErrOtherKey) {
+	if err := openFile(t, path).BindKeys(t.Context(), 3, 3, []otp.KeyID{3}); !errors.Is(err, sqlite.ErrOtherKey) {
 		t.Errorf("another process with another key: %v; want ErrOtherKey", err)
 	}
 }

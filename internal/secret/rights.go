@@ -1,0 +1,33 @@
+package secret
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// ExpectMode says what rights CheckGiven wants of a file.
+const ExpectMode = "mode 0600, or 0640 if root owns it and the server runs as somebody else"
+
+// CheckGiven refuses with ErrLooseFile a file with a root key, which the operator
+// put there, that others than its owner may read or write (S-01). Its group may
+// read it if root owns it and this process is not root's: packages, and secrets
+// that containers mount, are laid out so. A missing one is fs.ErrNotExist.
+func CheckGiven(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("look at the rights of a file: %w", err)
+	}
+	return private(path, info, true)
+}
+
+func private(path string, info fs.FileInfo, given bool) error {
+	loose := fs.FileMode(0o077)
+	if given && rootsForUs(info) {
+		loose = 0o037
+	}
+	if mode := info.Mode().Perm(); mode&loose != 0 {
+		return fmt.Errorf("%s, mode %04o: %w", path, mode, ErrLooseFile)
+	}
+	return nil
+}

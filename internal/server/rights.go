@@ -1,0 +1,85 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/countersign/countersign/internal/config"
+)
+
+// prepareDirs makes the data directory, mode 0700, and looks at the one that the
+// SQLite database is in, if that is another: it has to be there, and is looked at
+// first, so that a wrong path leaves nothing behind.
+func prepareDirs(ctx context.Context, c config.Config, log *slog.Logger) error {
+	if dir := filepath.Dir(c.DatabasePath); !same(dir, c.DataDir) {
+		if err := checkDir(ctx, "the database's directory", dir, log); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		return &RefusalError{"the data directory cannot be made", "a directory that can be made and written to", err}
+	}
+	return checkDir(ctx, "the data directory", c.DataDir, log)
+}
+
+// same reports whether two paths are spelled alike when made absolute.
+func same(a, b string) bool {
+	absA, errA := filepath.Abs(a)
+	absB, errB := filepath.Abs(b)
+	return errors.Join(errA, errB) == nil && absA == absB
+}
+
+// checkDir looks at the rights of a directory. It may be looser than 0700, since
+// what is in it has rights of its own; one that anybody may write to is refused,
+// since files in it could be exchanged.
+func checkDir(ctx context.Context, name, path string, log *slog.Logger) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return &RefusalError{name + " cannot be read", "a directory", err}
+	}
+	mode := info.Mode()
+	switch {
+	case !info.IsDir():
+		return &RefusalError{path + " is a file", name, nil}
+	case mode.Perm()&0o002 != 0 && mode&fs.ModeSticky == 0:
+		return &RefusalError{fmt.Sprintf("anybody may write to %s %s, mode %04o", name, path, mode.Perm()), "mode 0700", nil}
+	case mode.Perm()&0o077 != 0:
+		log.WarnContext(ctx, "others may look into a directory; mode 0700 keeps them out", slog.String("directory", path), slog.String("mode", fmt.Sprintf("%04o", mode.Perm())))
+	}
+	return nil
+}
+
+// checkFile looks at the rights of a file that holds what is private. One that
+// others may write to is refused (S-01), one that they may read warned of: mounts
+// of containers and copies by hand are laid out so. Of a file that is not there
+// whoever opens it says more.
+func checkFile(ctx context.Context, name, path string, log *slog.Logger) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil //nolint:nilerr // as above
+	}
+	mode := info.Mode().Perm()
+	switch {
+	case mode&0o022 != 0:
+		return &RefusalError{fmt.Sprintf("others may write to %s %s, mode %04o", name, path, mode), "mode 0600", nil}
+	case mode&0o044 != 0:
+		log.WarnContext(ctx, "others may read a file; mode 0600 keeps them out", slog.String("file", path), slog.String("mode", fmt.Sprintf("%04o", mode)))
+	}
+	return nil
+}
+
+// checkDatabase is checkFile of an SQLite database: who is sent to, and when, is
+// in it in clear.
+func checkDatabase(ctx context.Context, path string, log *slog.Logger) error {
+	for _, part := range []string{"", "-wal", "-shm"} {
+		if err := checkFile(ctx, "the database", path+part, log); err != nil {
+			return err
+		}
+	}
+	return nil
+}
