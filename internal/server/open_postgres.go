@@ -17,11 +17,12 @@ const SettingsDatabase = "the database of COUNTERSIGN_DATABASE_URL"
 // expectations are what would be right, by what PostgreSQL's store refuses.
 func expectations() []refusalOf {
 	return []refusalOf{
+		{postgres.ErrPooler, "default_query_exec_mode=cache_describe in the URL, or the server's own address"},
 		{postgres.ErrURL, "postgres://USER@HOST/DATABASE, with libpq's parameters"},
 		{postgres.ErrUnreachable, "a server that answers at that address, takes writes and lets this role in"},
 		{postgres.ErrTooOld, "PostgreSQL 14 or later"},
-		{postgres.ErrNotDurable, "synchronous_commit and fsync on, for the server and for this role"},
-		{postgres.ErrRights, "a role that owns its tables, or may create them in a schema that exists"},
+		{postgres.ErrNotDurable, "synchronous_commit on or remote_apply, and fsync on, for the server and for this role"},
+		{postgres.ErrRights, "a role that owns its tables, may create them in a schema that exists, or was granted what is missing"},
 		{postgres.ErrClockSkew, "clocks within 2 s of each other: let both machines follow a time server"},
 		{postgres.ErrNewer, "a database of this version or an older one"},
 		{postgres.ErrOlder, "countersign migrate before, or COUNTERSIGN_MIGRATE=true"},

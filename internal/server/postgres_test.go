@@ -69,7 +69,7 @@ func TestEveryRefusalOfTheStoreSaysWhatWasExpected(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
 		postgres.ErrURL, postgres.ErrUnreachable, postgres.ErrTooOld, postgres.ErrNotDurable, postgres.ErrRights,
-		postgres.ErrClockSkew, postgres.ErrNewer, postgres.ErrOlder,
+		postgres.ErrClockSkew, postgres.ErrNewer, postgres.ErrOlder, postgres.ErrPooler,
 	} {
 		got := server.RefusePostgres(fmt.Errorf("more: %w", err))
 		refused(t, got, err.Error())

@@ -72,7 +72,8 @@ type Store struct {
 
 // Open connects to the database at c.URL and brings its schema to this
 // version's, or says what is wrong with it: ErrURL, ErrUnreachable, ErrTooOld,
-// ErrNotDurable, ErrRights, ErrClockSkew, ErrNewer, ErrOlder. Close it when done.
+// ErrNotDurable, ErrPooler, ErrRights, ErrClockSkew, ErrNewer, ErrOlder. Close it
+// when done.
 func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -106,6 +107,9 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	// as long as callers wait for a free one.
 	if err := s.pool.Ping(ctx); err != nil {
 		return nil, readError("connect to the database", err)
+	}
+	if err := checkRights(ctx, s.pool); err != nil {
+		return nil, err
 	}
 	s.clock = newNodeClock(c.Wall)
 	if err := s.startClock(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -22,7 +23,12 @@ var (
 	// ErrTooOld: the server is older than PostgreSQL 14.
 	ErrTooOld = errors.New("the server is too old: PostgreSQL 14 or later is needed")
 	// ErrNotDurable: the server acknowledges before it has synced (D-01).
-	ErrNotDurable = errors.New("the server has synchronous_commit off or fsync off: what it acknowledges could be lost")
+	ErrNotDurable = errors.New("what the server acknowledges could be lost: synchronous_commit has to be on or remote_apply, and fsync on")
+	// ErrPooler: a pooler in between lends a session of the server for one
+	// transaction, and statements are prepared under names. A pooler that is
+	// changed under a running node makes its calls fail with this and
+	// verify.ErrUnavailable.
+	ErrPooler = errors.New("a pooler shares this connection by transaction: add default_query_exec_mode=cache_describe to the database URL")
 	// ErrRights: the role may not do what is needed.
 	ErrRights = errors.New("the database role lacks rights")
 	// ErrClockSkew: this machine's clock and the database's differ too much.
@@ -49,6 +55,8 @@ const (
 	stateShutdown      = "57P01"
 	stateStarting      = "57P03"
 	stateUnknown       = "42704" // at a connection's start: a parameter
+	statePrepared      = "42P05" // a name of a statement is taken: by another client of a pooler
+	stateNotPrepared   = "26000" // a name of a statement is gone: to another session of a pooler
 )
 
 // serverError is what PostgreSQL said, without the values that its message
@@ -68,8 +76,23 @@ func (e *serverError) Error() string {
 	if why := whyRefused(e.code); e.refused && why != "" {
 		text += ": " + why
 	}
+	if e.pooled() {
+		text += ": " + ErrPooler.Error()
+	}
 	return text
 }
+
+// Unwrap makes what only happens behind a pooler an ErrPooler.
+func (e *serverError) Unwrap() error {
+	if e.pooled() {
+		return ErrPooler
+	}
+	return nil
+}
+
+// pooled reports whether a session of the server is not this connection's alone:
+// the driver keeps account of the names that it gives to statements.
+func (e *serverError) pooled() bool { return e.code == statePrepared || e.code == stateNotPrepared }
 
 // whyRefused says why a server lets nobody in, "" if that is not known.
 func whyRefused(code string) string {
@@ -99,10 +122,27 @@ func safe(err error) error {
 		return &serverError{e.Code, e.ConstraintName, fatal, refused}
 	}
 	if refused {
-		return fmt.Errorf("connect: %w", errors.Unwrap(connecting))
+		return fmt.Errorf("connect: %w", &lineError{errors.Unwrap(connecting)})
 	}
 	return err
 }
+
+// lineError tells in one line what went wrong at each address that was tried.
+// The driver has a line for each, and two for one that it tries with TLS and
+// without.
+type lineError struct{ err error }
+
+func (e *lineError) Error() string {
+	var told []string
+	for line := range strings.Lines(e.err.Error()) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(told, line) {
+			told = append(told, line)
+		}
+	}
+	return strings.Join(told, "; ")
+}
+
+func (e *lineError) Unwrap() error { return e.err }
 
 func stateOf(err error) string {
 	if e, ok := errors.AsType[*serverError](err); ok {
@@ -121,7 +161,7 @@ func transient(code string) bool {
 	case "08", "53", "57", "58", "XX":
 		return true
 	}
-	return slices.Contains([]string{stateLockTime, stateReadOnly, stateSerialization, stateDeadlock}, code)
+	return slices.Contains([]string{stateLockTime, stateReadOnly, stateSerialization, stateDeadlock, statePrepared, stateNotPrepared}, code)
 }
 
 // again reports whether a transaction that the server undid is worth a second

@@ -19,6 +19,7 @@ const (
 	oldestServer = 14
 	maxSkew      = 2 * time.Second // between this machine's clock and the database's
 	inspectTime  = 15 * time.Second
+	sharingLooks = 3 // at each of two connections, for a pooler between them
 )
 
 const serverFacts = `SELECT current_setting('server_version_num')::int / 10000, current_setting('synchronous_commit'),
@@ -44,10 +45,38 @@ func inspect(ctx context.Context, c *pgxpool.Config, compareClocks bool) error {
 	switch {
 	case version < oldestServer: // something in between told another
 		return &oldError{version}
-	case synchronous == "off" || fsync == "off":
-		return ErrNotDurable
+	// The others acknowledge before the log is synced, here or on the standby that
+	// a failover goes to.
+	case synchronous != "on" && synchronous != "remote_apply" || fsync != "on":
+		return fmt.Errorf("%w: synchronous_commit is %s, fsync is %s", ErrNotDurable, synchronous, fsync)
 	case compareClocks:
-		return skew(before, after, column.FromMicros(us))
+		if err := skew(before, after, column.FromMicros(us)); err != nil {
+			return err
+		}
+	}
+	return unshared(ctx, c.ConnConfig, conn)
+}
+
+// unshared refuses a pooler that lends the server's sessions for a transaction
+// each, where statements are prepared under names: a session then has a name of
+// another connection's already (42P05), or lacks one of this connection's
+// (26000). A pooler that keeps account of names passes.
+func unshared(ctx context.Context, c *pgx.ConnConfig, first *pgx.Conn) error {
+	if c.DefaultQueryExecMode != pgx.QueryExecModeCacheStatement {
+		return nil
+	}
+	second, err := connect(ctx, c)
+	if err != nil {
+		return refusal(err)
+	}
+	defer second.Close(ctx)
+	for range sharingLooks {
+		for _, conn := range []*pgx.Conn{first, second} {
+			var one int
+			if err := conn.QueryRow(ctx, "SELECT $1::int", 1).Scan(&one); err != nil {
+				return refusal(err)
+			}
+		}
 	}
 	return nil
 }
@@ -78,6 +107,9 @@ func refusal(err error) error {
 		return old
 	}
 	clean := safe(err)
+	if errors.Is(clean, ErrPooler) {
+		return fmt.Errorf("look at the server: %w", clean)
+	}
 	if stateOf(clean) == stateNoRights {
 		return fmt.Errorf("%w: it must be allowed to connect to its database: %w", ErrRights, clean)
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/countersign/countersign/internal/pgtest"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/postgres"
 	"github.com/countersign/countersign/internal/store/storetest"
@@ -43,7 +42,7 @@ func raw(t testing.TB, url string) *pgx.Conn {
 func TestStoreKeepsEveryPromise(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t testing.TB, wall func() time.Time) storetest.Opened {
-		url := pgtest.Ready(t)
+		url := least(t)
 		s := open(t, url, wall)
 		return storetest.Opened{
 			Store: s,
@@ -77,24 +76,24 @@ func TestStoreKeepsEveryPromise(t *testing.T) {
 
 func TestAccountsKeepTheirPromises(t *testing.T) {
 	t.Parallel()
-	storetest.RunAccounts(t, func(t testing.TB) storetest.AccountStore { return open(t, pgtest.Ready(t), nil) })
+	storetest.RunAccounts(t, func(t testing.TB) storetest.AccountStore { return open(t, least(t), nil) })
 }
 
 func TestCatalogKeepsItsPromises(t *testing.T) {
 	t.Parallel()
-	storetest.RunCatalog(t, func(t testing.TB) storetest.CatalogStore { return open(t, pgtest.Ready(t), nil) })
+	storetest.RunCatalog(t, func(t testing.TB) storetest.CatalogStore { return open(t, least(t), nil) })
 }
 
 func TestCallbackQueueKeepsItsPromises(t *testing.T) {
 	t.Parallel()
 	storetest.RunCallbacks(t, func(t testing.TB, wall func() time.Time) storetest.CallbackStore {
-		return open(t, pgtest.Ready(t), wall)
+		return open(t, least(t), wall)
 	})
 }
 
 func TestSandboxConforms(t *testing.T) {
 	t.Parallel()
 	storetest.RunSandbox(t, func(t testing.TB, wall func() time.Time) storetest.SandboxStore {
-		return open(t, pgtest.Ready(t), wall)
+		return open(t, least(t), wall)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -106,14 +107,39 @@ func strayAt(url string) bool {
 // password.
 func reason(err error) string {
 	e, ok := errors.AsType[*pgconn.ParseConfigError](err)
-	if !ok || errors.Unwrap(e) == nil {
+	if !ok {
 		return "it cannot be read"
 	}
-	text := errors.Unwrap(e).Error()
+	text, name := "it cannot be read", parameter(e)
+	if inner := errors.Unwrap(e); inner != nil {
+		text = inner.Error()
+	} else if name != "" {
+		text = "this value is not possible"
+	}
+	text, _, _ = strings.Cut(text, " value: ")
 	if i := strings.Index(text, `"`); i >= 0 {
 		text = text[:i] + "…" + text[strings.LastIndex(text, `"`)+1:]
 	}
+	if name != "" {
+		text = name + ": " + text
+	}
 	return text
+}
+
+// refusals are a driver's words before and after the name of a parameter.
+var refusals = regexp.MustCompile(`^(?:cannot parse |invalid |unknown )([a-z_]+)|^([a-z_]+) too small$`)
+
+// parameter is the one that a driver refuses the value of, "" if it does not
+// say. The driver's own words come after the URL, and values after them.
+func parameter(e *pgconn.ParseConfigError) string {
+	text := e.Error()
+	if i := strings.LastIndex(text, "`: "); i >= 0 {
+		text = text[i+len("`: "):]
+	}
+	if m := refusals.FindStringSubmatch(text); m != nil {
+		return m[1] + m[2]
+	}
+	return ""
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -1,0 +1,4 @@
+package postgres
+
+// Rights are those that Open asks for.
+var Rights = rights
