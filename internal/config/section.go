@@ -350,7 +350,7 @@ func (r *Reader) revealFile(key, path string) (string, bool) {
 		text, err = os.ReadFile(path) //nolint:gosec // the operator names it
 	}
 	if err != nil {
-		r.Wrong(key, "%v", err)
+		r.Wrong(key, "expected a readable file with the secret: %v", err)
 		return "", false
 	}
 	secret := strings.TrimRight(string(text), "\r\n")
