@@ -147,7 +147,7 @@ func (s *Store) expects(expires time.Time) {
 func (s *Store) keepHighWater(ctx context.Context) {
 	ticker := time.NewTicker(highWaterEvery)
 	defer ticker.Stop()
-	for {
+	for failing := false; ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -166,8 +166,9 @@ func (s *Store) keepHighWater(ctx context.Context) {
 		})
 		if err == nil {
 			s.highWater.stored.Store(mark)
-		} else if ctx.Err() == nil {
+		} else if ctx.Err() == nil && !failing { // a full disk stays so for a while
 			s.log.WarnContext(ctx, "store the clock's high-water mark", slog.Any("err", err))
 		}
+		failing = err != nil
 	}
 }
