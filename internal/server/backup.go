@@ -12,6 +12,7 @@ import (
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/secret"
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/store/sqlite"
 )
 
@@ -81,7 +82,7 @@ func Restore(ctx context.Context, c config.Config, backup string, o Options, log
 	}
 	err = sqlite.Restore(ctx, backup, c.DatabasePath, known, o.now())
 	for _, r := range []refusalOf{
-		{sqlite.ErrOtherKey, "the key file that belongs to the backup, or COUNTERSIGN_SECRET_KEY"},
+		{registry.ErrOtherKey, "the key file that belongs to the backup, or COUNTERSIGN_SECRET_KEY"},
 		{sqlite.ErrNewer, "a backup of this version or an older one"},
 		{sqlite.ErrDamaged, "a whole backup; try an earlier one"},
 		{sqlite.ErrOtherProgram, "a file that countersign backup made"},

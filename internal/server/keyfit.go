@@ -3,8 +3,7 @@ package server
 import (
 	"errors"
 
-	"github.com/countersign/countersign/internal/store/postgres"
-	"github.com/countersign/countersign/internal/store/sqlite"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // refuseKeys says what was expected of the root keys where a store refuses them;
@@ -12,10 +11,8 @@ import (
 func refuseKeys(name string, err error) error {
 	const what = "the root key does not fit "
 	for _, r := range []refusalOf{
-		{sqlite.ErrOtherKey, expectKey},
-		{postgres.ErrOtherKey, expectKey},
-		{sqlite.ErrIndexOrder, expectIndexOrder},
-		{postgres.ErrIndexOrder, expectIndexOrder},
+		{registry.ErrOtherKey, expectKey},
+		{registry.ErrIndexOrder, expectIndexOrder},
 	} {
 		if errors.Is(err, r.err) {
 			return &RefusalError{what + name, r.expected, err}
@@ -28,7 +25,7 @@ func refuseKeys(name string, err error) error {
 // indexed with is not listed any more. That is no reason to refuse: a key that
 // leaked has to go some day.
 func lostIndex(err error) bool {
-	return errors.Is(err, sqlite.ErrIndexKey) || errors.Is(err, postgres.ErrIndexKey)
+	return errors.Is(err, registry.ErrIndexKey)
 }
 
 // Indexed refuses what would look recipients up and find none of those before:

@@ -10,6 +10,7 @@ import (
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/store/movein"
 	"github.com/countersign/countersign/internal/store/postgres"
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/store/sqlite"
 )
 
@@ -51,7 +52,7 @@ func MoveIn(ctx context.Context, c config.Config, path, target string, log *slog
 	defer opening.Close()
 	err = sqlite.Inspect(ctx, path, keys.Known())
 	for _, r := range []refusalOf{
-		{sqlite.ErrOtherKey, "the root key that the database was made with, now or in secret_key_previous"},
+		{registry.ErrOtherKey, "the root key that the database was made with, now or in secret_key_previous"},
 		{sqlite.ErrOlder, "countersign migrate on it before"},
 		{sqlite.ErrNewer, "a database of this version"},
 		{sqlite.ErrDamaged, "a whole database"},

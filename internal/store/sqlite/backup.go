@@ -12,6 +12,7 @@ import (
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // Errors of backups and of restoring them.
@@ -31,7 +32,7 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 }
 
 // Inspect refuses a file that is no whole database of this version, or of a
-// root key that is not among known: ErrDamaged, ErrOtherProgram, ErrOtherKey,
+// root key that is not among known: ErrDamaged, ErrOtherProgram, registry.ErrOtherKey,
 // ErrNewer or ErrOlder.
 func Inspect(ctx context.Context, path string, known []otp.KeyID) error {
 	if err := inspect(ctx, dsn(path), known); err != nil {
@@ -43,7 +44,7 @@ func Inspect(ctx context.Context, path string, known []otp.KeyID) error {
 
 // Restore makes a quarantined database at path from a backup. known are the
 // root keys that are at hand, nil if that is not known: a backup that was
-// written under another is refused with ErrOtherKey. Further errors are
+// written under another is refused with registry.ErrOtherKey. Further errors are
 // ErrDamaged, ErrOtherProgram, ErrNewer and fs.ErrExist; after each of them
 // there is nothing at path that was not there before.
 func Restore(ctx context.Context, backup, path string, known []otp.KeyID, now time.Time) error {
@@ -85,13 +86,13 @@ func inspect(ctx context.Context, from string, known []otp.KeyID) error {
 		return errors.Join(ErrOtherProgram, err)
 	}
 	var key int64
-	err = db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", keyMeta).Scan(&key)
+	err = db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", registry.KeyMeta).Scan(&key)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	case known != nil && !slices.Contains(known, otp.KeyID(key)): //nolint:gosec // written from a KeyID
-		return ErrOtherKey
+		return registry.ErrOtherKey
 	}
 	return nil
 }

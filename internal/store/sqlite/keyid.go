@@ -8,38 +8,22 @@ import (
 	"slices"
 
 	"github.com/countersign/countersign/internal/otp"
-)
-
-// Errors of binding a database to its root keys.
-var (
-	// ErrOtherKey means that the database was written under a root key that is
-	// not given: what it holds could not be read.
-	ErrOtherKey = errors.New("the database belongs to another root key")
-	// ErrIndexKey means that the root key that recipients are indexed with is not
-	// given: limits would begin anew, and erasure would find nothing.
-	ErrIndexKey = errors.New("recipients are indexed with a root key that is not listed")
-	// ErrIndexOrder means that it is given, but that another would index.
-	ErrIndexOrder = errors.New("recipients are indexed with another of the root keys that are listed")
-)
-
-// What meta keeps of root keys.
-const (
-	keyMeta   = "root_key_id"
-	indexMeta = "index_key_id"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // BindKeys remembers current, the id of the root key that new data is written
 // under, and, the first time, index, that of the one that recipients are
 // indexed with, which is for good. Both are among known. With nothing changed it
-// returns ErrOtherKey if the current one that is remembered is not among known,
-// and ErrIndexOrder if the index's is, but is not index. If that is not known any
-// more it returns ErrIndexKey, and the database may be used all the same.
+// returns registry.ErrOtherKey if the current one that is remembered is not among
+// known, and ErrIndexOrder if the index's is, but is not index. If that is not
+// known any more it returns ErrIndexKey, and the database may be used all the
+// same.
 func (s *Store) BindKeys(ctx context.Context, current, index otp.KeyID, known []otp.KeyID) error {
 	var lost bool
 	err := s.write(ctx, func(t *tx) error {
 		lost = false
 		ids := map[string]otp.KeyID{}
-		for _, name := range []string{keyMeta, indexMeta} {
+		for _, name := range []string{registry.KeyMeta, registry.IndexMeta} {
 			var id int64
 			err := t.row("SELECT value FROM meta WHERE name = ?", name).Scan(&id)
 			if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -49,18 +33,18 @@ func (s *Store) BindKeys(ctx context.Context, current, index otp.KeyID, known []
 				ids[name] = otp.KeyID(id) //nolint:gosec // written from a KeyID
 			}
 		}
-		if stored, has := ids[keyMeta]; has && !slices.Contains(known, stored) {
-			return ErrOtherKey
+		if stored, has := ids[registry.KeyMeta]; has && !slices.Contains(known, stored) {
+			return registry.ErrOtherKey
 		}
-		if stored, has := ids[indexMeta]; has {
-			switch err := sameIndex(stored, index, known); {
-			case errors.Is(err, ErrIndexKey):
+		if stored, has := ids[registry.IndexMeta]; has {
+			switch err := registry.SameIndex(stored, index, known); {
+			case errors.Is(err, registry.ErrIndexKey):
 				lost, index = true, stored
 			case err != nil:
 				return err
 			}
 		}
-		for name, id := range map[string]otp.KeyID{keyMeta: current, indexMeta: index} {
+		for name, id := range map[string]otp.KeyID{registry.KeyMeta: current, registry.IndexMeta: index} {
 			if stored, has := ids[name]; has && stored == id {
 				continue // most starts write nothing
 			}
@@ -72,20 +56,9 @@ func (s *Store) BindKeys(ctx context.Context, current, index otp.KeyID, known []
 		return nil
 	})
 	if err == nil && lost {
-		return ErrIndexKey
+		return registry.ErrIndexKey
 	}
 	return err
-}
-
-// sameIndex refuses an index key other than the one that is stored.
-func sameIndex(stored, index otp.KeyID, known []otp.KeyID) error {
-	switch {
-	case stored == index:
-		return nil
-	case slices.Contains(known, stored):
-		return ErrIndexOrder
-	}
-	return ErrIndexKey
 }
 
 // CheckIndexKey returns what BindKeys would say of a database file whose
@@ -100,9 +73,9 @@ func CheckIndexKey(ctx context.Context, path string, index otp.KeyID, known []ot
 	defer db.Close()
 	var key, stored int64
 	const both = "SELECT k.value, i.value FROM meta k, meta i WHERE k.name = ? AND i.name = ?"
-	err = db.QueryRowContext(ctx, both, keyMeta, indexMeta).Scan(&key, &stored)
+	err = db.QueryRowContext(ctx, both, registry.KeyMeta, registry.IndexMeta).Scan(&key, &stored)
 	if err != nil || !slices.Contains(known, otp.KeyID(key)) { //nolint:gosec // written from a KeyID
 		return nil
 	}
-	return sameIndex(otp.KeyID(stored), index, known) //nolint:gosec // as above
+	return registry.SameIndex(otp.KeyID(stored), index, known) //nolint:gosec // as above
 }
