@@ -42,9 +42,8 @@ func due(t time.Time) func(*delivery.Delivery) {
 	return func(d *delivery.Delivery) { d.Due = t }
 }
 
-func tried(carrier string) func(*delivery.Delivery) {
-	return func(d *delivery.Delivery) { d.Tries, d.Carrier = d.Tries+1, carrier }
-}
+// tried is a delivery that c1 was asked for once more.
+func tried(d *delivery.Delivery) { d.Tries, d.Carrier = d.Tries+1, "c1" }
 
 // unnamed is a delivery that the carrier gave no reference for.
 func unnamed(d *delivery.Delivery) { d.Ref = "" }
@@ -68,7 +67,7 @@ func TestASubmitMovesADelivery(t *testing.T) {
 	accepted := delivery.Result{Class: delivery.Accepted, Ref: "r1"}
 	failed := func(c delivery.Class) delivery.Result { return delivery.Result{Class: c, Failure: refused} }
 	retryAt := noon.Add(time.Second)
-	stopped := at(delivery.Queued, tried("c1"), due(time.Time{}))
+	stopped := at(delivery.Queued, tried, due(time.Time{}))
 	unasked := at(delivery.Queued, due(time.Time{}))
 	unasked.State = delivery.Undeliverable
 	for _, c := range []struct {
@@ -134,7 +133,7 @@ func TestASubmitMovesADelivery(t *testing.T) {
 		},
 		{
 			name: "retry", from: at(delivery.Queued, next), result: failed(delivery.Retry), retryAt: retryAt,
-			want: delivery.Change{Delivery: at(delivery.Queued, next, tried("c1"), due(retryAt))},
+			want: delivery.Change{Delivery: at(delivery.Queued, next, tried, due(retryAt))},
 		},
 		{
 			name: "retry after a check ended the OTP: nothing more", from: at(delivery.Queued), result: failed(delivery.Retry), retryAt: retryAt, settled: true,
@@ -264,7 +263,7 @@ func TestTheEndOfTimeIsToldOfADeliveryThatNobodyTook(t *testing.T) {
 		d.State, d.Due = state, time.Time{}
 		return d
 	}
-	asked := at(delivery.Queued, tried("c1"), next)
+	asked := at(delivery.Queued, tried, next)
 	again := at(delivery.Queued, handedBefore, until(expires))
 	gone := otp.Event{Kind: otp.EventUndeliverable, Delivery: 1, Channel: "SMS", Failure: &delivery.Unreachable}
 	for _, c := range []struct {

@@ -45,7 +45,7 @@ func TestAReceiptTellsThatAMessageWasTakenWhoseAnswerWasLost(t *testing.T) {
 			},
 		},
 		{name: "not handed over yet", from: at(delivery.Queued), no: true},
-		{name: "to be tried again", from: at(delivery.Queued, tried("c1")), no: true},
+		{name: "to be tried again", from: at(delivery.Queued, tried), no: true},
 		{name: "dispatched", from: at(delivery.Dispatched), no: true},
 		{name: "timed out", from: at(delivery.TimedOut), no: true},
 	} {
