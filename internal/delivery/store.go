@@ -10,8 +10,9 @@ import (
 type Store interface {
 	// ClaimDeliveries leases up to limit Queued deliveries that are due to node
 	// until lease has passed, oldest due first, and returns them. Deliveries of
-	// ended OTPs are not returned; Delivery.TimeOver is applied to them. next is when the earliest remaining work
-	// (a try or the end of a wait) is due, zero if there is none.
+	// ended OTPs are not returned; Delivery.TimeOver is applied to them. next is
+	// when the earliest remaining work (a try or the end of a wait) is due, zero if
+	// there is none.
 	ClaimDeliveries(ctx context.Context, node string, limit int, lease time.Duration) (jobs []Job, next time.Time, err error)
 	// RecordSubmits applies the outcomes of submits (Delivery.Submitted).
 	// started reports whether a next step was queued.

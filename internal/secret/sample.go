@@ -2,11 +2,9 @@ package secret
 
 import "bytes"
 
-// What a sample key looks like.
-const (
-	maxPeriod   = 8 // of a repetition
-	minDistinct = 8 // different bytes; half of all random keys have 30 or more
-)
+// minDistinct is how many different bytes a key has at least; half of all random
+// keys have 30 or more.
+const minDistinct = 8
 
 // sample reports whether a root key is one that people write rather than draw
 // (S-01): bytes that repeat, bytes that all differ by the same step, or few
@@ -14,18 +12,9 @@ const (
 // count with 2^-240 and have fewer than minDistinct values with 1e-36. A text is
 // none: 32 hexadecimal digits that were drawn are a key of 128 bits.
 func sample(raw []byte) bool {
-	return periodic(raw) || counting(raw) || distinct(raw) < minDistinct
-}
-
-// periodic reports whether raw begins anew after at most maxPeriod bytes, again
-// and again, the last time perhaps cut off.
-func periodic(raw []byte) bool {
-	for period := 1; period <= maxPeriod; period++ {
-		if bytes.Equal(raw[period:], raw[:len(raw)-period]) {
-			return true
-		}
-	}
-	return false
+	// What begins anew after fewer bytes has fewer different ones.
+	repeats := bytes.Equal(raw[minDistinct:], raw[:len(raw)-minDistinct])
+	return repeats || counting(raw) || distinct(raw) < minDistinct
 }
 
 // counting reports whether every step from byte to byte is the same, as in

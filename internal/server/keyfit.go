@@ -21,13 +21,6 @@ func refuseKeys(name string, err error) error {
 	return nil
 }
 
-// lostIndex reports whether a store says that the root key which recipients are
-// indexed with is not listed any more. That is no reason to refuse: a key that
-// leaked has to go some day.
-func lostIndex(err error) bool {
-	return errors.Is(err, registry.ErrIndexKey)
-}
-
 // Indexed refuses what would look recipients up and find none of those before:
 // their root key is not listed.
 func (d *Deployment) Indexed() error {

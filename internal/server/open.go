@@ -10,6 +10,7 @@ import (
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/secret"
 	"github.com/countersign/countersign/internal/store/postgres"
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/store/sqlite"
 )
 
@@ -90,7 +91,7 @@ func deployed(ctx context.Context, c config.Config, log *slog.Logger, root secre
 	}
 	d := &Deployment{Config: c, Keys: keys, Store: guarded{store}, Log: log}
 	err = store.BindKeys(ctx, keys.Current(), keys.IndexKey(), keys.Known())
-	if d.indexLost = lostIndex(err); d.indexLost {
+	if d.indexLost = errors.Is(err, registry.ErrIndexKey); d.indexLost { // no reason to refuse: a key that leaked has to go some day
 		log.WarnContext(ctx, "recipients were indexed with a root key that is not listed: limits begin anew, and nobody from before is found",
 			slog.String("expected", expectIndexKey))
 		err = nil

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"strings"
+	"sync/atomic"
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
@@ -23,10 +24,18 @@ func Quotes(keys otp.Hasher) Quoting {
 	}
 }
 
-// Hide returns an event of the OTP as it is told: a carrier's failure code that
+// Hider hides in what is told of OTPs what a Quoting finds; stores embed it. The
+// zero value hides nothing. It is safe for concurrent use.
+type Hider struct{ quotes atomic.Pointer[Quoting] }
+
+// HideQuotes hides from now on what quotes finds.
+func (h *Hider) HideQuotes(quotes Quoting) { h.quotes.Store(&quotes) }
+
+// Told returns an event of the OTP as it is told: a carrier's failure code that
 // quotes becomes delivery.HiddenCode (callback events §6).
-func (q Quoting) Hide(of Record, e otp.Event) otp.Event {
-	if e.Failure == nil || e.Failure.Area != delivery.AreaCarrier || !q(of, e.Failure.Code) {
+func (h *Hider) Told(of Record, e otp.Event) otp.Event {
+	quotes := h.quotes.Load()
+	if quotes == nil || e.Failure == nil || e.Failure.Area != delivery.AreaCarrier || !(*quotes)(of, e.Failure.Code) {
 		return e
 	}
 	hidden := *e.Failure

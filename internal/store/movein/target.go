@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/store/schema"
 )
 
@@ -183,7 +184,7 @@ func (t *target) finish(ctx context.Context, from *source, tables []table, mark 
 			// A command that looked into the target has bound it to root keys of its own:
 			// the source's take their place.
 			_, err := t.tx.Exec(ctx, "INSERT INTO "+quoted(name)+` AS t (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET
-				value = CASE WHEN t.name IN ('root_key_id', 'index_key_id') THEN excluded.value ELSE greatest(t.value, excluded.value) END`, key, value)
+				value = CASE WHEN t.name IN ('`+registry.KeyMeta+`', '`+registry.IndexMeta+`') THEN excluded.value ELSE greatest(t.value, excluded.value) END`, key, value)
 			if err != nil {
 				return false, fmt.Errorf("write %s: %w", name, said(err))
 			}

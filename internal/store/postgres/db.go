@@ -49,6 +49,7 @@ type Observer interface {
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	*registry.Registry
+	verify.Hider // of what is told of deliveries
 
 	log      *slog.Logger
 	observer Observer
@@ -63,7 +64,6 @@ type Store struct {
 	countries phone.Countries
 	// stepRules limit fallback steps; nil limits none.
 	stepRules atomic.Pointer[guard.Rules]
-	quotes    atomic.Pointer[verify.Quoting] // of what is told of deliveries; nil hides nothing
 
 	stop       context.CancelFunc
 	background sync.WaitGroup // the keeper of the clock

@@ -9,11 +9,9 @@ import (
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/guard"
-	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/registry"
-	"github.com/countersign/countersign/internal/verify"
 )
 
 // RecordSubmits implements delivery.Store.
@@ -193,7 +191,7 @@ func (t *tx) apply(r *deliveryRow, changes []delivery.Change) (started bool, err
 			t.put(insertDeliveryID, r.otp.accountID, r.otp.seq, d.Seq)
 		}
 		if c.Event != nil {
-			if err := t.recordEvent(r.otp, t.store.told(r, *c.Event)); err != nil {
+			if err := t.recordEvent(r.otp, t.store.Told(r.otp.Record, *c.Event)); err != nil {
 				return false, err
 			}
 		}
@@ -266,18 +264,3 @@ func (t *tx) capped(r *deliveryRow, sent int) (bool, error) {
 // LimitSteps sets the rules that a plan's fallback steps are counted by. Sends
 // and checks carry theirs with them.
 func (s *Store) LimitSteps(rules guard.Rules) { s.stepRules.Store(&rules) }
-
-// HideQuotes hides in what is told of deliveries what quotes finds. Until then
-// nothing is hidden.
-func (s *Store) HideQuotes(quotes verify.Quoting) { s.quotes.Store(&quotes) }
-
-// told is an event of the delivery as it is recorded.
-func (s *Store) told(r *deliveryRow, e otp.Event) otp.Event {
-	quotes := s.quotes.Load()
-	if quotes == nil {
-		return e
-	}
-	of := r.otp.Record
-	of.Account = r.Account
-	return quotes.Hide(of, e)
-}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -29,13 +30,12 @@ func (s *Store) BindKeys(ctx context.Context, current, index otp.KeyID, known []
 		if err := t.row(stored, registry.KeyMeta, registry.IndexMeta).Scan(&key, &indexed); err != nil {
 			return fmt.Errorf("read the root keys' ids: %w", err)
 		}
-		switch bound := otp.KeyID(indexed); { //nolint:gosec // written from a KeyID
-		case !slices.Contains(known, otp.KeyID(key)): //nolint:gosec // as above
+		if !slices.Contains(known, otp.KeyID(key)) { //nolint:gosec // written from a KeyID
 			return registry.ErrOtherKey
-		case bound != index && slices.Contains(known, bound):
-			return registry.ErrIndexOrder
-		default:
-			lost = bound != index
+		}
+		err := registry.SameIndex(otp.KeyID(indexed), index, known) //nolint:gosec // as above
+		if lost = errors.Is(err, registry.ErrIndexKey); err != nil && !lost {
+			return err
 		}
 		if key != int64(current) {
 			t.put("UPDATE meta SET value = $2 WHERE name = $1", registry.KeyMeta, int64(current))

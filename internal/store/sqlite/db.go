@@ -71,6 +71,7 @@ type Observer interface {
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	*registry.Registry
+	verify.Hider // of what is told of deliveries
 
 	path   string
 	log    *slog.Logger
@@ -86,7 +87,6 @@ type Store struct {
 	countries phone.Countries
 	// stepRules limit fallback steps; nil limits none.
 	stepRules atomic.Pointer[guard.Rules]
-	quotes    atomic.Pointer[verify.Quoting] // of what is told of deliveries; nil hides nothing
 
 	highWater struct {
 		stored atomic.Int64 // microseconds

@@ -15,7 +15,6 @@ import (
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/registry"
-	"github.com/countersign/countersign/internal/verify"
 )
 
 // uses otps_id_key, then deliveries_pkey.
@@ -194,7 +193,7 @@ func (s *Store) apply(t *tx, r *deliveryRow, changes []delivery.Change) (started
 			}
 		}
 		if c.Event != nil {
-			if err := t.recordEvent(&r.otp, s.told(r, *c.Event), t.now); err != nil {
+			if err := t.recordEvent(&r.otp, s.Told(r.otp.Record, *c.Event), t.now); err != nil {
 				return false, err
 			}
 		}
@@ -243,7 +242,7 @@ func (s *Store) startNext(t *tx, r *deliveryRow, failed delivery.Delivery) (bool
 		if err != nil {
 			return false, fmt.Errorf("refuse next step: %w", err)
 		}
-		if err := t.recordEvent(&r.otp, s.told(r, *c.Event), t.now); err != nil {
+		if err := t.recordEvent(&r.otp, *c.Event, t.now); err != nil {
 			return false, err
 		}
 		at = next
@@ -274,18 +273,3 @@ func (s *Store) capped(t *tx, r *deliveryRow, sent int) (bool, error) {
 // LimitSteps sets the rules that a plan's fallback steps are counted by. Sends
 // and checks carry theirs with them.
 func (s *Store) LimitSteps(rules guard.Rules) { s.stepRules.Store(&rules) }
-
-// HideQuotes hides in what is told of deliveries what quotes finds. Until then
-// nothing is hidden.
-func (s *Store) HideQuotes(quotes verify.Quoting) { s.quotes.Store(&quotes) }
-
-// told is an event of the delivery as it is recorded.
-func (s *Store) told(r *deliveryRow, e otp.Event) otp.Event {
-	quotes := s.quotes.Load()
-	if quotes == nil {
-		return e
-	}
-	of := r.otp.Record
-	of.Account = r.Account
-	return quotes.Hide(of, e)
-}

@@ -8,6 +8,7 @@ import (
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/secret"
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -41,6 +42,32 @@ func unjudged(t *testing.T, b *bench) {
 		a.Idempotency = verify.Idempotency{}
 		if c, err := b.Store.CountAttempt(t.Context(), a); err != nil || c.Verdict != otp.Closed {
 			t.Errorf("a check of a final OTP without its key: %v, %v; want Closed, for which no code is compared", c.Verdict, err)
+		}
+	}
+}
+
+func keepsToRootKeys(t *testing.T, b *bench) {
+	for _, c := range []struct {
+		current, index otp.KeyID
+		known          []otp.KeyID
+		want           error
+	}{
+		{1<<32 - 1, 1<<32 - 1, []otp.KeyID{1<<32 - 1}, nil},
+		{1<<32 - 1, 1<<32 - 1, []otp.KeyID{1<<32 - 1}, nil},
+		{2, 2, []otp.KeyID{2}, registry.ErrOtherKey},
+		{2, 1<<32 - 1, []otp.KeyID{2, 1<<32 - 1}, nil},
+		{1<<32 - 1, 1<<32 - 1, []otp.KeyID{1<<32 - 1}, registry.ErrOtherKey},
+		{3, 2, []otp.KeyID{3, 1<<32 - 1, 2}, registry.ErrIndexOrder},
+		{1<<32 - 1, 1<<32 - 1, []otp.KeyID{1<<32 - 1, 2}, nil}, // what was refused changed nothing
+		{2, 2, []otp.KeyID{2, 1<<32 - 1}, registry.ErrIndexOrder},
+		{2, 1<<32 - 1, []otp.KeyID{2, 1<<32 - 1}, nil},
+		{2, 2, []otp.KeyID{2}, registry.ErrIndexKey},
+		{4, 2, []otp.KeyID{4, 2}, registry.ErrIndexKey}, // and the database is bound to it
+		{2, 2, []otp.KeyID{2}, registry.ErrOtherKey},
+		{4, 1<<32 - 1, []otp.KeyID{4, 2, 1<<32 - 1}, nil}, // found again
+	} {
+		if err := b.Store.BindKeys(t.Context(), c.current, c.index, c.known); !errors.Is(err, c.want) {
+			t.Errorf("BindKeys(%d, %d, %v) = %v; want %v", c.current, c.index, c.known, err, c.want)
 		}
 	}
 }

@@ -33,6 +33,7 @@ type Store interface {
 	ClearLimits(ctx context.Context, account string, recipientKey [16]byte) (bool, error)
 	LimitSteps(rules guard.Rules)
 	HideQuotes(quotes verify.Quoting)
+	BindKeys(ctx context.Context, current, index otp.KeyID, known []otp.KeyID) error
 	Quarantined(ctx context.Context) (time.Time, error)
 	BeginQuarantine(ctx context.Context) error
 	EndQuarantine(ctx context.Context) (open int, err error)
@@ -135,6 +136,7 @@ func Run(t *testing.T, open Open) {
 		{"the end of an OTP's time is told of what was still to be sent", tellsOfTheEndOfTime},
 		{"what a carrier answers after an OTP's time is told", tellsOfLateAnswers},
 		{"no event tells a code or number that a carrier quotes", hidesQuotes},
+		{"a database keeps to the root keys that it was made with", keepsToRootKeys},
 		{"a delivery is claimed by one node at a time", claims},
 		{"parallel claims never share a delivery", parallelClaims},
 		{"a submit's outcome moves the delivery forward", submits},
