@@ -36,11 +36,12 @@ func TestABusyLineIsCalledAgainOnceIfTimeAllows(t *testing.T) {
 	failed.Busy = false
 	justInTime, tooLate := noon.Add(pause+time.Microsecond), noon.Add(pause)
 	for _, c := range []struct {
-		name           string
-		from           delivery.Delivery
-		says           delivery.Receipt
-		over, codeless bool
-		want           delivery.Change
+		name     string
+		from     delivery.Delivery
+		says     delivery.Receipt
+		of       otp.State // Active, if zero
+		codeless bool
+		want     delivery.Change
 	}{
 		{
 			name: "in 20 s, its end where it was", from: at(delivery.Dispatched, next), says: busy,
@@ -54,11 +55,11 @@ func TestABusyLineIsCalledAgainOnceIfTimeAllows(t *testing.T) {
 		{name: "not a second time", from: at(delivery.Dispatched, until(expires)), says: busy},
 		{name: "not while it waits to be called again", from: at(delivery.Queued, handedBefore, due(noon.Add(pause)), until(expires)), says: busy},
 		{name: "not when its wait is over", from: at(delivery.TimedOut), says: busy},
-		{name: "not after the OTP's end", from: at(delivery.Dispatched), says: busy, over: true},
+		{name: "not after the OTP's end", from: at(delivery.Dispatched), says: busy, of: otp.Expired},
 		{name: "not without the code", from: at(delivery.Dispatched), says: busy, codeless: true},
 		{name: "not where another call failed", from: at(delivery.Dispatched), says: failed},
 	} {
-		got, ok := c.from.Again(c.says, !c.over, !c.codeless, noon)
+		got, ok := c.from.Again(c.says, stateOr(c.of, otp.Active), !c.codeless, noon)
 		if diff := cmp.Diff(c.want, got); diff != "" || ok != (c.want.Delivery.State != 0) {
 			t.Errorf("%s: Again = %v (-want +got):\n%s", c.name, ok, diff)
 		}
@@ -77,7 +78,7 @@ func TestASecondCallIsNotToldOfAndKeepsTheFirstsEnd(t *testing.T) {
 		from    delivery.Delivery
 		result  delivery.Result
 		retryAt time.Time
-		over    bool
+		of      otp.State // Active, if zero
 		want    delivery.Change
 	}{
 		{
@@ -104,16 +105,16 @@ func TestASecondCallIsNotToldOfAndKeepsTheFirstsEnd(t *testing.T) {
 		},
 		{
 			name: "to be tried again after the OTP's end: the end of the wait is still to be told", from: waiting,
-			result: failed(delivery.Retry), retryAt: retryAt, over: true,
+			result: failed(delivery.Retry), retryAt: retryAt, of: otp.Expired,
 			want: delivery.Change{Delivery: at(delivery.Dispatched, twice, next, due(end), until(end)), Done: true},
 		},
 		{
-			name: "no room, after the OTP's end", from: waiting, result: delivery.Result{Class: delivery.Deferred}, retryAt: retryAt, over: true,
+			name: "no room, after the OTP's end", from: waiting, result: delivery.Result{Class: delivery.Deferred}, retryAt: retryAt, of: otp.Expired,
 			want: delivery.Change{Delivery: at(delivery.Dispatched, next, due(end), until(end)), Done: true},
 		},
 	} {
 		o := delivery.SubmitOutcome{Key: c.from.Key, Carrier: "c1", Result: c.result, RetryAt: c.retryAt}
-		got, ok := c.from.Submitted(o, delivery.Step{Wait: time.Minute}, false, !c.over, expires, noon)
+		got, ok := c.from.Submitted(o, delivery.Step{Wait: time.Minute}, stateOr(c.of, otp.Active), expires, noon)
 		if diff := cmp.Diff(c.want, got); diff != "" || !ok {
 			t.Errorf("%s: Submitted = %v (-want +got):\n%s", c.name, ok, diff)
 		}
@@ -123,13 +124,13 @@ func TestASecondCallIsNotToldOfAndKeepsTheFirstsEnd(t *testing.T) {
 func TestTheCodeOfACallIsKeptUntilItsLineCannotBeBusyAnyMore(t *testing.T) {
 	t.Parallel()
 	o := delivery.SubmitOutcome{Carrier: "c1", Result: delivery.Result{Class: delivery.Accepted, Ref: "r1", MayBeBusy: true}}
-	got, _ := at(delivery.Queued).Submitted(o, delivery.Step{}, false, true, expires, noon)
+	got, _ := at(delivery.Queued).Submitted(o, delivery.Step{}, otp.Active, expires, noon)
 	want := delivery.Change{Delivery: at(delivery.Dispatched), Event: told(otp.EventDispatched, nil)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Submitted (-want +got):\n%s", diff)
 	}
 	o.Result.NoReceipt = true
-	if got, _ := at(delivery.Queued).Submitted(o, delivery.Step{}, false, true, expires, noon); !got.Done {
+	if got, _ := at(delivery.Queued).Submitted(o, delivery.Step{}, otp.Active, expires, noon); !got.Done {
 		t.Errorf("without receipts the code is kept: %+v", got)
 	}
 }

@@ -89,7 +89,8 @@ func (m *memory) verify(id string) {
 	m.otps[id].state = otp.Verified
 }
 
-func (m *memory) open(o *life) bool { return o.state == otp.Active && time.Now().Before(o.expires) }
+// now is the OTP's state.
+func (l *life) now() otp.State { return otp.OTP{State: l.state, Expires: l.expires}.At(time.Now()) }
 
 func (m *memory) enter(ctx context.Context, call string) error {
 	if err := ctx.Err(); err != nil {
@@ -117,7 +118,7 @@ func (m *memory) ClaimDeliveries(ctx context.Context, node string, limit int, le
 		if r.lease.After(due) {
 			due = r.lease
 		}
-		if r.State == delivery.Queued && !due.IsZero() && !due.After(time.Now()) && len(jobs) < limit && m.open(o) {
+		if r.State == delivery.Queued && !due.IsZero() && !due.After(time.Now()) && len(jobs) < limit && !o.now().Final() {
 			r.lease, r.node = time.Now().Add(lease), node
 			jobs = append(jobs, delivery.Job{Delivery: r.Delivery, Recipient: o.to, Step: r.step, Sealed: []byte("sealed " + r.OTPID), Expires: o.expires})
 			due = r.lease
@@ -142,7 +143,7 @@ func (m *memory) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOu
 	for _, o := range outcomes {
 		i := slices.IndexFunc(m.rows, func(r *row) bool { return r.Key == o.Key })
 		r, l := m.rows[i], m.otps[o.OTPID]
-		c, ok := r.Submitted(o, r.step, l.state == otp.Verified, m.open(l), l.expires, time.Now())
+		c, ok := r.Submitted(o, r.step, l.now(), l.expires, time.Now())
 		if !ok {
 			continue
 		}
@@ -167,13 +168,13 @@ func (m *memory) apply(r *row, c delivery.Change) bool {
 
 func (m *memory) receive(r *row, rec delivery.Receipt) bool {
 	o := m.otps[r.OTPID]
-	if c, ok := r.Taken(r.step, o.state == otp.Verified, m.open(o), o.expires, time.Now()); ok {
+	if c, ok := r.Taken(r.step, o.now(), o.expires, time.Now()); ok {
 		m.apply(r, c)
 	}
-	if c, ok := r.Again(rec, m.open(o), true, time.Now()); ok {
+	if c, ok := r.Again(rec, o.now(), true, time.Now()); ok {
 		return m.apply(r, c)
 	}
-	c, ok := r.Received(rec, o.state == otp.Verified, m.open(o), r.reported)
+	c, ok := r.Received(rec, o.now(), r.reported)
 	if !ok {
 		return false
 	}
@@ -188,7 +189,7 @@ func (m *memory) EndWaits(ctx context.Context, limit int) (n int, started bool, 
 	defer m.mu.Unlock()
 	for _, r := range m.rows {
 		o := m.otps[r.OTPID]
-		if c, ok := r.WaitOver(o.state == otp.Verified, m.open(o), time.Now()); ok && n < limit {
+		if c, ok := r.WaitOver(o.now(), time.Now()); ok && n < limit {
 			n++
 			started = m.apply(r, c) || started
 		}

@@ -44,17 +44,16 @@ func (d Delivery) maybeTaken() (ref string, ok bool) {
 	return d.Ref[len(unsure):], true
 }
 
-// Submitted applies the outcome of a submit at now. open says whether the OTP
-// is still Active at now, settled whether it was verified or blocked, expires
-// when it ends; step is the delivery's. False means that the outcome changes
-// nothing (an earlier one was first).
-func (d Delivery) Submitted(o SubmitOutcome, step Step, settled, open bool, expires, now time.Time) (Change, bool) {
+// Submitted applies the outcome of a submit at now. of is the OTP's state at now
+// and expires its end; step is the delivery's. False means that the outcome
+// changes nothing (an earlier one was first).
+func (d Delivery) Submitted(o SubmitOutcome, step Step, of otp.State, expires, now time.Time) (Change, bool) {
 	if d.State != Queued {
 		return Change{}, false
 	}
 	if o.Result.Class == Deferred {
-		if !open {
-			return d.stopped(otp.Failure{}, settled, expires), true
+		if of.Final() {
+			return d.stopped(otp.Failure{}, of, expires), true
 		}
 		d.Due = o.RetryAt
 		return Change{Delivery: d}, true
@@ -71,15 +70,15 @@ func (d Delivery) Submitted(o SubmitOutcome, step Step, settled, open bool, expi
 	}
 	again := !o.RetryAt.IsZero() && class != Accepted && class != Permanent
 	switch {
-	case again && !open:
-		return d.stopped(o.Result.Failure, settled, expires), true
+	case again && of.Final():
+		return d.stopped(o.Result.Failure, of, expires), true
 	case again && o.RetryAt.Before(expires):
 		d.Due = o.RetryAt
 		return Change{Delivery: d}, true
 	}
 	switch {
 	case class == Accepted:
-		c := d.dispatched(o.Result, step, settled, open, expires, now)
+		c := d.dispatched(o.Result, step, of, expires, now)
 		c.ByID = o.Result.ByID && o.Result.Ref != d.Dedupe
 		return c, true
 	case uncertain && class != Permanent: // with that its carrier says that it did not take it
@@ -87,41 +86,41 @@ func (d Delivery) Submitted(o SubmitOutcome, step Step, settled, open bool, expi
 		// message would cost money and confuse, so the wait for the receipt
 		// decides.
 		o.Result.Ref = ref
-		return d.dispatched(o.Result, step, settled, open, expires, now), true
+		return d.dispatched(o.Result, step, of, expires, now), true
 	}
 	d.Ref = ""
-	return d.fail(o.Result.Failure, open), true
+	return d.fail(o.Result.Failure, of), true
 }
 
 // Taken applies that a receipt tells of a Queued delivery, before Received is
 // asked: its carrier has the message whose answer was lost, so that it is
 // Dispatched. The arguments are as in Submitted. False means that this is nothing
 // new.
-func (d Delivery) Taken(step Step, settled, open bool, expires, now time.Time) (Change, bool) {
+func (d Delivery) Taken(step Step, of otp.State, expires, now time.Time) (Change, bool) {
 	ref, ok := d.maybeTaken()
 	if !ok {
 		return Change{}, false
 	}
-	return d.dispatched(Result{Ref: ref}, step, settled, open, expires, now), true
+	return d.dispatched(Result{Ref: ref}, step, of, expires, now), true
 }
 
-func (d Delivery) dispatched(r Result, step Step, settled, open bool, expires, now time.Time) Change {
+func (d Delivery) dispatched(r Result, step Step, of otp.State, expires, now time.Time) Change {
 	d.State, d.Ref = Dispatched, r.Ref
 	c := Change{Done: d.Next < 0 && (d.calledAgain() || !r.MayBeBusy)}
 	if !d.calledAgain() { // else it is known
 		c.Event = d.event(otp.EventDispatched, nil)
 	}
-	if open && d.Seq > 1 && step.Life > 0 {
+	if !of.Final() && d.Seq > 1 && step.Life > 0 {
 		if until := now.Add(step.Life); until.After(expires) {
 			c.Extend, expires = until, until
 		}
 	}
 	switch {
-	case settled:
+	case of.Settled():
 		d.Due, c.Done = time.Time{}, true
 	case r.NoReceipt:
 		d.Due, d.Next, c.Done = time.Time{}, -1, true
-	case !open: // its wait is over already, which WaitOver tells
+	case of.Final(): // its wait is over already, which WaitOver tells
 		d.Due, c.Done = expires, true
 	case d.Next >= 0 && d.calledAgain():
 		d.Due = d.AgainUntil
@@ -136,43 +135,43 @@ func (d Delivery) dispatched(r Result, step Step, settled, open bool, expires, n
 }
 
 // fail ends the delivery as Undeliverable.
-func (d Delivery) fail(why otp.Failure, open bool) Change {
+func (d Delivery) fail(why otp.Failure, of otp.State) Change {
 	if why.Code == "" {
 		why = Unreachable
 	}
 	d.State, d.Due = Undeliverable, time.Time{}
 	return Change{
 		Delivery: d, Event: d.event(otp.EventUndeliverable, &why),
-		StartNext: open && d.Next >= 0, Done: true,
+		StartNext: !of.Final() && d.Next >= 0, Done: true,
 	}
 }
 
-// Fail ends a Queued delivery that no carrier can take.
-func (d Delivery) Fail(why otp.Failure, open bool) Change { return d.fail(why, open) }
+// Fail ends a Queued delivery of an Active OTP that no carrier can take.
+func (d Delivery) Fail(why otp.Failure) Change { return d.fail(why, otp.Active) }
 
-// WaitOver applies the end of the wait for a receipt at now. With the OTP
-// closed before its time (verified or blocked) no time-out is reported
-// (callback events §5.5): pass settled. False means that nothing is due.
-func (d Delivery) WaitOver(settled, open bool, now time.Time) (Change, bool) {
+// WaitOver applies the end of the wait for a receipt at now, when the OTP's state
+// is of. Once a check has settled the OTP no time-out is reported (callback
+// events §5.5). False means that nothing is due.
+func (d Delivery) WaitOver(of otp.State, now time.Time) (Change, bool) {
 	if d.State != Dispatched || d.Due.IsZero() || d.Due.After(now) {
 		return Change{}, false
 	}
 	d.Due = time.Time{}
-	if settled {
+	if of.Settled() {
 		return Change{Delivery: d, Done: true}, true
 	}
 	d.State = TimedOut
 	return Change{
 		Delivery: d, Event: d.event(otp.EventTimedOut, nil),
-		StartNext: open && d.Next >= 0, Done: true,
+		StartNext: !of.Final() && d.Next >= 0, Done: true,
 	}, true
 }
 
-// Received applies a receipt. settled and open are as in WaitOver. reported
+// Received applies a receipt. of is as in WaitOver. reported
 // says whether a final receipt (Delivered or Undeliverable) was already
 // recorded for this delivery. False means that the receipt changes nothing:
 // it repeats what is known.
-func (d Delivery) Received(r Receipt, settled, open, reported bool) (Change, bool) {
+func (d Delivery) Received(r Receipt, of otp.State, reported bool) (Change, bool) {
 	late := d.State == TimedOut
 	if d.State != Dispatched && !late || reported {
 		return Change{}, false
@@ -183,20 +182,20 @@ func (d Delivery) Received(r Receipt, settled, open, reported bool) (Change, boo
 		d.State = Delivered
 		return Change{Delivery: d, Event: d.event(otp.EventDelivered, nil), Done: true}, true
 	case ReceiptUndeliverable:
-		c := d.fail(r.Failure, open)
+		c := d.fail(r.Failure, of)
 		c.StartNext = c.StartNext && !late // what the time-out started is enough
 		return c, true
 	case ReceiptTimedOut:
 		if late {
 			return Change{}, false
 		}
-		if settled {
+		if of.Settled() {
 			return Change{Delivery: d, Done: true}, true
 		}
 		d.State = TimedOut
 		return Change{
 			Delivery: d, Event: d.event(otp.EventTimedOut, nil),
-			StartNext: open && d.Next >= 0, Done: true,
+			StartNext: !of.Final() && d.Next >= 0, Done: true,
 		}, true
 	}
 	return Change{}, false

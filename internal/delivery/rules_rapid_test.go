@@ -24,14 +24,23 @@ type machine struct {
 	done               bool
 }
 
-func (m *machine) open() bool { return !m.settled && m.now.Before(m.expires) }
+// state is the OTP's.
+func (m *machine) state() otp.State {
+	switch {
+	case m.settled:
+		return otp.Verified
+	case m.now.Before(m.expires):
+		return otp.Active
+	}
+	return otp.Expired
+}
 
 // apply writes a change and counts what it does.
 func (m *machine) apply(t *rapid.T, c delivery.Change) {
 	before := m.d.State
 	late := before == delivery.TimedOut && (c.Delivery.State == delivery.Delivered || c.Delivery.State == delivery.Undeliverable)
 	if again := before == delivery.Dispatched && c.Delivery.State == delivery.Queued; again {
-		if m.again++; c.Event != nil || c.StartNext || c.Done || !m.open() || c.Delivery.Due.Before(m.now.Add(20*time.Second)) || !c.Delivery.Due.Before(m.d.Due) {
+		if m.again++; c.Event != nil || c.StartNext || c.Done || m.state().Final() || c.Delivery.Due.Before(m.now.Add(20*time.Second)) || !c.Delivery.Due.Before(m.d.Due) {
 			t.Fatalf("called again with %+v", c)
 		}
 	} else if !late && (c.Delivery.State < before || before.Final() && c.Delivery.State != before) {
@@ -58,7 +67,7 @@ func (m *machine) apply(t *rapid.T, c delivery.Change) {
 	}
 	if c.StartNext {
 		m.started++
-		if !m.open() || c.Delivery.Next < 0 {
+		if m.state().Final() || c.Delivery.Next < 0 {
 			t.Fatal("a next step was started where none may be")
 		}
 	}
@@ -73,7 +82,7 @@ func (m *machine) apply(t *rapid.T, c delivery.Change) {
 
 // taken applies that a receipt tells of a message whose answer was lost.
 func (m *machine) taken(t *rapid.T) {
-	c, ok := m.d.Taken(m.step, m.settled, m.open(), m.expires, m.now)
+	c, ok := m.d.Taken(m.step, m.state(), m.expires, m.now)
 	if !ok {
 		return
 	}
@@ -103,14 +112,14 @@ func TestADeliveryOnlyMovesForward(t *testing.T) {
 				if wait := rapid.IntRange(0, 60).Draw(t, "retry"); wait > 0 {
 					o.RetryAt = m.now.Add(time.Duration(wait) * time.Second)
 				}
-				if c, ok := m.d.Submitted(o, m.step, m.settled, m.open(), m.expires, m.now); ok {
+				if c, ok := m.d.Submitted(o, m.step, m.state(), m.expires, m.now); ok {
 					m.apply(t, c)
 				}
 			},
 			"receipt": func(t *rapid.T) {
 				r := delivery.Receipt{Carrier: "c1", Ref: "r1", State: delivery.ReceiptState(rapid.IntRange(1, 3).Draw(t, "says")), Failure: refused}
 				m.taken(t)
-				if c, ok := m.d.Received(r, m.settled, m.open(), m.reported); ok {
+				if c, ok := m.d.Received(r, m.state(), m.reported); ok {
 					m.reported = m.reported || r.State != delivery.ReceiptTimedOut
 					m.apply(t, c)
 				}
@@ -118,9 +127,9 @@ func TestADeliveryOnlyMovesForward(t *testing.T) {
 			"busy": func(t *rapid.T) {
 				r := delivery.Receipt{Carrier: "c1", Ref: "r1", State: delivery.ReceiptUndeliverable, Failure: refused, Busy: true}
 				m.taken(t)
-				c, ok := m.d.Again(r, m.open(), !m.done, m.now)
+				c, ok := m.d.Again(r, m.state(), !m.done, m.now)
 				if !ok {
-					if c, ok = m.d.Received(r, m.settled, m.open(), m.reported); !ok {
+					if c, ok = m.d.Received(r, m.state(), m.reported); !ok {
 						return
 					}
 					m.reported = true
@@ -128,12 +137,12 @@ func TestADeliveryOnlyMovesForward(t *testing.T) {
 				m.apply(t, c)
 			},
 			"time over": func(t *rapid.T) {
-				if c, ok := m.d.TimeOver(m.settled, m.open(), m.expires); ok {
+				if c, ok := m.d.TimeOver(m.state(), m.expires); ok {
 					m.apply(t, c)
 				}
 			},
 			"wait over": func(t *rapid.T) {
-				if c, ok := m.d.WaitOver(m.settled, m.open(), m.now); ok {
+				if c, ok := m.d.WaitOver(m.state(), m.now); ok {
 					m.apply(t, c)
 				}
 			},

@@ -76,8 +76,7 @@ func TestASubmitMovesADelivery(t *testing.T) {
 		result  delivery.Result
 		retryAt time.Time
 		step    delivery.Step
-		settled bool // verified or blocked
-		over    bool // the OTP's time
+		of      otp.State // Active, if zero
 		want    delivery.Change
 		ignored bool
 	}{
@@ -101,15 +100,15 @@ func TestASubmitMovesADelivery(t *testing.T) {
 			want:   delivery.Change{Delivery: at(delivery.Dispatched, due(time.Time{})), Event: told(otp.EventDispatched, nil), Done: true},
 		},
 		{
-			name: "accepted after a check ended the OTP: reported, nothing follows", from: at(delivery.Queued, next), result: accepted, settled: true,
+			name: "accepted after a check ended the OTP: reported, nothing follows", from: at(delivery.Queued, next), result: accepted, of: otp.Verified,
 			want: delivery.Change{Delivery: at(delivery.Dispatched, next, due(time.Time{})), Event: told(otp.EventDispatched, nil), Done: true},
 		},
 		{
-			name: "accepted after the OTP's time: reported, and its wait is over", from: at(delivery.Queued, next), result: accepted, over: true,
+			name: "accepted after the OTP's time: reported, and its wait is over", from: at(delivery.Queued, next), result: accepted, of: otp.Expired,
 			want: delivery.Change{Delivery: at(delivery.Dispatched, next), Event: told(otp.EventDispatched, nil), Done: true},
 		},
 		{
-			name: "accepted after the OTP's time on a route without receipts: nothing follows", from: at(delivery.Queued, next), over: true,
+			name: "accepted after the OTP's time on a route without receipts: nothing follows", from: at(delivery.Queued, next), of: otp.Expired,
 			result: delivery.Result{Class: delivery.Accepted, Ref: "r1", NoReceipt: true},
 			want:   delivery.Change{Delivery: at(delivery.Dispatched, due(time.Time{})), Event: told(otp.EventDispatched, nil), Done: true},
 		},
@@ -136,15 +135,15 @@ func TestASubmitMovesADelivery(t *testing.T) {
 			want: delivery.Change{Delivery: at(delivery.Queued, next, tried, due(retryAt))},
 		},
 		{
-			name: "retry after a check ended the OTP: nothing more", from: at(delivery.Queued), result: failed(delivery.Retry), retryAt: retryAt, settled: true,
+			name: "retry after a check ended the OTP: nothing more", from: at(delivery.Queued), result: failed(delivery.Retry), retryAt: retryAt, of: otp.Verified,
 			want: delivery.Change{Delivery: stopped, Done: true},
 		},
 		{
-			name: "retry after the OTP's time: it was not reached", from: at(delivery.Queued, next), result: failed(delivery.Retry), retryAt: retryAt, over: true,
+			name: "retry after the OTP's time: it was not reached", from: at(delivery.Queued, next), result: failed(delivery.Retry), retryAt: retryAt, of: otp.Expired,
 			want: delivery.Change{Delivery: at(delivery.Undeliverable, next, unnamed), Event: told(otp.EventUndeliverable, &refused), Done: true},
 		},
 		{
-			name: "uncertain after the OTP's time counts as dispatched", from: at(delivery.Queued), over: true,
+			name: "uncertain after the OTP's time counts as dispatched", from: at(delivery.Queued), of: otp.Expired,
 			result: delivery.Result{Class: delivery.Uncertain, Ref: "r1"}, retryAt: retryAt,
 			want: delivery.Change{Delivery: at(delivery.Dispatched), Event: told(otp.EventDispatched, nil), Done: true},
 		},
@@ -165,7 +164,7 @@ func TestASubmitMovesADelivery(t *testing.T) {
 			want: delivery.Change{Delivery: at(delivery.Undeliverable, unnamed), Event: told(otp.EventUndeliverable, &refused), Done: true},
 		},
 		{
-			name: "permanent after the OTP's end starts nothing", from: at(delivery.Queued, next), result: failed(delivery.Permanent), settled: true,
+			name: "permanent after the OTP's end starts nothing", from: at(delivery.Queued, next), result: failed(delivery.Permanent), of: otp.Verified,
 			want: delivery.Change{Delivery: at(delivery.Undeliverable, next, unnamed), Event: told(otp.EventUndeliverable, &refused), Done: true},
 		},
 		{
@@ -227,11 +226,11 @@ func TestASubmitMovesADelivery(t *testing.T) {
 		},
 		{
 			name: "deferred after a check ended the OTP: nothing more", from: at(delivery.Queued),
-			result: delivery.Result{Class: delivery.Deferred}, retryAt: retryAt, settled: true,
+			result: delivery.Result{Class: delivery.Deferred}, retryAt: retryAt, of: otp.Verified,
 			want: delivery.Change{Delivery: at(delivery.Queued, due(time.Time{})), Done: true},
 		},
 		{
-			name: "deferred after the OTP's time: it was not reached", from: at(delivery.Queued), result: delivery.Result{Class: delivery.Deferred}, retryAt: retryAt, over: true,
+			name: "deferred after the OTP's time: it was not reached", from: at(delivery.Queued), result: delivery.Result{Class: delivery.Deferred}, retryAt: retryAt, of: otp.Expired,
 			want: delivery.Change{
 				Delivery: unasked, Event: &otp.Event{Kind: otp.EventUndeliverable, Delivery: 1, Channel: "SMS", Failure: &delivery.Unreachable}, Done: true,
 			},
@@ -246,7 +245,7 @@ func TestASubmitMovesADelivery(t *testing.T) {
 			if c.result.Class != delivery.Deferred {
 				o.Carrier = "c1"
 			}
-			got, ok := c.from.Submitted(o, c.step, c.settled, !c.settled && !c.over, expires, noon)
+			got, ok := c.from.Submitted(o, c.step, stateOr(c.of, otp.Active), expires, noon)
 			if ok == c.ignored {
 				t.Errorf("Submitted changes = %v, want %v", ok, !c.ignored)
 			}
@@ -255,6 +254,14 @@ func TestASubmitMovesADelivery(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stateOr returns of, or otherwise where of is zero.
+func stateOr(of, otherwise otp.State) otp.State {
+	if of == 0 {
+		return otherwise
+	}
+	return of
 }
 
 func TestTheEndOfTimeIsToldOfADeliveryThatNobodyTook(t *testing.T) {
@@ -267,11 +274,11 @@ func TestTheEndOfTimeIsToldOfADeliveryThatNobodyTook(t *testing.T) {
 	again := at(delivery.Queued, handedBefore, until(expires))
 	gone := otp.Event{Kind: otp.EventUndeliverable, Delivery: 1, Channel: "SMS", Failure: &delivery.Unreachable}
 	for _, c := range []struct {
-		name          string
-		from          delivery.Delivery
-		settled, open bool
-		want          delivery.Change
-		ignored       bool
+		name    string
+		from    delivery.Delivery
+		of      otp.State // Expired, if zero
+		want    delivery.Change
+		ignored bool
 	}{
 		{
 			name: "never handed over", from: at(delivery.Queued, next),
@@ -290,14 +297,14 @@ func TestTheEndOfTimeIsToldOfADeliveryThatNobodyTook(t *testing.T) {
 			want: delivery.Change{Delivery: at(delivery.Dispatched, until(expires)), Done: true},
 		},
 		{
-			name: "a check was first: nothing is told", from: asked, settled: true,
+			name: "a check was first: nothing is told", from: asked, of: otp.Verified,
 			want: delivery.Change{Delivery: over(asked, delivery.Queued), Done: true},
 		},
-		{name: "the OTP is open", from: asked, open: true, ignored: true},
+		{name: "the OTP is open", from: asked, of: otp.Active, ignored: true},
 		{name: "dispatched", from: at(delivery.Dispatched), ignored: true},
 		{name: "undeliverable", from: at(delivery.Undeliverable), ignored: true},
 	} {
-		got, ok := c.from.TimeOver(c.settled, c.open, expires)
+		got, ok := c.from.TimeOver(stateOr(c.of, otp.Expired), expires)
 		if diff := cmp.Diff(c.want, got); diff != "" || ok == c.ignored {
 			t.Errorf("%s: TimeOver = %v (-want +got):\n%s", c.name, ok, diff)
 		}
@@ -307,14 +314,14 @@ func TestTheEndOfTimeIsToldOfADeliveryThatNobodyTook(t *testing.T) {
 func TestAWaitEnds(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name          string
-		from          delivery.Delivery
-		settled, open bool
-		want          delivery.Change
-		ignored       bool
+		name    string
+		from    delivery.Delivery
+		of      otp.State // Expired, if zero
+		want    delivery.Change
+		ignored bool
 	}{
 		{
-			name: "with another step", from: at(delivery.Dispatched, next, due(noon)), open: true,
+			name: "with another step", from: at(delivery.Dispatched, next, due(noon)), of: otp.Active,
 			want: delivery.Change{Delivery: at(delivery.TimedOut, next), Event: told(otp.EventTimedOut, nil), StartNext: true, Done: true},
 		},
 		{
@@ -326,18 +333,18 @@ func TestAWaitEnds(t *testing.T) {
 			want: delivery.Change{Delivery: at(delivery.TimedOut, next), Event: told(otp.EventTimedOut, nil), Done: true},
 		},
 		{
-			name: "of a verified OTP: not reported", from: at(delivery.Dispatched, next, due(noon)), settled: true,
+			name: "of a verified OTP: not reported", from: at(delivery.Dispatched, next, due(noon)), of: otp.Verified,
 			want: delivery.Change{Delivery: at(delivery.Dispatched, next, due(time.Time{})), Done: true},
 		},
-		{name: "not yet", from: at(delivery.Dispatched, due(noon.Add(1))), open: true, ignored: true},
-		{name: "never, without a time", from: at(delivery.Dispatched, due(time.Time{})), open: true, ignored: true},
-		{name: "not while queued", from: at(delivery.Queued), open: true, ignored: true},
-		{name: "not once delivered", from: at(delivery.Delivered, due(noon)), open: true, ignored: true},
-		{name: "not twice", from: at(delivery.TimedOut, due(noon)), open: true, ignored: true},
+		{name: "not yet", from: at(delivery.Dispatched, due(noon.Add(1))), of: otp.Active, ignored: true},
+		{name: "never, without a time", from: at(delivery.Dispatched, due(time.Time{})), of: otp.Active, ignored: true},
+		{name: "not while queued", from: at(delivery.Queued), of: otp.Active, ignored: true},
+		{name: "not once delivered", from: at(delivery.Delivered, due(noon)), of: otp.Active, ignored: true},
+		{name: "not twice", from: at(delivery.TimedOut, due(noon)), of: otp.Active, ignored: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got, ok := c.from.WaitOver(c.settled, c.open, noon)
+			got, ok := c.from.WaitOver(stateOr(c.of, otp.Expired), noon)
 			if ok == c.ignored {
 				t.Errorf("WaitOver changes = %v, want %v", ok, !c.ignored)
 			}
@@ -351,19 +358,20 @@ func TestAWaitEnds(t *testing.T) {
 func TestAReceiptMovesADelivery(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name                    string
-		from                    delivery.Delivery
-		says                    delivery.ReceiptState
-		settled, over, reported bool
-		want                    delivery.Change
-		ignored                 bool
+		name     string
+		from     delivery.Delivery
+		says     delivery.ReceiptState
+		of       otp.State // Active, if zero
+		reported bool
+		want     delivery.Change
+		ignored  bool
 	}{
 		{
 			name: "delivered", from: at(delivery.Dispatched, next), says: delivery.ReceiptDelivered,
 			want: delivery.Change{Delivery: at(delivery.Delivered, next), Event: told(otp.EventDelivered, nil), Done: true},
 		},
 		{
-			name: "delivered after the OTP was verified: still reported", from: at(delivery.Dispatched), says: delivery.ReceiptDelivered, settled: true, over: true,
+			name: "delivered after the OTP was verified: still reported", from: at(delivery.Dispatched), says: delivery.ReceiptDelivered, of: otp.Verified,
 			want: delivery.Change{Delivery: at(delivery.Delivered), Event: told(otp.EventDelivered, nil), Done: true},
 		},
 		{
@@ -371,7 +379,7 @@ func TestAReceiptMovesADelivery(t *testing.T) {
 			want: delivery.Change{Delivery: at(delivery.Undeliverable, next), Event: told(otp.EventUndeliverable, &refused), StartNext: true, Done: true},
 		},
 		{
-			name: "undeliverable after the OTP's end starts nothing", from: at(delivery.Dispatched, next), says: delivery.ReceiptUndeliverable, over: true,
+			name: "undeliverable after the OTP's end starts nothing", from: at(delivery.Dispatched, next), says: delivery.ReceiptUndeliverable, of: otp.Expired,
 			want: delivery.Change{Delivery: at(delivery.Undeliverable, next), Event: told(otp.EventUndeliverable, &refused), Done: true},
 		},
 		{
@@ -379,7 +387,7 @@ func TestAReceiptMovesADelivery(t *testing.T) {
 			want: delivery.Change{Delivery: at(delivery.TimedOut, next), Event: told(otp.EventTimedOut, nil), StartNext: true, Done: true},
 		},
 		{
-			name: "timed out at the carrier after the OTP was verified: not reported", from: at(delivery.Dispatched, next), says: delivery.ReceiptTimedOut, settled: true, over: true,
+			name: "timed out at the carrier after the OTP was verified: not reported", from: at(delivery.Dispatched, next), says: delivery.ReceiptTimedOut, of: otp.Verified,
 			want: delivery.Change{Delivery: at(delivery.Dispatched, next, due(time.Time{})), Done: true},
 		},
 		{
@@ -402,7 +410,7 @@ func TestAReceiptMovesADelivery(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := delivery.Receipt{Carrier: "c1", Ref: "r1", State: c.says, Failure: refused}
-			got, ok := c.from.Received(r, c.settled, !c.over, c.reported)
+			got, ok := c.from.Received(r, stateOr(c.of, otp.Active), c.reported)
 			if ok == c.ignored {
 				t.Errorf("Received changes = %v, want %v", ok, !c.ignored)
 			}

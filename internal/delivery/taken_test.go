@@ -17,24 +17,23 @@ func TestAReceiptTellsThatAMessageWasTakenWhoseAnswerWasLost(t *testing.T) {
 	t.Parallel()
 	dispatched := told(otp.EventDispatched, nil)
 	for _, c := range []struct {
-		name    string
-		from    delivery.Delivery
-		step    delivery.Step
-		settled bool // verified or blocked
-		over    bool // the OTP's time
-		want    delivery.Change
-		no      bool
+		name string
+		from delivery.Delivery
+		step delivery.Step
+		of   otp.State // Active, if zero
+		want delivery.Change
+		no   bool
 	}{
 		{
 			name: "the wait for the next receipt begins", from: at(delivery.Queued, unsure("r1"), next), step: delivery.Step{Wait: time.Minute},
 			want: delivery.Change{Delivery: at(delivery.Dispatched, next, due(noon.Add(time.Minute))), Event: dispatched},
 		},
 		{
-			name: "after a check that ended the OTP nothing is waited for", from: at(delivery.Queued, unsure("r1"), next), settled: true,
+			name: "after a check that ended the OTP nothing is waited for", from: at(delivery.Queued, unsure("r1"), next), of: otp.Verified,
 			want: delivery.Change{Delivery: at(delivery.Dispatched, next, due(time.Time{})), Event: dispatched, Done: true},
 		},
 		{
-			name: "after the OTP's time the wait is over", from: at(delivery.Queued, unsure("r1"), next), over: true,
+			name: "after the OTP's time the wait is over", from: at(delivery.Queued, unsure("r1"), next), of: otp.Expired,
 			want: delivery.Change{Delivery: at(delivery.Dispatched, next), Event: dispatched, Done: true},
 		},
 		{
@@ -51,7 +50,7 @@ func TestAReceiptTellsThatAMessageWasTakenWhoseAnswerWasLost(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got, ok := c.from.Taken(c.step, c.settled, !c.settled && !c.over, expires, noon)
+			got, ok := c.from.Taken(c.step, stateOr(c.of, otp.Active), expires, noon)
 			if ok == c.no {
 				t.Errorf("Taken changes = %v, want %v", ok, !c.no)
 			}
@@ -76,7 +75,7 @@ func TestADeliveryIsKeptByIDOnlyWhereItsRefIsAnother(t *testing.T) {
 		"not accepted, and not tried at all": {delivery.Result{Class: delivery.Deferred, ByID: true}, false},
 	} {
 		from := at(delivery.Queued, func(d *delivery.Delivery) { d.Dedupe = "d1" })
-		got, ok := from.Submitted(delivery.SubmitOutcome{Key: from.Key, Carrier: "c1", Result: c.result}, delivery.Step{}, false, true, expires, noon)
+		got, ok := from.Submitted(delivery.SubmitOutcome{Key: from.Key, Carrier: "c1", Result: c.result}, delivery.Step{}, otp.Active, expires, noon)
 		if !ok || got.ByID != c.want {
 			t.Errorf("%s: %v, ByID %v; want true, %v", name, ok, got.ByID, c.want)
 		}

@@ -26,5 +26,9 @@ func (s State) String() string {
 	return "INVALID"
 }
 
+// Settled reports whether a check ended the OTP: its code was verified, or
+// blocked by wrong guesses.
+func (s State) Settled() bool { return s == Verified || s == TooManyAttempts }
+
 // Final reports whether nothing can change the state any more.
 func (s State) Final() bool { return s != Active }

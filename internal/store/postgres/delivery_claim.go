@@ -52,7 +52,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 		for _, r := range due {
 			until := int64(0) // nothing can be sent without the code
 			switch {
-			case !r.open(t):
+			case r.otp.At(t.now).Final():
 				until = column.Micros(t.now.Add(lease)) // should this node end first
 				over = append(over, deliveryKey{r.otp.accountID, column.EncodeID(r.otp.ID), r.Seq})
 			case r.sealed != nil:
@@ -97,7 +97,7 @@ func (s *Store) endOver(ctx context.Context, keys []deliveryKey) error {
 			if r == nil {
 				continue // deleted meanwhile
 			}
-			c, ok := r.TimeOver(r.settled(t), r.open(t), r.otp.Expires)
+			c, ok := r.TimeOver(r.otp.At(t.now), r.otp.Expires)
 			if !ok {
 				continue
 			}

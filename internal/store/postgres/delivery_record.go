@@ -58,14 +58,14 @@ func (s *Store) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOut
 }
 
 func (t *tx) recordSubmit(r *deliveryRow, o delivery.SubmitOutcome) (started bool, extended time.Time, err error) {
-	c, ok := r.Submitted(o, r.step, r.settled(t), r.open(t), r.otp.Expires, t.now)
+	c, ok := r.Submitted(o, r.step, r.otp.At(t.now), r.otp.Expires, t.now)
 	if !ok {
 		return false, extended, nil
 	}
 	r.notes = report.NoteTries(r.Queued, o.Tries)
 	changes := []delivery.Change{c}
 	if o.Result.Receipt != nil && c.Delivery.State == delivery.Dispatched {
-		if rc, ok := c.Delivery.Received(*o.Result.Receipt, r.settled(t), r.open(t), false); ok {
+		if rc, ok := c.Delivery.Received(*o.Result.Receipt, r.otp.At(t.now), false); ok {
 			rc.Extend = c.Extend
 			changes = append(changes, rc)
 			r.reported = true
@@ -104,7 +104,7 @@ func (s *Store) EndWaits(ctx context.Context, limit int) (ended int, next bool, 
 			if r == nil {
 				continue
 			}
-			c, ok := r.WaitOver(r.settled(t), r.open(t), t.now)
+			c, ok := r.WaitOver(r.otp.At(t.now), t.now)
 			if !ok {
 				continue
 			}
@@ -145,13 +145,13 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 		found = true
 		r := rows[0]
 		var changes []delivery.Change
-		if c, ok := r.Taken(r.step, r.settled(t), r.open(t), r.otp.Expires, t.now); ok {
+		if c, ok := r.Taken(r.step, r.otp.At(t.now), r.otp.Expires, t.now); ok {
 			changes, r.Delivery, extended = append(changes, c), c.Delivery, c.Extend
 		}
-		c, again := r.Again(rec, r.open(t), r.sealed != nil, t.now)
+		c, again := r.Again(rec, r.otp.At(t.now), r.sealed != nil, t.now)
 		if !again {
 			var ok bool
-			if c, ok = r.Received(rec, r.settled(t), r.open(t), r.reported); !ok {
+			if c, ok = r.Received(rec, r.otp.At(t.now), r.reported); !ok {
 				return nil
 			}
 			r.reported = r.reported || rec.State != delivery.ReceiptTimedOut
@@ -230,7 +230,7 @@ func (t *tx) startNext(r *deliveryRow, failed delivery.Delivery) (bool, error) {
 			Key: delivery.Key{Account: r.Account, OTPID: r.OTPID, Seq: seq}, StepAt: at, Next: next,
 			State: delivery.Queued, Channel: step.Channel, Queued: t.now,
 		}
-		c := over.Fail(delivery.CapReached, true)
+		c := over.Fail(delivery.CapReached)
 		t.put(updateDelivery, int16(c.Delivery.State), next, 0, false, nil, nil, nil, nil, r.otp.accountID, r.otp.seq, seq, nil, nil)
 		if err := t.recordEvent(r.otp, *c.Event); err != nil {
 			return false, err

@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/countersign/countersign/internal/delivery"
-	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/registry"
 )
@@ -126,15 +125,6 @@ func (t *tx) deliveries(keys []deliveryKey) ([]*deliveryRow, error) {
 	}
 	return found, nil
 }
-
-// settled reports whether the OTP was ended by a check before its time.
-func (r *deliveryRow) settled(t *tx) bool {
-	state := r.otp.At(t.now)
-	return state == otp.Verified || state == otp.TooManyAttempts
-}
-
-// open reports whether the OTP is still Active.
-func (r *deliveryRow) open(t *tx) bool { return !r.otp.At(t.now).Final() }
 
 // uses deliveries_due_idx.
 const selectNextDue = `SELECT coalesce((SELECT min(due_at) FROM deliveries WHERE state = 1 AND due_at IS NOT NULL), 0),

@@ -110,7 +110,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 			return err
 		}
 		for _, r := range due {
-			if c, over := r.TimeOver(r.settled(t.now), !r.otp.At(t.now).Final(), r.otp.Expires); over {
+			if c, over := r.TimeOver(r.otp.At(t.now), r.otp.Expires); over {
 				if _, err := s.apply(t, r, []delivery.Change{c}); err != nil {
 					return err
 				}

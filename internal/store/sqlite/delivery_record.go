@@ -11,7 +11,6 @@ import (
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/guard"
-	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/registry"
@@ -61,15 +60,14 @@ func (s *Store) recordSubmit(t *tx, o delivery.SubmitOutcome) (started bool, ext
 	if err != nil {
 		return false, extended, fmt.Errorf("record submit: %w", err)
 	}
-	open := !r.otp.At(t.now).Final()
-	c, ok := r.Submitted(o, r.step, r.settled(t.now), open, r.otp.Expires, t.now)
+	c, ok := r.Submitted(o, r.step, r.otp.At(t.now), r.otp.Expires, t.now)
 	if !ok {
 		return false, extended, nil
 	}
 	r.notes = report.NoteTries(r.Queued, o.Tries)
 	changes := []delivery.Change{c}
 	if o.Result.Receipt != nil && c.Delivery.State == delivery.Dispatched {
-		if rc, ok := c.Delivery.Received(*o.Result.Receipt, r.settled(t.now), open, false); ok {
+		if rc, ok := c.Delivery.Received(*o.Result.Receipt, r.otp.At(t.now), false); ok {
 			rc.Extend = c.Extend
 			changes = append(changes, rc)
 			r.reported = true
@@ -77,12 +75,6 @@ func (s *Store) recordSubmit(t *tx, o delivery.SubmitOutcome) (started bool, ext
 	}
 	started, err = s.apply(t, r, changes)
 	return started, c.Extend, err
-}
-
-// settled reports whether the OTP was ended by a check before its time.
-func (r *deliveryRow) settled(now time.Time) bool {
-	state := r.otp.At(now)
-	return state == otp.Verified || state == otp.TooManyAttempts
 }
 
 // EndWaits implements delivery.Store.
@@ -103,7 +95,7 @@ func (s *Store) EndWaits(ctx context.Context, limit int) (ended int, next bool, 
 			return err
 		}
 		for _, r := range rows {
-			c, ok := r.WaitOver(r.settled(t.now), !r.otp.At(t.now).Final(), t.now)
+			c, ok := r.WaitOver(r.otp.At(t.now), t.now)
 			if !ok {
 				continue
 			}
@@ -139,15 +131,14 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 			return nil
 		}
 		found = true
-		open := !r.otp.At(t.now).Final()
 		var changes []delivery.Change
-		if c, ok := r.Taken(r.step, r.settled(t.now), open, r.otp.Expires, t.now); ok {
+		if c, ok := r.Taken(r.step, r.otp.At(t.now), r.otp.Expires, t.now); ok {
 			changes, r.Delivery, extended = append(changes, c), c.Delivery, c.Extend
 		}
-		c, again := r.Again(rec, open, r.sealed != nil, t.now)
+		c, again := r.Again(rec, r.otp.At(t.now), r.sealed != nil, t.now)
 		if !again {
 			var ok bool
-			if c, ok = r.Received(rec, r.settled(t.now), open, r.reported); !ok {
+			if c, ok = r.Received(rec, r.otp.At(t.now), r.reported); !ok {
 				return nil
 			}
 			r.reported = r.reported || rec.State != delivery.ReceiptTimedOut
@@ -237,7 +228,7 @@ func (s *Store) startNext(t *tx, r *deliveryRow, failed delivery.Delivery) (bool
 			return err == nil, err
 		}
 		over := delivery.Delivery{Key: delivery.Key{Account: r.Account, OTPID: r.OTPID, Seq: seq}, StepAt: at, Next: next, State: delivery.Queued, Channel: step.Channel, Queued: t.now}
-		c := over.Fail(delivery.CapReached, true)
+		c := over.Fail(delivery.CapReached)
 		_, err = t.exec(updateDelivery, c.Delivery.State, next, 0, false, nil, nil, nil, nil, nil, nil, nil, r.otp.accountID, r.otp.seq, seq)
 		if err != nil {
 			return false, fmt.Errorf("refuse next step: %w", err)
