@@ -85,6 +85,7 @@ type V4 struct {
 	CodeLength    int // of generated codes where a profile names none
 	NameLength    int // characters of a name
 	MessageLength int // characters of a template's message
+	BodySize      int // octets of a request's body
 }
 
 // Mode says which rules yield to an old API's contract.

@@ -65,7 +65,7 @@ func TestAServerWithoutSettingsHasTheDocumentedDefaults(t *testing.T) {
 		},
 		Mode: config.Compat, LogLevel: slog.LevelInfo, LogFormat: config.LogAuto, V4: config.V4{
 			ListLimit: 1000, CallbackURL: 2048, HeaderCount: 20, HeaderName: 128, HeaderValue: 2048, MaxMinutes: 120, MaxMinutesWA: 90,
-			Minutes: 3, MaxAttempts: 10, Attempts: 3, CodeLength: 6, NameLength: 256, MessageLength: 512,
+			Minutes: 3, MaxAttempts: 10, Attempts: 3, CodeLength: 6, NameLength: 256, MessageLength: 512, BodySize: 64 << 10,
 		},
 	}
 	if d := cmp.Diff(want, got, cmpopts.IgnoreUnexported(config.Config{}), cmpopts.EquateComparable(secret.Root{}, config.Hidden{})); d != "" {

@@ -142,5 +142,6 @@ func v4Numbers() []v4Number {
 		{"default_code_length", 6, 4, 11, "characters of generated codes where a profile names none", func(v *V4) *int { return &v.CodeLength }},
 		{"name_length", 256, 1, 1024, "characters of a name", func(v *V4) *int { return &v.NameLength }},
 		{"message_length", 512, 14, 4096, "characters of a template's message", func(v *V4) *int { return &v.MessageLength }},
+		{"body_size", 64 << 10, 1 << 10, 64 << 10, "octets of a request's body", func(v *V4) *int { return &v.BodySize }},
 	}
 }

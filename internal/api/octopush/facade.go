@@ -104,7 +104,7 @@ func (f *facade) serve(w http.ResponseWriter, r *http.Request) (answer, error) {
 	if err := f.Room(op.work()); err != nil {
 		return answer{}, err
 	}
-	raw, err := wire.ReadBody(w, r)
+	raw, err := wire.ReadBody(w, r, wire.MaxBody)
 	if errors.Is(err, wire.ErrTooLarge) {
 		return answer{}, errTooLarge
 	}

@@ -134,7 +134,7 @@ func (c *call) read(query string) error {
 	var body []byte
 	var err error
 	if c.r.Method != http.MethodGet {
-		body, err = wire.ReadBody(c.w, c.r)
+		body, err = wire.ReadBody(c.w, c.r, wire.MaxBody)
 		if errors.Is(err, wire.ErrTooLarge) {
 			return errTooLarge
 		}

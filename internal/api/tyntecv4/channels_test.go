@@ -199,6 +199,17 @@ func TestALongListIsCutAndSaysSo(t *testing.T) {
 	equal(t, "header", r.header.Get("X-Result-Truncated"), "true")
 }
 
+func TestABodyMayHaveAsManyOctetsAsTheOperatorSays(t *testing.T) {
+	t.Parallel()
+	for size, said := range map[int]string{2048: "2 KiB", 1500: "1500 octets"} {
+		h := startWith(t, options{config: func(c *tyntecv4.Config) { c.Limits.BodySize = size }})
+		body := `{"name":"n","language":"en","message":"{{otp_code}}"}`
+		h.post("/templates/sms", body+strings.Repeat(" ", size-len(body))).created()
+		r := h.post("/templates/sms", body+strings.Repeat(" ", size+1-len(body))).pr(http.StatusRequestEntityTooLarge)
+		equal(t, "detail", r.text("detail"), "The body is larger than "+said)
+	}
+}
+
 func TestTextsInCodesAreNotExpanded(t *testing.T) {
 	t.Parallel()
 	h := start(t)

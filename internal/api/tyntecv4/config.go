@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/admission"
+	"github.com/countersign/countersign/internal/api/wire"
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
@@ -46,6 +47,7 @@ type Limits struct {
 	CodeLength    int // of generated codes where a profile names none, default 6
 	NameLength    int // characters of a name, default 256
 	MessageLength int // characters of a template's message, default 512
+	BodySize      int // octets of a request's body, default and at most 64 KiB (T-04)
 }
 
 func (l Limits) withDefaults() Limits {
@@ -63,6 +65,7 @@ func (l Limits) withDefaults() Limits {
 		CodeLength:    cmp.Or(l.CodeLength, 6),
 		NameLength:    cmp.Or(l.NameLength, 256),
 		MessageLength: cmp.Or(l.MessageLength, 512),
+		BodySize:      cmp.Or(l.BodySize, wire.MaxBody),
 	}
 }
 

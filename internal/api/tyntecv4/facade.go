@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -48,6 +49,8 @@ type call struct {
 
 	w http.ResponseWriter
 	r *http.Request
+
+	bodySize int // octets that the body may have
 }
 
 // reply is what an operation answers when nothing is wrong.
@@ -77,7 +80,7 @@ type literal interface {
 // ServeHTTP answers one request.
 func (f *facade) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
-	c := &call{w: w, r: r}
+	c := &call{w: w, r: r, bodySize: f.Limits.BodySize}
 	answer, err := f.serve(ctx, c)
 	if err != nil {
 		f.fail(ctx, c, err)
@@ -152,15 +155,23 @@ func (c *call) read() (*object, []byte, error) {
 	if !isJSON(c.r.Header) {
 		return nil, nil, problemError{Status: http.StatusUnsupportedMediaType, Detail: "The body must be application/json in UTF-8"}.plain()
 	}
-	raw, err := wire.ReadBody(c.w, c.r)
+	raw, err := wire.ReadBody(c.w, c.r, c.bodySize)
 	if errors.Is(err, wire.ErrTooLarge) {
-		return nil, nil, problemError{Status: http.StatusRequestEntityTooLarge, Detail: "The body is larger than 64 KiB"}.plain()
+		return nil, nil, problemError{Status: http.StatusRequestEntityTooLarge, Detail: "The body is larger than " + octets(c.bodySize)}.plain()
 	}
 	if err != nil {
 		return nil, nil, badRequest("Request body could not be read")
 	}
 	o, err := parseObject(raw)
 	return o, raw, err
+}
+
+// octets returns n as people write it: "64 KiB", "1500 octets".
+func octets(n int) string {
+	if n%1024 == 0 {
+		return strconv.Itoa(n/1024) + " KiB"
+	}
+	return strconv.Itoa(n) + " octets"
 }
 
 // isJSON reports whether the media type is JSON in UTF-8. Without one, JSON is

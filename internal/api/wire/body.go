@@ -10,18 +10,18 @@ import (
 // MaxBody is the most octets that a request's body may have (T-04).
 const MaxBody = 64 << 10
 
-// ErrTooLarge is returned for a body of more than MaxBody octets.
+// ErrTooLarge is returned for a body that has more octets than it may.
 var ErrTooLarge = errors.New("request body too large")
 
 // promptBody is the longest announced body that is given its memory before it
 // has come: announcing costs a stranger nothing.
 const promptBody = 4 << 10
 
-// ReadBody reads the request's body. One that is longer than MaxBody is
+// ReadBody reads the request's body of at most most octets. A longer one is
 // ErrTooLarge, by its Content-Length without reading any of it; w is told, so
 // that the connection is closed instead of being drained.
-func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.ContentLength > MaxBody {
+func ReadBody(w http.ResponseWriter, r *http.Request, most int) ([]byte, error) {
+	if r.ContentLength > int64(most) {
 		w.Header().Set("Connection", "close")
 		return nil, ErrTooLarge
 	}
@@ -32,7 +32,7 @@ func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		}
 		return body, nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
 	if err != nil {
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			return nil, ErrTooLarge

@@ -77,7 +77,7 @@ func TestABodyShorterThanAnnouncedIsAnError(t *testing.T) {
 	for _, announced := range []int64{4, wire.MaxBody} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", iotest.ErrReader(io.ErrUnexpectedEOF))
 		r.ContentLength = announced
-		if got, err := wire.ReadBody(httptest.NewRecorder(), r); !errors.Is(err, io.ErrUnexpectedEOF) || got != nil {
+		if got, err := wire.ReadBody(httptest.NewRecorder(), r, wire.MaxBody); !errors.Is(err, io.ErrUnexpectedEOF) || got != nil {
 			t.Errorf("of %d octets announced: %q, %v; want an error", announced, got, err)
 		}
 	}
@@ -87,17 +87,21 @@ func TestReadBodyBoundsTheBody(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name    string
+		most    int
 		size    int
 		unknown bool // no Content-Length
 		err     error
 	}{
-		{"empty", 0, false, nil},
-		{"small", 100, false, nil},
-		{"small, length unknown", 100, true, nil},
-		{"the largest", wire.MaxBody, false, nil},
-		{"the largest, length unknown", wire.MaxBody, true, nil},
-		{"too large", wire.MaxBody + 1, false, wire.ErrTooLarge},
-		{"too large, length unknown", wire.MaxBody + 1, true, wire.ErrTooLarge},
+		{"empty", wire.MaxBody, 0, false, nil},
+		{"small", wire.MaxBody, 100, false, nil},
+		{"small, length unknown", wire.MaxBody, 100, true, nil},
+		{"the largest", wire.MaxBody, wire.MaxBody, false, nil},
+		{"the largest, length unknown", wire.MaxBody, wire.MaxBody, true, nil},
+		{"too large", wire.MaxBody, wire.MaxBody + 1, false, wire.ErrTooLarge},
+		{"too large, length unknown", wire.MaxBody, wire.MaxBody + 1, true, wire.ErrTooLarge},
+		{"the largest where less is allowed", 1024, 1024, false, nil},
+		{"too large where less is allowed", 1024, 1025, false, wire.ErrTooLarge},
+		{"too large where less is allowed, length unknown", 1024, 1025, true, wire.ErrTooLarge},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -105,7 +109,7 @@ func TestReadBodyBoundsTheBody(t *testing.T) {
 			if c.unknown {
 				r.ContentLength = -1
 			}
-			got, err := wire.ReadBody(httptest.NewRecorder(), r)
+			got, err := wire.ReadBody(httptest.NewRecorder(), r, c.most)
 			if !errors.Is(err, c.err) || err == nil && len(got) != c.size {
 				t.Errorf("%d octets, %v; want %d, %v", len(got), err, c.size, c.err)
 			}
