@@ -3,6 +3,8 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // Bounds of the writer that tests fill.
@@ -10,6 +12,9 @@ const (
 	MaxGroup   = maxGroup
 	MaxWaiting = maxWaiting
 )
+
+// SweepBatch bounds the rows of a sweep's transaction.
+const SweepBatch = sweepBatch
 
 // Migrations are the embedded files, for tests that build older schemas.
 var Migrations = migrations
@@ -22,6 +27,17 @@ type Tx = tx
 
 // Exec is exec.
 func (t *tx) Exec(query string, args ...any) (int64, error) { return t.exec(query, args...) }
+
+// Query is query of one number a row.
+func (t *tx) Query(each func(int64) error, query string, args ...any) error {
+	return t.query(func(r rower) error {
+		n, err := registry.ScanInt(r)
+		if err != nil {
+			return err
+		}
+		return each(n)
+	}, query, args...)
+}
 
 // Write is write.
 func (s *Store) Write(ctx context.Context, f func(*Tx) error) error { return s.write(ctx, f) }

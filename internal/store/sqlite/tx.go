@@ -85,11 +85,16 @@ func (t *tx) row(query string, args ...any) rower {
 
 // query is an ask of the transaction. What it hands rows to does not ask the
 // same again, and writes nothing that the query reads.
-func (t *tx) query(each func(rower) error, query string, args ...any) error {
+func (t *tx) query(each func(rower) error, query string, args ...any) (err error) {
 	s, err := t.bound(query, args)
 	if err != nil {
 		return err
 	}
+	defer func() { // also of one whose user panics: the next finds it as it was
+		if failed := s.Reset(); err == nil {
+			err = failed
+		}
+	}()
 	row := current{s}
 	for {
 		found, err := s.Step()
@@ -97,9 +102,6 @@ func (t *tx) query(each func(rower) error, query string, args ...any) error {
 			err = each(row)
 		}
 		if err != nil || !found {
-			if failed := s.Reset(); err == nil {
-				err = failed
-			}
 			return err
 		}
 	}

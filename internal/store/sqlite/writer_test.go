@@ -35,6 +35,12 @@ func (c *commits) Committed(callers int, _ time.Duration) {
 	c.callers = append(c.callers, callers)
 }
 
+func (c *commits) total() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.callers)
+}
+
 func (c *commits) largest() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -252,6 +258,23 @@ func TestGroupsAreSmallerWhereWorkIsSlow(t *testing.T) {
 		if time.Since(begun) > patience {
 			t.Fatalf("groups stay small after %v of quick work", patience)
 		}
+	}
+}
+
+func TestAPanicAtARowLeavesItsStatementToOthers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const query = "SELECT ? UNION ALL SELECT 2"
+	if err := b.Write(t.Context(), func(tx *sqlite.Tx) error {
+		return tx.Query(func(int64) error { panic("at a row") }, query, 1)
+	}); err == nil || !strings.Contains(err.Error(), "at a row") {
+		t.Fatalf("Write = %v, want the panic", err)
+	}
+	var got []int64
+	if err := b.Write(t.Context(), func(tx *sqlite.Tx) error {
+		return tx.Query(func(n int64) error { got = append(got, n); return nil }, query, 1)
+	}); err != nil || !slices.Equal(got, []int64{1, 2}) {
+		t.Errorf("the next that asks the same gets %v, %v; want 1, 2", got, err)
 	}
 }
 
