@@ -121,7 +121,9 @@ func (s *Store) Figures(ctx context.Context, account string, d report.Dimension,
 }
 
 // uses figures_pkey.
-const purgeFigures = `DELETE FROM figures WHERE account_id = ? AND dimension = ? AND day < ?`
+// uses figures_pkey.
+const purgeFigures = `DELETE FROM figures WHERE (account_id, dimension, day, value) IN (
+	SELECT account_id, dimension, day, value FROM figures WHERE account_id = ? AND dimension = ? AND day < ? LIMIT ?)`
 
 // purgeFigures removes figures that were kept long enough.
 func (s *Store) purgeFigures(ctx context.Context) error {
@@ -130,14 +132,12 @@ func (s *Store) purgeFigures(ctx context.Context) error {
 		return s.readError("read accounts", err)
 	}
 	before := report.HourOf(s.clock.Now().Add(-figuresKept)) / 24
-	return s.write(ctx, func(t *tx) error {
-		for _, account := range accounts {
-			for _, d := range report.Dimensions() {
-				if _, err := t.exec(purgeFigures, account, d, before); err != nil {
-					return fmt.Errorf("purge figures: %w", err)
-				}
+	for _, account := range accounts {
+		for _, d := range report.Dimensions() {
+			if _, err := s.dropAll(ctx, purgeFigures, account, d, before); err != nil {
+				return err
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }

@@ -152,25 +152,5 @@ func (s *Store) EraseMessages(ctx context.Context, account string, recipientKey 
 	if err != nil {
 		return 0, err
 	}
-	for total := 0; ; {
-		n, err := s.drop(ctx, eraseSandboxMessages, owner, owner, recipientKey[:], sweepBatch)
-		if total += n; err != nil || n < sweepBatch {
-			return total, err
-		}
-	}
-}
-
-// drop removes sandbox messages in one transaction and returns how many.
-func (s *Store) drop(ctx context.Context, query string, args ...any) (int, error) {
-	var n int64
-	err := s.write(ctx, func(t *tx) (err error) {
-		if n, err = t.exec(query, args...); err != nil {
-			return fmt.Errorf("remove sandbox messages: %w", err)
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	return int(n), nil
+	return s.dropAll(ctx, eraseSandboxMessages, owner, owner, recipientKey[:])
 }

@@ -96,23 +96,49 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 	if err := s.purgeFigures(ctx); err != nil {
 		return total, err
 	}
-	return total, s.write(ctx, func(t *tx) error {
-		if _, err := t.exec(purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks))); err != nil {
-			return fmt.Errorf("purge dead letters: %w", err)
-		}
-		if _, err := t.exec(purgeAnswers, column.Micros(now.Add(-answer.KeptFor))); err != nil {
-			return fmt.Errorf("purge idempotency keys: %w", err)
+	if _, err := s.dropAll(ctx, purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks))); err != nil {
+		return total, err
+	}
+	_, err := s.dropAll(ctx, purgeAnswers, column.Micros(now.Add(-answer.KeptFor)))
+	return total, err
+}
+
+// drop deletes in one transaction and returns how many rows.
+func (s *Store) drop(ctx context.Context, query string, args ...any) (int, error) {
+	var n int64
+	err := s.write(ctx, func(t *tx) (err error) {
+		if n, err = t.exec(query, args...); err != nil {
+			return fmt.Errorf("remove what is old: %w", err)
 		}
 		return nil
 	})
+	if err != nil {
+		return 0, err
+	}
+	return int(n), nil
+}
+
+// dropAll drops batch after batch until nothing is left. The query's last
+// argument bounds a batch.
+func (s *Store) dropAll(ctx context.Context, query string, args ...any) (int, error) {
+	args = append(args, sweepBatch)
+	for total := 0; ; {
+		n, err := s.drop(ctx, query, args...)
+		if total += n; err != nil || n < sweepBatch {
+			return total, err
+		}
+	}
 }
 
 const (
 	// uses the primary key.
 	selectOld = `SELECT account_id, seq, recipient_key FROM otps WHERE seq > ? AND created_at < ? AND expires_at < ? ORDER BY seq LIMIT ?`
 
-	purgeDeadLetters = `DELETE FROM callbacks WHERE due_at IS NULL AND dead_at < ?` // uses callbacks_dead_idx
-	purgeAnswers     = `DELETE FROM idempotency WHERE created_at < ?`               // uses idempotency_created_idx
+	// uses callbacks_dead_idx.
+	purgeDeadLetters = `DELETE FROM callbacks WHERE seq IN (SELECT seq FROM callbacks WHERE due_at IS NULL AND dead_at < ? LIMIT ?)`
+	// uses idempotency_created_idx.
+	purgeAnswers = `DELETE FROM idempotency WHERE (account_id, key) IN (
+		SELECT account_id, key FROM idempotency WHERE created_at < ? LIMIT ?)`
 
 	// uses recipients_pkey.
 	selectTallies = `SELECT account_id, recipient_key, otp, coalesce(updated_at < ? AND consecutive = 0, false) FROM recipients
