@@ -15,6 +15,9 @@ const (
 	pollEvery = time.Second
 	// pollLeast keeps clocks that disagree from making a busy loop.
 	pollLeast = 5 * time.Millisecond
+	// What a claim that failed waits for, doubled by each that fails after it.
+	failurePause = 100 * time.Millisecond
+	maxPause     = 5 * time.Second
 	// leaseSlack is what a lease has beyond the attempt's time-out: for the
 	// commits before and after it.
 	leaseSlack = 10 * time.Second
@@ -46,18 +49,26 @@ func (p *Pusher) Run(ctx context.Context) error {
 	var unwritten []Outcome
 	timer := time.NewTimer(pollEvery)
 	defer timer.Stop()
+	failures := 0
 	for ctx.Err() == nil {
 		posts, next, err := p.claim(ctx)
-		if err != nil && ctx.Err() == nil {
+		pause, wake := p.sleep(next), p.wake
+		switch {
+		case err == nil:
+			failures = 0
+		case ctx.Err() == nil:
 			p.log.ErrorContext(ctx, "cannot claim callbacks", slog.Any("err", err))
+			// Commits go on waking us: not faster against a sick database.
+			pause, wake = min(failurePause<<min(failures, 6), maxPause), nil
+			failures++
 		}
 		for _, post := range posts {
 			running.Go(func() { ended <- attempt{post, p.client.post(work, post)} })
 		}
-		timer.Reset(p.sleep(next))
+		timer.Reset(pause)
 		select {
 		case <-ctx.Done():
-		case <-p.wake:
+		case <-wake:
 		case <-timer.C:
 		case a := <-ended:
 			unwritten = append(unwritten, p.judge(ctx, a))

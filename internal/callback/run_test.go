@@ -3,10 +3,13 @@ package callback_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -333,6 +336,42 @@ func TestOutcomesWaitForAStoreThatFails(t *testing.T) {
 	if n := len(w1.requests()); n != 1 {
 		t.Errorf("posted %d times, want 1", n)
 	}
+}
+
+// sick is a store whose claims fail.
+type sick struct {
+	callback.Store
+	claims atomic.Int32
+}
+
+func (s *sick) ClaimCallbacks(context.Context, callback.Claim) ([]callback.Post, time.Time, error) {
+	s.claims.Add(1)
+	return nil, time.Time{}, errors.New("disk full")
+}
+
+func (*sick) ReleaseCallbacks(context.Context, string) error { return nil }
+
+func TestAClaimThatFailsIsNotRepeatedAsOftenAsEventsAreWritten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &sick{}
+		p := callback.New(callback.Config{Store: s, Keys: plainKeys{}, Log: slog.New(slog.DiscardHandler)})
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- p.Run(ctx) }()
+		for range 60_000 { // a minute of a write a millisecond
+			p.Wake()
+			time.Sleep(time.Millisecond)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		// After 0, 0.1, 0.2 … 3.2 s, then every 5 s.
+		if n := s.claims.Load(); n > 20 {
+			t.Errorf("claimed %d times in a minute, want 20 at most", n)
+		}
+	})
 }
 
 // claims notes what a pusher asks for.
