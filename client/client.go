@@ -22,15 +22,22 @@ const (
 // Client calls one server with one API key. It is safe for concurrent use.
 type Client struct {
 	base string
-	key  string
+	key  hidden
 	http *http.Client
 }
+
+// hidden keeps the API key from whoever prints what holds it.
+type hidden struct{ reveal func() string }
 
 // Option changes how a Client works.
 type Option func(*Client)
 
-// WithHTTPClient makes calls with h. By default each call takes at most 15 s.
-func WithHTTPClient(h *http.Client) Option { return func(c *Client) { c.http = h } }
+// WithHTTPClient makes calls with h, but follows no redirects: a server of this
+// API sends none, and whoever else does would be given the key. By default each
+// call takes at most 15 s.
+func WithHTTPClient(h *http.Client) Option {
+	return func(c *Client) { c.http = new(*h) }
+}
 
 // ErrURL is returned for a base URL that no server can be called by.
 var ErrURL = errors.New("not an http or https URL with a host")
@@ -44,11 +51,12 @@ func New(base, key string, options ...Option) (*Client, error) {
 	}
 	c := &Client{
 		base: strings.TrimSuffix(strings.TrimRight(u.String(), "/"), "/2fa/v4") + "/2fa/v4",
-		key:  key, http: &http.Client{Timeout: defaultTimeout},
+		key:  hidden{func() string { return key }}, http: &http.Client{Timeout: defaultTimeout},
 	}
 	for _, o := range options {
 		o(c)
 	}
+	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return c, nil
 }
 
@@ -72,7 +80,7 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any, hea
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
-	req.Header.Set("apiKey", c.key)
+	req.Header.Set("apiKey", c.key.reveal())
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -190,6 +190,31 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestTheKeyGoesToNobodyElse(t *testing.T) {
+	t.Parallel()
+	other := &answer{status: http.StatusOK, body: "{}"}
+	elsewhere := httptest.NewServer(other)
+	t.Cleanup(elsewhere.Close)
+	for status, options := range map[int][]client.Option{
+		http.StatusTemporaryRedirect: nil,
+		http.StatusMovedPermanently:  {client.WithHTTPClient(&http.Client{})},
+	} {
+		s := httptest.NewServer(&answer{status: status, header: map[string]string{"Location": elsewhere.URL}})
+		t.Cleanup(s.Close)
+		c, err := client.New(s.URL, key, options...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Read(t.Context(), "o1")
+		if refused, ok := errors.AsType[*client.Error](err); !ok || refused.Status != status {
+			t.Errorf("a redirect with %d: %v, want the error of that status", status, err)
+		}
+	}
+	if other.hdr != nil {
+		t.Errorf("the server that redirects lead to got %v", other.hdr)
+	}
+}
+
 func TestErrorsAndClientsDoNotShowKeysOrNumbers(t *testing.T) {
 	t.Parallel()
 	c, err := client.New("http://127.0.0.1:1", key) // nobody listens there
@@ -200,7 +225,7 @@ func TestErrorsAndClientsDoNotShowKeysOrNumbers(t *testing.T) {
 	if err == nil {
 		t.Fatal("somebody answers on port 1")
 	}
-	for _, text := range []string{err.Error(), fmt.Sprintf("%v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%+v", c)} {
+	for _, text := range []string{err.Error(), fmt.Sprintf("%v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%+v", c), fmt.Sprintf("%+v", *c)} {
 		if strings.Contains(text, "4915112345678") || strings.Contains(text, key) {
 			t.Errorf("%q shows a number or the key", text)
 		}
