@@ -12,8 +12,8 @@ import (
 
 // Window allows Max events in any span of length Per.
 type Window struct {
-	Max int
-	Per time.Duration
+	Max int           // at least 1
+	Per time.Duration // more than 0
 }
 
 // Rules are the limits of one deployment. The zero Rules limit nothing.
@@ -30,8 +30,8 @@ type Rules struct {
 	// ConsecutiveFailures stops checks for a recipient until a success or an
 	// audited clear (L-02, L-03); 0 for no limit.
 	ConsecutiveFailures int
-	// StopRetryAfter is told to callers that ConsecutiveFailures stopped: time
-	// does not lift that limit.
+	// StopRetryAfter, more than 0, is told to callers that ConsecutiveFailures or
+	// SendsPerOTP stopped: time does not lift those limits.
 	StopRetryAfter time.Duration
 }
 

@@ -45,7 +45,6 @@ var (
 
 // SQLSTATEs that the store acts on.
 const (
-	stateUnique        = "23505"
 	stateSerialization = "40001"
 	stateDeadlock      = "40P01"
 	stateLockTime      = "55P03"
@@ -157,9 +156,10 @@ func stateOf(err error) string {
 // transient reports whether a state of the server says that it cannot work
 // just now and has done nothing.
 func transient(code string) bool {
-	switch code[:2] {
-	case "08", "53", "57", "58", "XX":
-		return true
+	for _, class := range []string{"08", "53", "57", "58", "XX"} {
+		if strings.HasPrefix(code, class) { // what stands between may tell no state at all
+			return true
+		}
 	}
 	return slices.Contains([]string{stateLockTime, stateReadOnly, stateSerialization, stateDeadlock, statePrepared, stateNotPrepared}, code)
 }

@@ -5,6 +5,9 @@ import "context"
 // HighWaterMeta names the row of the clock's high-water mark.
 const HighWaterMeta = highWaterMeta
 
+// Transient is transient.
+var Transient = transient
+
 // Skew compares clocks as Open does.
 var Skew = skew
 
