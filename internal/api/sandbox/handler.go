@@ -147,6 +147,9 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, verify.ErrUnavailable), errors.Is(err, verify.ErrOverloaded):
 		w.Header().Set("Retry-After", retryAfter)
 		told = refusal{http.StatusServiceUnavailable, "Storage is unavailable"}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded): // nobody waits for it any more
+		w.Header().Set("Retry-After", retryAfter)
+		told = refusal{http.StatusServiceUnavailable, "The request ended before its answer"}
 	default:
 		h.cfg.Log.ErrorContext(r.Context(), "request failed", slog.String("route", Path), slog.Any("err", err))
 		told = refusal{http.StatusInternalServerError, "The request could not be completed"}

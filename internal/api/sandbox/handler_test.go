@@ -196,11 +196,20 @@ func TestWrongRequestsAreRefused(t *testing.T) {
 	}
 }
 
-func TestAFailingInboxIsUnavailable(t *testing.T) {
+func TestAnInboxThatCannotAnswerIsUnavailableAndWakesNobody(t *testing.T) {
 	t.Parallel()
-	w := serve(t, &box{err: fmt.Errorf("list: %w", verify.ErrUnavailable)}, http.MethodGet, "/sandbox/messages", "key-a")
-	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
-		t.Errorf("status %d, Retry-After %q; want 503 with one", w.Code, w.Header().Get("Retry-After"))
+	for _, why := range []error{verify.ErrUnavailable, verify.ErrOverloaded, context.Canceled, context.DeadlineExceeded} {
+		var log strings.Builder
+		h := sandbox.New(sandbox.Config{
+			Keys: keys{}, Messages: &box{err: fmt.Errorf("list: %w", why)}, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/sandbox/messages", nil)
+		r.Header.Set("APIKEY", "key-a")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || log.String() != "" {
+			t.Errorf("%v: status %d, Retry-After %q, logged %q; want 503 with one, and nothing", why, w.Code, w.Header().Get("Retry-After"), log.String())
+		}
 	}
 }
 
