@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -30,7 +31,9 @@ const (
 var errCrowded = errors.New("too many callers wait")
 
 // wait lists the messages that are newer than the one called after, as soon as
-// there is one; none when the time is over or the server is about to end.
+// there is one; none when the time is over or the server is about to end. Of
+// more than the limit it takes the oldest, newest first like any list: whoever
+// asks again after the first of them misses none.
 func (h *Handler) wait(w http.ResponseWriter, r *http.Request, q inbox.Query) ([]inbox.Message, error) {
 	after, timeout, err := decodeWait(r.URL.Query())
 	if err != nil {
@@ -45,7 +48,7 @@ func (h *Handler) wait(w http.ResponseWriter, r *http.Request, q inbox.Query) ([
 		if len(last) == 0 {
 			return nil, refusal{http.StatusBadRequest, "The parameter after names no message of this account"}
 		}
-		q.After = last[0].Seq
+		q.After, q.OldestFirst = last[0].Seq, true
 	}
 	if !h.seats.take(q.Account) {
 		return nil, errCrowded
@@ -61,6 +64,9 @@ func (h *Handler) wait(w http.ResponseWriter, r *http.Request, q inbox.Query) ([
 	for {
 		list, err := h.cfg.Messages.List(ctx, q)
 		if err != nil || len(list) > 0 {
+			if q.OldestFirst {
+				slices.Reverse(list)
+			}
 			return list, err //nolint:wrapcheck // it says what it was doing
 		}
 		select {

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -42,10 +44,13 @@ func (f *filling) List(_ context.Context, q inbox.Query) ([]inbox.Message, error
 	var found []inbox.Message
 	for _, m := range f.messages {
 		if m.Account == q.Account && m.Seq > q.After && (q.ID == "" || m.ID == q.ID) && (q.To.IsZero() || m.To == q.To) {
-			found = append([]inbox.Message{m}, found...)
+			found = append(found, m)
 		}
 	}
-	return found, nil
+	if !q.OldestFirst {
+		slices.Reverse(found)
+	}
+	return found[:min(len(found), q.Limit)], nil
 }
 
 func (f *filling) Watch(string) (<-chan string, func()) { return f.woken, func() {} }
@@ -144,6 +149,35 @@ func TestAWaitEndsWithTheMessageOrItsTime(t *testing.T) {
 			t.Errorf("the server ends: %+v, want %+v", got, want)
 		}
 	})
+}
+
+func TestOfMoreThanTheLimitNoneIsMissedFromOneWaitToTheNext(t *testing.T) {
+	t.Parallel()
+	f := &filling{woken: make(chan string)}
+	h := handlerOf(f)
+	var sent []string
+	for i := range 61 {
+		id := "m" + strconv.Itoa(i)
+		f.put(inbox.Message{Account: "acme", ID: id, Channel: message.SMS, To: recipient(t, "+4915112345678")}, false)
+		sent = append(sent, id)
+	}
+	for _, limit := range []string{"", "&limit=1", "&limit=7", "&limit=60", "&limit=200"} {
+		got := []string{"m0"} // what is known already
+		for {
+			page := strings.Fields(wait(t, h, "?timeout=0&after="+got[len(got)-1]+limit).ids)
+			if len(page) == 0 {
+				break
+			}
+			slices.Reverse(page) // the newest comes first
+			got = append(got, page...)
+		}
+		if !slices.Equal(got, sent) {
+			t.Errorf("with %q there came %d messages, %v; want %d in their order", limit, len(got), got, len(sent))
+		}
+	}
+	if got := strings.Fields(wait(t, h, "?timeout=0&limit=2").ids); !slices.Equal(got, []string{"m60", "m59"}) {
+		t.Errorf("without a message to begin after there came %v, want the newest two", got)
+	}
 }
 
 func TestWrongWaitsAreRefusedBeforeTheyWait(t *testing.T) {
