@@ -95,22 +95,31 @@ func refuseProof(f *page.Form, err error) int {
 		f.Refuse("", "Too many failures. Try again after "+locked.Until.UTC().Format("15:04")+" UTC.")
 		return http.StatusTooManyRequests
 	}
-	if errors.Is(err, access.ErrWrong) {
+	switch {
+	case errors.Is(err, access.ErrWrong):
 		f.Refuse("", "The name, the password or the code is wrong. A code works once.")
-		return http.StatusUnprocessableEntity
+	case errors.Is(err, access.ErrSuspended):
+		f.Refuse("", "Your account is suspended. Whoever runs the server can enable it again.")
+	default:
+		return 0
 	}
-	return 0
+	return http.StatusUnprocessableEntity
 }
 
 // enterPage is what the page of a one-time link shows.
 type enterPage struct {
-	Auto bool // the link signs in without a click
+	Auto bool // the link signs in without a click: nobody is signed in
 }
 
+// confirmedField says that somebody who is signed in was asked, see enter.
+const confirmedField = "confirmed"
+
 func (d *doors) showEnter(w http.ResponseWriter, r *page.Request) error {
-	// Somebody who is signed in is asked first: a link from elsewhere must not
-	// put them into another account unnoticed.
-	return r.Render(w, http.StatusOK, "enter.html", enterPage{Auto: !r.HasSession()})
+	return d.renderEnter(w, r, http.StatusOK)
+}
+
+func (d *doors) renderEnter(w http.ResponseWriter, r *page.Request, status int) error {
+	return r.Render(w, status, "enter.html", enterPage{Auto: !r.HasSession()})
 }
 
 // enter takes the token of a one-time link.
@@ -127,6 +136,12 @@ func (d *doors) enter(w http.ResponseWriter, r *page.Request) error {
 	if !d.access.IsLocal() {
 		return d.renderEnrol(w, r, http.StatusOK, token, invite, d.access.NewEnrolment(token))
 	}
+	// Somebody who is signed in is asked first: a link from elsewhere must not put
+	// them into another account unnoticed. If it was on another site, the page came
+	// without the cookie (SameSite=Strict) and could not know; its form has it.
+	if !f.Has(confirmedField) && r.HasSession() {
+		return d.renderEnter(w, r, http.StatusOK)
+	}
 	session, err := d.access.Enter(r.Context(), token)
 	if errors.Is(err, access.ErrNotFound) {
 		return d.refuseLink(w, r)
@@ -141,7 +156,7 @@ func (d *doors) enter(w http.ResponseWriter, r *page.Request) error {
 func (d *doors) refuseLink(w http.ResponseWriter, r *page.Request) error {
 	r.Form().Set("token", "")
 	r.Form().Refuse("token", "This link was used before or is too old. Whoever runs the server makes another with: countersign console invite --account NAME --role owner")
-	return r.Render(w, http.StatusUnprocessableEntity, "enter.html", enterPage{Auto: !r.HasSession()})
+	return d.renderEnter(w, r, http.StatusUnprocessableEntity)
 }
 
 // enrolPage is what the page shows on which a new user chooses a password.
@@ -178,7 +193,9 @@ func (d *doors) enrol(w http.ResponseWriter, r *page.Request) error {
 		return d.renderEnrol(w, r, http.StatusUnprocessableEntity, token, invite, d.access.NewEnrolment(token))
 	}
 	name, password := f.Value("name"), f.Raw("password")
-	if !access.ValidName(name) || name == access.LocalName {
+	if name == access.LocalName {
+		f.Refuse("name", "This name is reserved. Choose another.")
+	} else if !access.ValidName(name) {
 		f.Refuse("name", "A name has 1 to 63 of a–z, 0–9 and . _ @ + -, and begins with a letter or digit.")
 	}
 	if !access.GoodPassword(password, name) {

@@ -31,6 +31,33 @@ func TestALinkSignsInOnceAndLeadsToThePhones(t *testing.T) {
 	stranger.get(http.StatusSeeOther, "/phones")
 }
 
+func TestALinkFromAnotherSiteReplacesNoSessionUnasked(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	b := s.entered(access.Support)
+	token := s.invite(access.Owner)
+	// The page comes without the cookie (SameSite=Strict), so it does not ask. Its
+	// form comes with the cookie.
+	s.browser().get(http.StatusOK, "/enter").has(t, "data-auto").lacks(t, "confirmed")
+	b.post(http.StatusOK, "/enter", "/enter", "token", token).
+		has(t, "You are signed in already.", `name="confirmed"`, `value="`+token+`"`).lacks(t, "data-auto")
+	b.get(http.StatusOK, "/phones").has(t, "support of acme")
+	b.post(http.StatusSeeOther, "/enter", "/enter", "token", token, "confirmed", "yes")
+	b.get(http.StatusOK, "/phones").has(t, "owner of acme")
+}
+
+func TestWhoseAccountIsSuspendedIsToldSo(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	jo := s.enrolled(access.Owner)
+	if err := s.store.SetSuspended(t.Context(), "acme", true); err != nil {
+		t.Fatal(err)
+	}
+	b := s.browser()
+	b.post(http.StatusUnprocessableEntity, "/sign-in", "/sign-in", "name", "jo", "password", goodPassword, "code", jo.code()).
+		has(t, "Your account is suspended.", `value="jo"`)
+}
+
 func TestWithoutASandboxThereAreNoPhones(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, false)
@@ -76,6 +103,7 @@ func TestABadEnrolmentComesBackWithWhatWasTyped(t *testing.T) {
 		field, reason               string
 	}{
 		{"Jo", goodPassword, goodPassword, b.code(), "name", "A name has 1 to 63"},
+		{"local", goodPassword, goodPassword, b.code(), "name", "This name is reserved."},
 		{"jo", "short", "short", b.code(), "password", "12 characters or more, and is"},
 		{"jo", goodPassword, goodPassword + "!", b.code(), "again", "The two passwords differ."},
 		{"jo", goodPassword, goodPassword, "000000", "code", "The code is wrong."},

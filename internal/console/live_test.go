@@ -24,6 +24,7 @@ func (b *browser) listen(path, lastID string) <-chan event {
 	if err != nil {
 		b.s.t.Fatal(err)
 	}
+	req.Header.Set("Accept", "text/event-stream") // as EventSource does
 	if lastID != "" {
 		req.Header.Set("Last-Event-ID", lastID)
 	}
@@ -145,7 +146,13 @@ func TestAnOpenPageDoesNotKeepItsSessionAlive(t *testing.T) {
 	b := s.entered(access.Owner)
 	events := b.listen("/live?topic=phones", "")
 	next(t, events)
-	s.wall.Add(31 * time.Minute)
+	s.wall.Add(16 * time.Minute)
+	// The stream goes on, another begins, as after a lost connection, and a region is read anew.
+	s.arrive("acme", someNumber, message.SMS, "Your code is #")
+	next(t, events)
+	next(t, b.listen("/live?topic=phones", ""))
+	b.get(http.StatusOK, "/phones/wall", "HX-Request", "true", "X-By-Itself", "true")
+	s.wall.Add(15 * time.Minute)
 	if e := next(t, events); e.kind != "ended" {
 		t.Errorf("after 31 minutes the stream says %+v, want ended", e)
 	}

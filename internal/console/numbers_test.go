@@ -37,9 +37,9 @@ func TestTheNumbersAreToldApartByWhatIsAskedFor(t *testing.T) {
 	s.busy()
 	b = s.entered(access.Support) // a day later
 	for path, want := range map[string][]string{
-		"/numbers":                      {"By country", "DE 2 0 0 1 50.0 % 22.5 s 24.8 s", "GB 1 0 1 0 0.0 % – –", "Fri 2 Jan 2026 2 0 1 0", "Thu 1 Jan 2026 1 0 0 1 100.0 %"},
-		"/numbers?by=channel&per=hour":  {"SMS 2 0 1 1", "VOICE 1 0 0 0", "Fri 2 Jan 02:00 2 0 1 0"},
-		"/numbers?by=carrier&per=week":  {"=cheap 2 0 0 1", "second 1 0 0 0", "first 0 0 1 0", "29 Dec 2025 (week 1 of 2026) 3 0 1 1"},
+		"/numbers":                      {"By country", "DE 2 0 0 1 50.0 % 22.5 s 24.8 s", "GB 1 0 1 0 0.0 % – –", "2026-01-02 2 0 1 0", "2026-01-01 1 0 0 1 100.0 %"},
+		"/numbers?by=channel&per=hour":  {"SMS 2 0 1 1", "VOICE 1 0 0 0", "2026-01-02 02:00 2 0 1 0"},
+		"/numbers?by=carrier&per=week":  {"=cheap 2 0 0 1", "second 1 0 0 0", "first 0 0 1 0", "2025-12-29 (week 1 of 2026) 3 0 1 1"},
 		"/numbers?by=template&per=hour": {"login 2 0 1 1", "not known 1 0 0 0"},
 	} {
 		b.get(http.StatusOK, path).reads(t, append(want, "Sent 3 Delivered 0 Undeliverable 1 Verified 1 Conversion 33.3 %")...).

@@ -136,10 +136,24 @@ func TestAssetsCarryTheirChecksumAndAreKept(t *testing.T) {
 func TestAnOversizedFormIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, false)
-	b := s.entered(access.Owner)
-	a := b.do(http.MethodPost, "/probe/change", url.Values{"csrf": {b.token("/probe")}, "text": {strings.Repeat("x", 300<<10)}})
-	if a.status != http.StatusBadRequest {
-		t.Errorf("a form of 300 KiB = %d, want 400", a.status)
+	owner, support, stranger := s.entered(access.Owner), s.entered(access.Support), s.browser()
+	for _, c := range []struct {
+		who         string
+		b           *browser
+		form, at    string
+		size, wants int
+	}{
+		{"somebody before the door", stranger, "/enter", "/enter", 60 << 10, http.StatusUnprocessableEntity},
+		{"somebody before the door", stranger, "/enter", "/enter", 65 << 10, http.StatusRequestEntityTooLarge},
+		{"support", support, "/probe", "/probe/change", 60 << 10, http.StatusForbidden},
+		{"support", support, "/probe", "/probe/change", 65 << 10, http.StatusRequestEntityTooLarge},
+		{"an owner", owner, "/probe", "/probe/change", 190 << 10, http.StatusSeeOther},
+		{"an owner", owner, "/probe", "/probe/change", 193 << 10, http.StatusRequestEntityTooLarge},
+	} {
+		a := c.b.do(http.MethodPost, c.at, url.Values{"csrf": {c.b.token(c.form)}, "name": {"good"}, "more": {strings.Repeat("x", c.size)}})
+		if a.status != c.wants {
+			t.Errorf("a form of %d octets by %s = %d, want %d", c.size, c.who, a.status, c.wants)
+		}
 	}
 }
 

@@ -1,10 +1,12 @@
 package report
 
 import (
+	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
+	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
 )
@@ -163,17 +165,45 @@ func attemptOf(e *Event, i int) int {
 	return n
 }
 
+// Answer is what came of posting an event, in words: a status, or for 0 why
+// there is none. Without either the event was not posted yet.
+func Answer(status int, problem string) string {
+	if status != 0 {
+		text := number(status)
+		if name := http.StatusText(status); name != "" {
+			text += " " + name
+		}
+		return text
+	}
+	switch problem {
+	case "":
+		return "not tried yet"
+	case callback.ProblemTimeout:
+		return "no answer in time"
+	case callback.ProblemAddress:
+		return "the address may not be reached"
+	case callback.ProblemName:
+		return "the host's name was not found"
+	case callback.ProblemConnect:
+		return "no connection"
+	case callback.ProblemTLS:
+		return "TLS failed, or the certificate is not trusted"
+	case callback.ProblemConnection:
+		return "the connection broke, or what came was no HTTP"
+	case callback.ProblemURL:
+		return "the URL may not be used"
+	case callback.ProblemSealed:
+		return "secret or headers cannot be opened with today's keys"
+	case callback.ProblemRequest:
+		return "the request cannot be written"
+	}
+	return problem
+}
+
 func pushEntry(r *Record, e *Event, p Push, attempt int) Entry {
 	entry := Entry{At: p.At, Delivery: e.Delivery, Took: p.Latency}
 	to := host(r.Addresses[p.ConfigID])
-	answer := "no answer"
-	switch {
-	case p.Status != 0:
-		answer = "status " + number(p.Status)
-	case p.Problem != "":
-		answer = p.Problem
-	}
-	entry.Detail = "Attempt " + number(attempt) + ": " + answer + "."
+	entry.Detail = "Attempt " + number(attempt) + ": " + Answer(p.Status, p.Problem) + "."
 	if p.Received {
 		entry.Title = "Event " + number(e.Seq) + " posted to " + to
 		return entry

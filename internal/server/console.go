@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/api/tyntecv4"
@@ -25,7 +26,7 @@ import (
 // the sandbox carries messages; it is asked at every request.
 func (d *Deployment) Access(sandboxOnly func() bool) *access.Service {
 	return access.New(access.Config{
-		Store: d.Store, Keys: d.Keys, Audit: d.Audit(), Now: d.Store.Now,
+		Store: d.Store, Keys: d.Keys, Audit: d.Audit(), Now: d.Store.Now, Wall: time.Now, //nolint:forbidigo // authenticator apps follow it
 		IsLocal: func() bool { return d.private() && sandboxOnly() },
 	})
 }

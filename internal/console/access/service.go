@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/audit"
+	"github.com/countersign/countersign/internal/console/ledger"
 )
 
 // The rules of.
@@ -46,6 +47,8 @@ var (
 	ErrWrongCode = errors.New("one-time code is wrong")
 	// ErrName: no user can have this name.
 	ErrName = errors.New("no user can have this name")
+	// ErrSuspended: everything is right, and the account is suspended.
+	ErrSuspended = errors.New("the account is suspended")
 	// ErrPassword: the password is too weak.
 	ErrPassword = errors.New("the password is too weak")
 )
@@ -68,6 +71,9 @@ type Config struct {
 	Keys  Keys
 	Audit Auditor
 	Now   func() time.Time // the store's clock
+	// Wall is this machine's clock, by which authenticator apps make their codes:
+	// the store's stays ahead of it once it was set back. Now if nil.
+	Wall func() time.Time
 	// IsLocal reports whether the deployment is local; see the package. It is
 	// asked at every request.
 	IsLocal func() bool
@@ -84,6 +90,9 @@ type Service struct {
 func New(c Config) *Service {
 	if c.Random == nil {
 		c.Random = rand.Reader
+	}
+	if c.Wall == nil {
+		c.Wall = c.Now
 	}
 	return &Service{c, NewPasswords()}
 }
@@ -120,13 +129,13 @@ func (s *Service) Invite(ctx context.Context, actor, account string, role Role, 
 	if err != nil {
 		return "", err
 	}
-	hash := hashToken(token)
-	err = s.cfg.Store.PutInvite(ctx, Invite{Hash: hash, Account: account, Role: role}, life)
+	err = ledger.Do(ledger.WithActor(ctx, actor), s.cfg.Audit, account, audit.ActionConsoleInvite, string(role), func() error {
+		return s.cfg.Store.PutInvite(ctx, Invite{Hash: hashToken(token), Account: account, Role: role}, life)
+	})
 	if err != nil {
 		return "", fmt.Errorf("keep invite: %w", err)
 	}
-	err = s.audit(ctx, audit.ActionConsoleInvite, actor, account, string(role))
-	return token, err
+	return token, nil
 }
 
 func (s *Service) audit(ctx context.Context, action, actor, account, subject string) error {
@@ -178,7 +187,17 @@ func (s *Service) Enter(ctx context.Context, token string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("enter: %w", err)
 	}
-	return secret, s.audit(ctx, audit.ActionConsoleSignIn, actorOf(opened), opened.Account, "")
+	return s.begun(ctx, secret, opened)
+}
+
+// begun writes down that somebody signed in and returns the session's token: one
+// that could not be written down is over. Whose session it is, is known only
+// once it is open.
+func (s *Service) begun(ctx context.Context, token string, opened Session) (string, error) {
+	if err := s.audit(ctx, audit.ActionConsoleSignIn, actorOf(opened), opened.Account, ""); err != nil {
+		return "", errors.Join(err, s.SignOut(ctx, opened))
+	}
+	return token, nil
 }
 
 func actorOf(s Session) string { return "console " + s.Name }
@@ -231,13 +250,20 @@ func (s *Service) Enrol(ctx context.Context, token string, e Enrolment, name, pa
 	if !GoodPassword(password, name) {
 		return "", ErrPassword
 	}
-	step, right := totpStep(e.Secret, code, s.cfg.Now())
+	step, right := totpStep(e.Secret, code, s.cfg.Wall())
 	if !right {
 		return "", ErrWrongCode
 	}
 	invite, err := s.Invited(ctx, token) // before the costly hash
 	if err != nil {
 		return "", err
+	}
+	// Also before anything is written down: whoever tries the name of somebody
+	// else is not to stand under it in the audit list.
+	if _, err := s.cfg.Store.User(ctx, name); err == nil {
+		return "", ErrNameTaken
+	} else if !errors.Is(err, ErrNotFound) {
+		return "", fmt.Errorf("look for user: %w", err)
 	}
 	kept, err := s.passwords.Hash(ctx, password)
 	if err != nil {
@@ -249,10 +275,11 @@ func (s *Service) Enrol(ctx context.Context, token string, e Enrolment, name, pa
 	}
 	id := rand.Text()
 	u := User{ID: id, Name: name, Password: kept, TOTP: s.cfg.Keys.Seal([]byte(e.Secret), totpContext(id)...)}
-	if err := s.audit(ctx, audit.ActionConsoleEnrol, "console "+name, invite.Account, string(invite.Role)); err != nil {
-		return "", err
-	}
-	_, err = s.cfg.Store.Enrol(ctx, hashToken(strings.TrimSpace(token)), u, Session{Hash: hashToken(secret)})
+	// Another use of the invite, or of the name, may still come before this one.
+	err = ledger.Do(ledger.WithActor(ctx, "console "+name), s.cfg.Audit, invite.Account, audit.ActionConsoleEnrol, string(invite.Role), func() error {
+		_, err := s.cfg.Store.Enrol(ctx, hashToken(strings.TrimSpace(token)), u, Session{Hash: hashToken(secret)})
+		return err //nolint:wrapcheck // wrapped below
+	})
 	if err != nil {
 		return "", fmt.Errorf("enrol: %w", err)
 	}
@@ -262,8 +289,9 @@ func (s *Service) Enrol(ctx context.Context, token string, e Enrolment, name, pa
 	return secret, nil
 }
 
-// SignIn returns the token of a new session. ErrWrong, *LockedError and ErrBusy
-// are for the person. A name that nobody has costs and answers the same.
+// SignIn returns the token of a new session. ErrWrong, ErrSuspended,
+// *LockedError and ErrBusy are for the person. A name that nobody has costs and
+// answers the same.
 func (s *Service) SignIn(ctx context.Context, name, password, code string) (string, error) {
 	u, err := s.prove(ctx, name, password, code)
 	if err != nil {
@@ -278,7 +306,16 @@ func (s *Service) SignIn(ctx context.Context, name, password, code string) (stri
 	if err := s.cfg.Store.OpenSession(ctx, session); err != nil {
 		return "", fmt.Errorf("open session: %w", err)
 	}
-	return secret, s.audit(ctx, audit.ActionConsoleSignIn, actorOf(session), u.Account, "")
+	// The store shows no session of a suspended account.
+	if _, err := s.Peek(ctx, secret); errors.Is(err, ErrNotFound) {
+		if err := s.SignOut(ctx, session); err != nil {
+			return "", err
+		}
+		return "", ErrSuspended
+	} else if err != nil {
+		return "", err
+	}
+	return s.begun(ctx, secret, session)
 }
 
 // prove checks name, password and code. The try is counted before anything is
@@ -299,7 +336,13 @@ func (s *Service) prove(ctx context.Context, name, password, code string) (User,
 	if err != nil {
 		return User{}, err
 	}
-	if !known || !matches || !s.rightCode(ctx, u, code) {
+	right := false
+	if known && matches {
+		if right, err = s.rightCode(ctx, u, code); err != nil {
+			return User{}, err
+		}
+	}
+	if !right {
 		if locked && known {
 			if err := s.audit(ctx, audit.ActionConsoleLock, "console "+u.Name, u.Account, ""); err != nil {
 				return User{}, err
@@ -313,18 +356,29 @@ func (s *Service) prove(ctx context.Context, name, password, code string) (User,
 	return u, nil
 }
 
-func (s *Service) rightCode(ctx context.Context, u User, code string) bool {
+// rightCode uses a one-time code. An error says that nobody knows whether it is
+// right, which is not to be told as a wrong one.
+func (s *Service) rightCode(ctx context.Context, u User, code string) (bool, error) {
 	secret, err := s.cfg.Keys.Open(u.TOTP, totpContext(u.ID)...)
 	if err != nil {
-		return false
+		return false, fmt.Errorf("open authenticator secret: %w", err)
 	}
-	step, right := totpStep(string(secret), code, s.cfg.Now())
-	return right && s.cfg.Store.UseStep(ctx, u.ID, step) == nil
+	step, right := totpStep(string(secret), code, s.cfg.Wall())
+	if !right {
+		return false, nil
+	}
+	switch err := s.cfg.Store.UseStep(ctx, u.ID, step); {
+	case errors.Is(err, ErrUsedCode), errors.Is(err, ErrNotFound): // or removed just now
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("use one-time code: %w", err)
+	}
+	return true, nil
 }
 
 // Session returns the session of a token and counts as its use; ErrNotFound if
-// it is over, or was opened by a link alone and the deployment is no longer
-// local.
+// it is over. One that was opened by a link alone ends here where the deployment
+// is no longer local, and stays so when it is local again.
 func (s *Service) Session(ctx context.Context, token string) (Session, error) {
 	session, err := s.Peek(ctx, token)
 	if err != nil {
@@ -349,6 +403,9 @@ func (s *Service) Peek(ctx context.Context, token string) (Session, error) {
 		return Session{}, fmt.Errorf("read session: %w", err)
 	}
 	if session.Local() && !s.cfg.IsLocal() {
+		if err := s.SignOut(ctx, session); err != nil {
+			return Session{}, errors.Join(ErrNotFound, err) // it is worth nothing here all the same
+		}
 		return Session{}, ErrNotFound
 	}
 	return session, nil

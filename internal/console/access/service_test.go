@@ -34,7 +34,7 @@ type bench struct {
 	local atomic.Bool
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t *testing.T, change ...func(*access.Config)) *bench {
 	t.Helper()
 	b := &bench{t: t, wall: &storetest.Wall{}}
 	root, err := secret.NewRoot(rand.Reader)
@@ -61,9 +61,13 @@ func newBench(t *testing.T) *bench {
 			t.Fatal(err)
 		}
 	}
-	b.Service = access.New(access.Config{
-		Store: b.store, Keys: keys, Audit: audit.New(b.store, keys), Now: b.store.Now, IsLocal: b.local.Load,
-	})
+	c := access.Config{
+		Store: b.store, Keys: keys, Audit: audit.New(b.store, keys), Now: b.store.Now, Wall: b.wall.Now, IsLocal: b.local.Load,
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	b.Service = access.New(c)
 	return b
 }
 

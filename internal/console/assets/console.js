@@ -9,7 +9,9 @@
   const door = document.getElementById("door");
   const enter = () => {
     if (!door || location.hash.length < 2) return;
-    door.elements.token.value = decodeURIComponent(location.hash.slice(1));
+    let token = location.hash.slice(1);
+    try { token = decodeURIComponent(token); } catch { /* no link of ours: the server says so */ }
+    door.elements.token.value = token;
     history.replaceState(null, "", location.pathname);
     if (door.dataset.auto !== undefined) door.requestSubmit();
   };
@@ -29,6 +31,15 @@
   };
   reveal(document);
   document.addEventListener("htmx:afterSwap", e => reveal(e.target.parentElement || document));
+  // A number that somebody asked to see takes the place, and the focus, of the
+  // button that they pressed. It remembers what it looked like masked; see swap.
+  document.addEventListener("htmx:afterSwap", e => {
+    const masked = e.detail.target?.querySelector(".number");
+    if (!masked || !e.detail.target.matches(".masked") || !e.target.matches(".number")) return;
+    e.target.dataset.shown = masked.textContent;
+    e.target.tabIndex = -1;
+    if (!document.activeElement || document.activeElement === document.body) e.target.focus({ preventScroll: true });
+  });
 
   document.addEventListener("click", async e => {
     const copy = e.target.closest("[data-copy]");
@@ -62,51 +73,78 @@
   // A region is asked for once at a time: what changes meanwhile is asked for
   // after that. What could not be had stays as it is and is asked for again.
   const busy = new Map(); // the id of a region, whether it changed meanwhile
+  const later = new Map(); // the id of a region, what asks for it again
   const load = async id => {
     if (busy.has(id)) { busy.set(id, true); return; }
     const old = document.getElementById(id);
     if (!old) return;
     busy.set(id, false);
+    clearTimeout(later.get(id));
     let failed = false;
     try {
-      const answer = await fetch(old.dataset.liveUrl, { headers: { "HX-Request": "true" } });
+      const answer = await fetch(old.dataset.liveUrl, { headers: { "HX-Request": "true", "X-By-Itself": "true" } });
       failed = answer.status >= 500;
       if (answer.status === 401) location.reload();
       if (answer.ok) swap(id, await answer.text());
     } catch { failed = true; }
     const again = busy.get(id);
     busy.delete(id);
-    if (failed) setTimeout(load, 1000, id);
+    if (failed) later.set(id, setTimeout(load, 1000, id));
     else if (again) load(id);
+  };
+  // homes finds what stands around n, the nearest thing with an id, in the region
+  // as it is and in the region as it comes.
+  const homes = (n, made) => {
+    const home = n.closest("[id]");
+    return [home, home.id === made.id ? made : made.querySelector("#" + CSS.escape(home.id))];
+  };
+  // twin finds n in what comes: by its id, or as the same of its kind at home.
+  const twin = (n, made) => {
+    const [home, next] = homes(n, made);
+    if (n === home || !next) return next;
+    return next.querySelectorAll(n.tagName)[[...home.querySelectorAll(n.tagName)].indexOf(n)];
   };
   const swap = (id, text) => {
     const old = document.getElementById(id);
     const made = new DOMParser().parseFromString(text, "text/html").getElementById(id);
     if (!old || !made) return;
     const at = document.activeElement;
-    const focused = old.contains(at) && at.id;
+    const focused = old.contains(at);
+    // A number that was shown stays shown, where the same one comes masked.
+    for (const n of old.querySelectorAll("[data-shown]")) {
+      const [, next] = homes(n, made);
+      const masked = [...next?.querySelectorAll(".masked") ?? []].find(m => m.querySelector(".number").textContent === n.dataset.shown);
+      masked?.replaceWith(n);
+    }
+    const then = focused && !made.contains(at) ? twin(at, made) : at;
     for (const d of old.querySelectorAll("details[id][open]")) { const same = made.querySelector("#" + CSS.escape(d.id)); if (same) same.open = true; }
     old.replaceWith(made);
     htmx.process(made);
     reveal(made);
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    if (focused) then?.focus({ preventScroll: true });
   };
   const refresh = topic => {
     for (const n of regions(topic)) if (n.id && n.dataset.liveUrl) load(n.id);
   };
   let source = null, wait = null;
   const address = base + "/live?" + topics.map(t => "topic=" + encodeURIComponent(t)).join("&");
-  const open = () => {
+  const close = () => {
+    clearTimeout(wait);
     if (source) source.close();
+    source = null;
+  };
+  const open = () => {
+    close();
     source = new EventSource(address);
     const here = source;
     here.onopen = () => { lost.hidden = true; };
     here.onerror = () => {
       lost.hidden = false;
-      if (here.readyState === EventSource.CLOSED) { // refused: the browser gives up, we do not
-        clearTimeout(wait);
-        wait = setTimeout(open, 3000);
-      }
+      if (here.readyState !== EventSource.CLOSED) return;
+      // Refused: the browser gives up, we do not. Why, it keeps to itself; a region
+      // is told, and leads to the sign-in page if the session is over.
+      wait = setTimeout(open, 3000);
+      load(regions().find(n => n.id && n.dataset.liveUrl)?.id);
     };
     here.addEventListener("open", () => refresh());
     here.addEventListener("change", e => refresh(e.data));
@@ -115,12 +153,11 @@
   open();
   // A hidden page needs no connection; back in sight it looks at once.
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) { if (source) source.close(); source = null; } else if (!source) open();
+    if (document.hidden) close(); else if (!source) open();
   });
   // Back online, the old stream may hang for minutes: another one looks at once.
   addEventListener("offline", () => { lost.hidden = false; });
-  addEventListener("online", open);
   addEventListener("online", () => { if (!document.hidden) open(); });
-  addEventListener("pagehide", () => { if (source) source.close(); source = null; });
+  addEventListener("pagehide", close);
   addEventListener("pageshow", e => { if (e.persisted && !source) open(); });
 })();

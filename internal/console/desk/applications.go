@@ -49,18 +49,30 @@ func (g *Group) askV1(r *page.Request, method, path string, body map[string]any)
 // the name of a parameter.
 func spokenV1(reason string) string {
 	name, rest, _ := strings.Cut(reason, " ")
-	switch name {
-	case "pinLength":
-		name = "The length of the code"
-	case "attempts":
-		name = "The number of attempts"
-	case "expire":
-		name = "The lifetime"
-	case "name", "sender", "caller", "text", "language", "channel":
-		name = "The " + name
+	for _, one := range applicationFields() {
+		if one.api == name {
+			return one.label + " " + rest
+		}
 	}
-	return name + " " + rest
+	return reason
 }
+
+func applicationFields() []field {
+	return []field{
+		{"name", "name", "The name"},
+		{"pinLength", "pinLength", "The length of the code"},
+		{"attempts", "attempts", "The number of attempts"},
+		{"expire", "expire", "The lifetime"},
+		{"sender", "sender", "The sender"},
+		{"caller", "caller", "The caller"},
+		{"text", "text", "The text"},
+		{"language", "language", "The language"},
+		{"channel", "channel", "The channel"},
+	}
+}
+
+// neededOfApplication are the fields that an application cannot be without.
+func neededOfApplication() []field { return applicationFields()[:5] }
 
 // fieldOfCode is the field that an error of the version 1 API is about.
 func fieldOfCode(code, text string) string {
@@ -91,7 +103,7 @@ func (g *Group) listApplications(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return fmt.Errorf("list applications: %w", err)
 	}
-	return r.Render(w, http.StatusOK, "applications.html", all)
+	return r.Render(w, http.StatusOK, "applications.html", partOf(r, all, func(a catalog.Application) string { return a.ID }))
 }
 
 // appText is a text of an application.
@@ -178,7 +190,8 @@ func fillApplication(f *page.Form, a catalog.Application) {
 func (g *Group) createApplication(w http.ResponseWriter, r *page.Request) error {
 	f := r.Form()
 	body := map[string]any{"alphanumeric": strconv.FormatBool(f.Has("alphanumeric"))}
-	put(body, f, "name", "pinLength", "attempts", "expire", "sender", "caller")
+	put(body, f, "pinLength", "attempts", "expire")
+	putText(body, f, "name", "sender", "caller")
 	answer, ok, err := g.askV1(r, http.MethodPost, "/application", body)
 	if err != nil {
 		return err
@@ -202,16 +215,19 @@ func (g *Group) changeApplication(w http.ResponseWriter, r *page.Request) error 
 	}
 	f := r.Form()
 	body := map[string]any{"alphaNumeric": strconv.FormatBool(f.Has("alphanumeric"))}
-	put(body, f, "pinLength", "attempts", "expire", "sender", "caller")
+	put(body, f, "pinLength", "attempts", "expire")
+	putText(body, f, "sender", "caller")
 	if !a.Default {
-		put(body, f, "name")
+		putText(body, f, "name")
 	}
-	if f.Value("caller") == "" {
+	if f.Raw("caller") == "" {
 		body["deleteCaller"] = "true"
 	}
-	_, ok, err := g.askV1(r, http.MethodPost, "/application/"+a.ID, body)
-	if err != nil {
-		return err
+	ok := filled(f, neededOfApplication()...)
+	if ok {
+		if _, ok, err = g.askV1(r, http.MethodPost, "/application/"+a.ID, body); err != nil {
+			return err
+		}
 	}
 	if !ok {
 		return g.renderApplication(w, r, http.StatusUnprocessableEntity, a)

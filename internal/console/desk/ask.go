@@ -108,6 +108,10 @@ func refuse(f *page.Form, fields []field, name, reason string) {
 			return
 		}
 	}
+	if m := sizeRule.FindStringSubmatch(reason); m != nil && name == headersField { // it counts them
+		f.Refuse(name, "There can be at most "+m[2]+" headers.")
+		return
+	}
 	for _, one := range fields {
 		rest, is := strings.CutPrefix(name, one.api)
 		if is && (rest == "" || rest[0] == '[' || rest[0] == '.') {
@@ -137,12 +141,16 @@ func refuseDetail(f *page.Form, fields []field, detail string) {
 	f.Refuse("", "This is not possible: "+detail+".")
 }
 
+// headersField is what the API calls the headers of a callback.
+const headersField = "headers"
+
 // unique is the API's reason for what stands somewhere already.
 const unique = "must be unique"
 
 var (
-	sizeRule = regexp.MustCompile(`^size must be between (\d+) and (\d+)$`)
-	holdRule = regexp.MustCompile(`^must match "\.\*\\\{\\\{(\w+)\\\}\\\}\.\*"$`)
+	sizeRule    = regexp.MustCompile(`^size must be between (\d+) and (\d+)$`)
+	patternRule = regexp.MustCompile(`^must match "(.*)"$`)
+	holdRule    = regexp.MustCompile(`^must match "\.\*\\\{\\\{(\w+)\\\}\\\}\.\*"$`)
 )
 
 // spoken is a reason of the API as people say it.
@@ -152,8 +160,6 @@ func spoken(reason string) string {
 		return "must not be empty"
 	case unique:
 		return "is taken already"
-	case `must match "^[^\x00]*$"`:
-		return "must not hold the character U+0000"
 	}
 	if m := sizeRule.FindStringSubmatch(reason); m != nil {
 		return "must have " + m[1] + " to " + m[2] + " characters"
@@ -161,7 +167,35 @@ func spoken(reason string) string {
 	if m := holdRule.FindStringSubmatch(reason); m != nil {
 		return "must contain {{" + m[1] + "}}, where the code goes"
 	}
+	if m := patternRule.FindStringSubmatch(reason); m != nil {
+		return patternWords(m[1])
+	}
 	return reason
+}
+
+// patternWords says what a pattern of the API wants.
+func patternWords(pattern string) string {
+	switch pattern {
+	case `^[^\x00]*$`:
+		return "must not hold the character U+0000"
+	case `^\P{Cc}*$`:
+		return "must not hold line breaks, tabs or other control characters"
+	case "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$":
+		return "has a name with characters that names of headers cannot have"
+	case `^[\t\x20-\x7E]*$`:
+		return "has a value with other characters than the visible ones of ASCII, blanks and tabs"
+	case `^[A-Za-z0-9_]{1,512}$`:
+		return "must have 1 to 512 letters A to Z, digits and _"
+	case `^[A-Za-z0-9-]{1,64}$`:
+		return "must have 1 to 64 letters A to Z, digits and -"
+	case `^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+$`:
+		return "must be words with dots between them, such as com.example.app"
+	case `^[A-Za-z0-9+/=]{11}$`:
+		return "must have 11 letters, digits, +, / and ="
+	case `^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`:
+		return "is none that there can be"
+	}
+	return "has characters that it cannot have, or a form that is not the right one"
 }
 
 // absent is ErrNotFound as pages know it.
@@ -172,13 +206,35 @@ func absent(err error) error {
 	return err
 }
 
-// put adds a field of the form to a request, unless nothing was typed.
+// put adds numbers and words of the form to a request that makes something,
+// unless nothing was typed: then the API has its own.
 func put(body map[string]any, f *page.Form, names ...string) {
 	for _, name := range names {
 		if v := f.Value(name); v != "" {
 			body[name] = v
 		}
 	}
+}
+
+// putText is put for texts, whose blanks are theirs: what is stored with some
+// must not lose them because somebody saved it.
+func putText(body map[string]any, f *page.Form, names ...string) {
+	for _, name := range names {
+		if v := f.Raw(name); v != "" {
+			body[name] = v
+		}
+	}
+}
+
+// filled refuses fields of a change that were cleared: to the APIs they would
+// be left out, and what is left out of a change stays as it is.
+func filled(f *page.Form, fields ...field) bool {
+	for _, one := range fields {
+		if f.Has(one.form) && f.Raw(one.form) == "" {
+			f.Refuse(one.form, one.label+" must not be empty.")
+		}
+	}
+	return f.OK()
 }
 
 // idOf returns the id in an answer.

@@ -18,6 +18,7 @@ import (
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/console/ledger"
 	"github.com/countersign/countersign/internal/console/page"
+	"github.com/countersign/countersign/internal/report"
 )
 
 // lettersShown is how many callbacks a page lists.
@@ -27,41 +28,7 @@ const lettersShown = 50
 type letter struct{ callback.Letter }
 
 // Last is what the last attempt came to.
-func (l letter) Last() string { return said(l.LastStatus, l.LastProblem) }
-
-// said is what an attempt came to, in words.
-func said(status int, problem string) string {
-	if status != 0 {
-		text := strconv.Itoa(status)
-		if name := http.StatusText(status); name != "" {
-			text += " " + name
-		}
-		return text
-	}
-	switch problem {
-	case "":
-		return "not tried yet"
-	case callback.ProblemTimeout:
-		return "no answer in time"
-	case callback.ProblemAddress:
-		return "the address may not be reached"
-	case callback.ProblemName:
-		return "the host's name was not found"
-	case callback.ProblemConnect:
-		return "no connection"
-	case callback.ProblemTLS:
-		return "TLS failed, or the certificate is not trusted"
-	case callback.ProblemConnection:
-		return "the connection broke, or what came was no HTTP"
-	case callback.ProblemURL:
-		return "the URL may not be used"
-	case callback.ProblemSealed:
-		return "secret or headers cannot be opened with today's keys"
-	case callback.ProblemRequest:
-		return "the request cannot be written"
-	}
-	return problem
-}
+func (l letter) Last() string { return report.Answer(l.LastStatus, l.LastProblem) }
 
 // callbackPage is the page of one configuration.
 type callbackPage struct {
@@ -225,7 +192,7 @@ func (g *Group) testCallback(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	return g.renderCallback(w, r, &testResult{o.Received, said(o.Status, o.Problem), o.Latency.Round(time.Millisecond)})
+	return g.renderCallback(w, r, &testResult{o.Received, report.Answer(o.Status, o.Problem), o.Latency.Round(time.Millisecond)})
 }
 
 // replayLetter posts one dead letter again.

@@ -16,15 +16,16 @@ func callbackFields() []field {
 	return []field{
 		{"url", "url", "The URL"},
 		{"profileId", "profileId", "The profile"},
-		{"headers", "headers", "One of the headers"},
+		{headersField, headersField, "One of the headers"},
 	}
 }
 
 // config is a callback configuration as pages show it: without what may open
 // the receiver's door (W-05).
 type config struct {
-	ID, Address, Profile string
-	Headers              []string // their names
+	ID, Address     string
+	Profile, Events string   // the profile whose events it gets, or what else those are of
+	Headers         []string // their names
 	callback.Waiting
 }
 
@@ -61,11 +62,11 @@ func (g *Group) configs(r *page.Request) ([]config, error) {
 	}
 	out := make([]config, 0, len(all))
 	for _, c := range all {
-		one := config{ID: c.ID, Address: address(c.URL, r.IsOwner()), Profile: "all profiles", Waiting: counts[c.ID]}
+		one := config{ID: c.ID, Address: address(c.URL, r.IsOwner()), Events: "all profiles", Waiting: counts[c.ID]}
 		if c.ProfileID != "" {
-			one.Profile = "a profile that was deleted"
+			one.Events = "a profile that was deleted"
 			if i := slices.IndexFunc(profiles, func(p catalog.Profile) bool { return p.ID == c.ProfileID }); i >= 0 {
-				one.Profile = "profile " + profiles[i].Name
+				one.Profile = profiles[i].Name
 			}
 		}
 		for _, h := range c.Headers {
@@ -81,7 +82,7 @@ func (g *Group) listCallbacks(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Render(w, http.StatusOK, "callbacks.html", all)
+	return r.Render(w, http.StatusOK, "callbacks.html", partOf(r, all, func(c config) string { return c.ID }))
 }
 
 // config reads the path's configuration.
@@ -192,7 +193,7 @@ func callbackBody(f *page.Form, has []catalog.Header) (map[string]any, bool) {
 		}
 		headers[name] = strings.TrimSpace(value)
 	}
-	return map[string]any{"url": f.Value("url"), "profileId": f.Value("profileId"), "headers": headers}, true
+	return map[string]any{"url": strings.Trim(f.Raw("url"), " \t\r\n"), "profileId": f.Value("profileId"), "headers": headers}, true
 }
 
 func (g *Group) createCallback(w http.ResponseWriter, r *page.Request) error {

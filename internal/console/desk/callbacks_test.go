@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -125,6 +126,15 @@ func TestHeadersOfACallbackAreKeptReplacedAndDropped(t *testing.T) {
 	}
 }
 
+// manyHeaders is n lines of headers.
+func manyHeaders(n int) string {
+	var lines strings.Builder
+	for i := range n {
+		fmt.Fprintf(&lines, "X-H%d: v\n", i)
+	}
+	return lines.String()
+}
+
 func TestACallbackFormComesBackWithWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -137,6 +147,9 @@ func TestACallbackFormComesBackWithWhatIsWrong(t *testing.T) {
 		{"https://x.example", "no colon", "", "headers", "A header has a name, a colon and a value, such as X-Token: abc."},
 		{"https://x.example", "Content-Type: x", "", "headers", "One of the headers must not be a reserved header."},
 		{"https://x.example", "webhook-id: x", "", "headers", "One of the headers must not be a reserved header."},
+		{"https://x.example", manyHeaders(21), "", "headers", "There can be at most 20 headers."},
+		{"https://x.example", "two words: x", "", "headers", "One of the headers has a name with characters that names of headers cannot have."},
+		{"https://x.example", "X-Name: schön", "", "headers", "One of the headers has a value with other characters than the visible ones of ASCII, blanks and tabs."},
 		{"https://x.example", "", "3d2f3b0e-0000-4000-8000-000000000000", "profileId", "The profile does not exist."},
 	} {
 		for _, path := range []string{"/callbacks", at + "/edit"} {
@@ -291,5 +304,23 @@ func TestDeadLettersAreListedAndReplayed(t *testing.T) {
 	}
 	if left, err := s.Letters(t.Context(), storetest.Acme, false, 10); err != nil || len(left) != 0 {
 		t.Errorf("%d callbacks are left, %v", len(left), err)
+	}
+}
+
+func TestTheLongestCallbackFitsItsForm(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	owner := s.as(access.Owner)
+	var headers strings.Builder
+	for i := range 20 {
+		name := "X-" + strings.Repeat("h", 124) + string(rune('a'+i)) + "!"
+		headers.WriteString(name + ":" + strings.Repeat("+", 2048) + "\r\n") // forms write each as three
+	}
+	long := "https://a.example/" + strings.Repeat("p", 2048-len("https://a.example/"))
+	at, _ := owner.made("url", long, "headers", headers.String())
+	owner.post(http.StatusSeeOther, at+"/edit", "url", long, "headers", headers.String())
+	all, err := s.catalog.Callbacks(t.Context(), acme)
+	if err != nil || len(all) != 1 || len(all[0].Headers) != 20 || len(all[0].Headers[0].Value) != 2048 {
+		t.Errorf("configurations are %d, %v; want one with twenty headers", len(all), err)
 	}
 }

@@ -49,7 +49,7 @@ func (g *Group) renderKeys(w http.ResponseWriter, r *page.Request, status int) e
 		}
 		rows = append(rows, row)
 	}
-	return r.Render(w, status, "keys.html", rows)
+	return r.Render(w, status, "keys.html", partOf(r, rows, func(row keyRow) string { return row.ID }))
 }
 
 // madeKey shows a key, once.

@@ -153,7 +153,7 @@ func TestWhatsAppTemplatesShowTheirState(t *testing.T) {
 	owner, support := s.as(access.Owner), s.as(access.Support)
 	support.get(http.StatusOK, "/templates/whatsapp").has("No WhatsApp account is named").lacks("Name it")
 	owner.post(http.StatusNotFound, "/templates/whatsapp", "name", "n", "language", "en", "otpType", "COPY_CODE")
-	if got := owner.post(http.StatusUnprocessableEntity, "/templates/whatsapp/account", "whatsAppAccountId", "a b").problem("whatsAppAccountId"); !strings.HasPrefix(got, "The id must match") {
+	if got := owner.post(http.StatusUnprocessableEntity, "/templates/whatsapp/account", "whatsAppAccountId", "a b").problem("whatsAppAccountId"); !strings.HasPrefix(got, "The id must have 1 to 64 letters A to Z, digits and -.") {
 		t.Errorf("refused with %q", got)
 	}
 	if got := s.audited(func() { owner.post(http.StatusSeeOther, "/templates/whatsapp/account", "whatsAppAccountId", "waba-1") }); got != "whatsapp.account waba-1" {
@@ -165,7 +165,7 @@ func TestWhatsAppTemplatesShowTheirState(t *testing.T) {
 		pairs          []string
 	}{
 		{"name", "The name must not be blank.", []string{"language", "en", "otpType", "COPY_CODE"}},
-		{"name", "The name must match", []string{"name", "no blanks", "language", "en", "otpType", "COPY_CODE"}},
+		{"name", "The name must have 1 to 512 letters A to Z, digits and _", []string{"name", "no blanks", "language", "en", "otpType", "COPY_CODE"}},
 		{"codeExpirationTime", "The number of minutes must be less than or equal to 90.", []string{"name", "n", "language", "en", "otpType", "COPY_CODE", "codeExpirationTime", "91"}},
 		{"packageName", "The package must not be blank.", []string{"name", "n", "language", "en", "otpType", "ONE_TAP", "signatureHash", "abcdefghijk"}},
 	} {

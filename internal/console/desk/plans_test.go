@@ -39,7 +39,7 @@ func TestAProfileIsMadeChangedAndDeleted(t *testing.T) {
 	if created != "profile.create "+want[0].ID {
 		t.Errorf("audited: %q", created)
 	}
-	owner.get(http.StatusOK, "/plans").has("login", "8 letters and digits", "SMS log in en")
+	owner.get(http.StatusOK, "/plans").has("login", "8 letters and digits", "SMS <bdi>log in</bdi> en")
 	owner.get(http.StatusOK, at).has(`value="SMS en log in" checked`, `value="8"`).lacks(`value="SMS de log in de" checked`)
 
 	// A template that is gone stays chosen, and says so, until somebody unticks it.
@@ -73,6 +73,7 @@ func TestAProfileFormComesBackWithWhatIsWrong(t *testing.T) {
 	for _, c := range []struct{ name, attempts, length, link, field, problem string }{
 		{"", "3", "6", "", "name", "The name must not be blank."},
 		{"taken", "3", "6", "", "name", "The name is taken already."},
+		{"a\x00b", "3", "6", "", "name", "The name must not hold line breaks, tabs or other control characters."},
 		{"n", "0", "6", "", "attempts", "The number of attempts must be greater than or equal to 1."},
 		{"n", "many", "6", "", "attempts", "The number of attempts must be a whole number."},
 		{"n", "3", "12", "", "otpCodeLength", "The length of the code must be less than or equal to 11."},

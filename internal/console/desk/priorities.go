@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/console/page"
@@ -53,7 +54,7 @@ func (g *Group) listPriorities(w http.ResponseWriter, r *page.Request) error {
 	for _, p := range all {
 		rows = append(rows, rowOf(p))
 	}
-	return r.Render(w, http.StatusOK, "priorities.html", rows)
+	return r.Render(w, http.StatusOK, "priorities.html", partOf(r, rows, func(row priorityRow) string { return row.ID }))
 }
 
 type priorityPage struct {
@@ -93,16 +94,27 @@ func (g *Group) showPriority(w http.ResponseWriter, r *page.Request) error {
 	return g.renderPriority(w, r, http.StatusOK, rowOf(p))
 }
 
-func priorityBody(f *page.Form) map[string]any {
-	ranks := []any{map[string]any{"channel": f.Value("first"), "priority": 1}}
+// priorityBody is the request that the form stands for. Numbers that the
+// priority has already stay: all that the form knows is their order.
+func priorityBody(f *page.Form, has []catalog.Rank) map[string]any {
+	typed := []string{f.Value("first")}
 	if second := f.Value("second"); second != "" {
-		ranks = append(ranks, map[string]any{"channel": second, "priority": 2})
+		typed = append(typed, second)
 	}
-	return map[string]any{"name": f.Value("name"), "channelPriority": ranks}
+	same := slices.EqualFunc(typed, has, func(c string, r catalog.Rank) bool { return c == string(r.Channel) })
+	var ranks []any
+	for i, c := range typed {
+		rank := i + 1
+		if same {
+			rank = has[i].Rank
+		}
+		ranks = append(ranks, map[string]any{"channel": c, "priority": rank})
+	}
+	return map[string]any{"name": f.Raw("name"), "channelPriority": ranks}
 }
 
 func (g *Group) createPriority(w http.ResponseWriter, r *page.Request) error {
-	answer, ok, err := g.ask(r, http.MethodPost, "/priorities", priorityBody(r.Form()), priorityFields())
+	answer, ok, err := g.ask(r, http.MethodPost, "/priorities", priorityBody(r.Form(), nil), priorityFields())
 	if err != nil {
 		return err
 	}
@@ -117,7 +129,7 @@ func (g *Group) changePriority(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	_, ok, err := g.ask(r, http.MethodPatch, "/priorities/"+p.ID, priorityBody(r.Form()), priorityFields())
+	_, ok, err := g.ask(r, http.MethodPatch, "/priorities/"+p.ID, priorityBody(r.Form(), p.Channels), priorityFields())
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func (g *Group) listProfiles(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return fmt.Errorf("list profiles: %w", err)
 	}
-	return r.Render(w, http.StatusOK, "profiles.html", all)
+	return r.Render(w, http.StatusOK, "profiles.html", partOf(r, all, func(p catalog.Profile) string { return p.ID }))
 }
 
 type profilePage struct {
@@ -163,26 +163,35 @@ func (g *Group) showProfile(w http.ResponseWriter, r *page.Request) error {
 	return g.renderProfile(w, r, http.StatusOK, p.ID)
 }
 
-// profileBody is the request that the form stands for. Links keep their order:
-// one entry each.
-func profileBody(f *page.Form) map[string]any {
-	channels := []any{}
+// profileBody is the request that the form stands for. Links keep their order,
+// those that the profile has already that of the profile: one entry each.
+func profileBody(f *page.Form, has []catalog.Link) map[string]any {
+	var links []catalog.Link
 	for _, v := range f.Values("link") {
-		l, ok := parseLink(v)
-		if !ok {
-			continue
+		if l, ok := parseLink(v); ok {
+			links = append(links, l)
 		}
+	}
+	place := func(l catalog.Link) int {
+		if i := slices.Index(has, l); i >= 0 {
+			return i
+		}
+		return len(has)
+	}
+	slices.SortStableFunc(links, func(a, b catalog.Link) int { return place(a) - place(b) })
+	channels := []any{}
+	for _, l := range links {
 		channels = append(channels, map[string]any{
 			"type": l.Channel, "templates": []any{map[string]any{"name": l.Template, "languageCode": l.Language}},
 		})
 	}
-	body := map[string]any{"name": f.Value("name"), "alphanumeric": strconv.FormatBool(f.Has("alphanumeric")), "channels": channels}
+	body := map[string]any{"name": f.Raw("name"), "alphanumeric": strconv.FormatBool(f.Has("alphanumeric")), "channels": channels}
 	put(body, f, "attempts", "otpCodeLength")
 	return body
 }
 
 func (g *Group) createProfile(w http.ResponseWriter, r *page.Request) error {
-	answer, ok, err := g.ask(r, http.MethodPost, "/profiles", profileBody(r.Form()), profileFields())
+	answer, ok, err := g.ask(r, http.MethodPost, "/profiles", profileBody(r.Form(), nil), profileFields())
 	if err != nil {
 		return err
 	}
@@ -197,9 +206,11 @@ func (g *Group) changeProfile(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	_, ok, err := g.ask(r, http.MethodPatch, "/profiles/"+p.ID, profileBody(r.Form()), profileFields())
-	if err != nil {
-		return err
+	ok := filled(r.Form(), profileFields()...)
+	if ok {
+		if _, ok, err = g.ask(r, http.MethodPatch, "/profiles/"+p.ID, profileBody(r.Form(), p.Links), profileFields()); err != nil {
+			return err
+		}
 	}
 	if !ok {
 		return g.renderProfile(w, r, http.StatusUnprocessableEntity, p.ID)

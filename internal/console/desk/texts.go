@@ -35,31 +35,45 @@ type textRow struct {
 	Language string
 }
 
+// textGroup is the templates of one channel that a page of the list shows.
+type textGroup struct {
+	Channel, Label string
+	Any            bool // there are some, on this page or another
+	Texts          []textRow
+}
+
+type textList struct {
+	part[catalog.Template]
+
+	Groups []textGroup
+}
+
 func (g *Group) listTexts(w http.ResponseWriter, r *page.Request) error {
 	all, err := g.cfg.Catalog.Templates(r.Context(), r.Account)
 	if err != nil {
 		return fmt.Errorf("list templates: %w", err)
 	}
-	type group struct {
-		Channel, Label string
-		Rows           []textRow
-	}
-	var groups []group
+	var groups []textGroup
+	var ordered []catalog.Template
 	for _, c := range textChannels() {
-		one := group{Channel: c.Value, Label: c.Label}
+		before := len(ordered)
 		for _, t := range all {
-			if string(t.Channel) != c.Value {
-				continue
+			if string(t.Channel) == c.Value {
+				ordered = append(ordered, t)
 			}
-			shown, err := g.previewOf(r.Context(), r.Account, t)
-			if err != nil {
-				return err
-			}
-			one.Rows = append(one.Rows, textRow{t, shown, languageName(t.Language)})
 		}
-		groups = append(groups, one)
+		groups = append(groups, textGroup{Channel: c.Value, Label: c.Label, Any: len(ordered) > before})
 	}
-	return r.Render(w, http.StatusOK, "texts.html", groups)
+	data := textList{partOf(r, ordered, func(t catalog.Template) string { return t.ID }), groups}
+	for _, t := range data.Rows {
+		shown, err := g.previewOf(r.Context(), r.Account, t)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(groups, func(one textGroup) bool { return one.Channel == string(t.Channel) })
+		groups[i].Texts = append(groups[i].Texts, textRow{t, shown, languageName(t.Language)})
+	}
+	return r.Render(w, http.StatusOK, "texts.html", data)
 }
 
 // textPage is the page of one template, ID "" for one that is to be made.
@@ -90,7 +104,7 @@ func isTextChannel(c string) bool {
 func typed(f *page.Form) catalog.Template {
 	minutes, _ := strconv.Atoi(f.Value("codeExpirationTime")) // 0 is shown as such; the API judges it
 	return catalog.Template{
-		Channel: message.Channel(f.Value("channel")), Name: f.Value("name"), Language: f.Value("language"),
+		Channel: message.Channel(f.Value("channel")), Name: f.Raw("name"), Language: f.Value("language"),
 		Message: typedText(f, "message"), Minutes: minutes,
 	}
 }
@@ -98,6 +112,12 @@ func typed(f *page.Form) catalog.Template {
 // typedText is a text as it was typed: browsers send line ends as CR LF.
 func typedText(f *page.Form, name string) string {
 	return strings.ReplaceAll(f.Raw(name), "\r\n", "\n")
+}
+
+// asTyped is what typedText makes of a stored text that nobody changed: browsers
+// know one kind of line end.
+func asTyped(text string) string {
+	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 }
 
 func (g *Group) renderText(w http.ResponseWriter, r *page.Request, status int, id string) error {
@@ -195,7 +215,7 @@ func (g *Group) createText(w http.ResponseWriter, r *page.Request) error {
 		f.Set("channel", "SMS")
 		return g.renderText(w, r, http.StatusUnprocessableEntity, "")
 	}
-	body := map[string]any{"name": f.Value("name"), "language": f.Value("language"), "message": typedText(f, "message")}
+	body := map[string]any{"name": f.Raw("name"), "language": f.Value("language"), "message": typedText(f, "message")}
 	put(body, f, "codeExpirationTime")
 	answer, ok, err := g.ask(r, http.MethodPost, pathOf(channel), body, textFields())
 	if err != nil {
@@ -215,11 +235,16 @@ func (g *Group) changeText(w http.ResponseWriter, r *page.Request) error {
 	f := r.Form()
 	f.Set("channel", string(t.Channel))
 	f.Set("language", t.Language)
-	body := map[string]any{"name": f.Value("name"), "message": typedText(f, "message")}
+	body := map[string]any{"name": f.Raw("name"), "message": typedText(f, "message")}
+	if body["message"] == asTyped(t.Message) {
+		body["message"] = t.Message // with the line ends that it came with
+	}
 	put(body, f, "codeExpirationTime")
-	_, ok, err := g.ask(r, http.MethodPatch, pathOf(string(t.Channel))+"/"+t.ID, body, textFields())
-	if err != nil {
-		return err
+	ok := filled(f, textFields()...)
+	if ok {
+		if _, ok, err = g.ask(r, http.MethodPatch, pathOf(string(t.Channel))+"/"+t.ID, body, textFields()); err != nil {
+			return err
+		}
 	}
 	if !ok {
 		return g.renderText(w, r, http.StatusUnprocessableEntity, t.ID)

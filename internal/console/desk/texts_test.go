@@ -170,7 +170,7 @@ func TestTheLongestCodeIsThatOfTheProfilesThatUseTheTemplate(t *testing.T) {
 		}))
 	}
 	s.must(s.store.CreateProfile(t.Context(), acme, catalog.Profile{ID: "x", Name: "elsewhere", Attempts: 3, CodeLength: 10}))
-	a := owner.get(http.StatusOK, at).has("8 characters, as profile long asks for", "with the longest code there can be, 11 characters, 2", ">short</a>", ">long</a>").lacks("elsewhere")
+	a := owner.get(http.StatusOK, at).has("8 characters, as profile <bdi>long</bdi> asks for", "with the longest code there can be, 11 characters, 2", ">short</a>", ">long</a>").lacks("elsewhere")
 	if got := a.testid("segments"); !strings.HasPrefix(got, "1") {
 		t.Errorf("segments are %s, want 1", got)
 	}

@@ -82,7 +82,7 @@ func (h heldTemplate) Means() string {
 
 type whatsAppPage struct {
 	AccountID        string
-	Templates        []heldTemplate
+	Templates        part[heldTemplate]
 	Trouble          string
 	Languages, Kinds []page.Option
 }
@@ -104,9 +104,11 @@ func (g *Group) renderWhatsApp(w http.ResponseWriter, r *page.Request, status in
 		return fmt.Errorf("read WhatsApp account: %w", err)
 	}
 	if data.AccountID != "" {
-		if data.Templates, data.Trouble, err = g.held(r); err != nil {
+		var all []heldTemplate
+		if all, data.Trouble, err = g.held(r); err != nil {
 			return err
 		}
+		data.Templates = partOf(r, all, func(h heldTemplate) string { return h.Language + " " + h.Name })
 	}
 	return r.Render(w, status, "whatsapp.html", data)
 }

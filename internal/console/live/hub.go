@@ -1,7 +1,8 @@
 // Package live tells open pages that something changed. A page names topics;
 // each has a source that gives the version of what the topic shows, a text that
 // changes whenever that does. Streams compare versions when they are poked in
-// this process and once a second for what other nodes did. The id of an event
+// this process, and every second or quarter of one (Soon) for what other nodes
+// did; where no page is open, nothing is looked at. The id of an event
 // holds the versions that the page has then seen, so that a connection that
 // broke goes on without losing a change.
 package live

@@ -46,16 +46,29 @@ func (s *sink) String() string {
 
 func TestAPokeIsToldAtOnceAndWhatOthersDidWithinASecond(t *testing.T) {
 	t.Parallel()
+	toldOf(t, func(s live.Source) live.Source { return s }, "0s open\n400ms a\n1s a\n")
+}
+
+func TestWhatOthersDidIsToldWithinAQuarterOfASecondWhereALookIsCheap(t *testing.T) {
+	t.Parallel()
+	toldOf(t, live.Soon, "0s open\n400ms a\n750ms a\n")
+}
+
+// toldOf checks what a page is told of a change that pokes after 400 ms, and of
+// one by another node after 600 ms.
+func toldOf(t *testing.T, as func(live.Source) live.Source, want string) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		t.Helper()
 		var version atomic.Int64
 		hub := &live.Hub{}
 		ctx, leave := context.WithCancel(t.Context())
 		w := &sink{begun: time.Now(), head: http.Header{}}
 		done := make(chan error, 1)
 		go func() {
-			sources := map[string]live.Source{"a": live.SourceFunc(func(context.Context, string, string) (string, error) {
+			sources := map[string]live.Source{"a": as(live.SourceFunc(func(context.Context, string, string) (string, error) {
 				return strconv.FormatInt(version.Load(), 10), nil
-			})}
+			}))}
 			r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
 			done <- hub.Serve(w, r, sources, live.Request{
 				Account: "acme", Topics: []string{"a"}, Valid: func(context.Context) bool { return true },
@@ -74,7 +87,7 @@ func TestAPokeIsToldAtOnceAndWhatOthersDidWithinASecond(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Errorf("Serve = %v", err)
 		}
-		if got, want := w.String(), "0s open\n400ms a\n1s a\n"; got != want {
+		if got := w.String(); got != want {
 			t.Errorf("told\n%swant\n%s", got, want)
 		}
 	})

@@ -117,13 +117,13 @@ func (v view) Buckets() []bucket {
 func (v view) start(t time.Time) string {
 	switch v.Span {
 	case report.Hourly:
-		return t.Format("Mon 2 Jan 15:04")
+		return t.Format("2006-01-02 15:04")
 	case report.Weekly:
 		year, week := t.ISOWeek()
-		return fmt.Sprintf("%s (week %d of %d)", t.Format("2 Jan 2006"), week, year)
+		return fmt.Sprintf("%s (week %d of %d)", t.Format(time.DateOnly), week, year)
 	case report.Daily:
 	}
-	return t.Format("Mon 2 Jan 2006")
+	return t.Format(time.DateOnly)
 }
 
 // Charts are the figures as the page's script draws them.

@@ -1,10 +1,12 @@
 package otps
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/countersign/countersign/internal/carrier/sandbox"
 	"github.com/countersign/countersign/internal/console/page"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
@@ -87,6 +89,12 @@ func reference(o report.Summary) string {
 	}
 	shown, _, _ := strings.Cut(o.Reference, " ")
 	return shown
+}
+
+// OnPhone reports whether the sandbox took a message of the OTP, so that there is
+// a virtual phone that shows it, if there are phones at all.
+func (s story) OnPhone() bool {
+	return slices.ContainsFunc(s.Deliveries, func(d report.Delivery) bool { return d.Carrier == sandbox.Name })
 }
 
 // Mark is the style of a tone.

@@ -22,6 +22,10 @@ const (
 	csrfHeader = "X-CSRF-Token"
 )
 
+// byItselfHeader is on what a page's script asks for by itself: it does not count
+// as use of the session.
+const byItselfHeader = "X-By-Itself"
+
 func (k *Kit) cookieName(name string) string {
 	if k.cfg.Secure {
 		return "__Host-" + name

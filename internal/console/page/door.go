@@ -17,9 +17,7 @@ func (r *Routes) Door(pattern string, h Handler) {
 		token := k.cookie(hr, doorCookie)
 		q := &Request{Request: hr, kit: k, set: r.set, token: token}
 		if !safe(hr.Method) {
-			hr.Body = http.MaxBytesReader(w, hr.Body, maxForm)
-			if err := hr.ParseForm(); err != nil {
-				k.refuse(w, q, http.StatusBadRequest, "The form could not be read", "Go back and try again.")
+			if !k.readForm(w, q, maxForm) {
 				return
 			}
 			if token == "" || !sameToken(hr.PostForm.Get(csrfField), csrfOf(token)) {

@@ -18,8 +18,12 @@ import (
 // have.
 var ErrNotFound = errors.New("no such page")
 
-// maxForm bounds a posted form.
-const maxForm = 256 << 10
+// Bounds of a posted form (T-04). What owners change goes on to an API, whose
+// bodies have that bound too; a form writes some characters of it as three.
+const (
+	maxForm      = 64 << 10
+	maxOwnerForm = 3 * maxForm
+)
 
 // Request is a request of somebody who is signed in.
 type Request struct {
@@ -55,7 +59,11 @@ func (k *Kit) serve(w http.ResponseWriter, hr *http.Request, set *templates, nee
 	w.Header().Set("Cache-Control", "no-store")
 	ctx := hr.Context()
 	token := k.cookie(hr, sessionCookie)
-	session, err := k.cfg.Sessions.Session(ctx, token)
+	look := k.cfg.Sessions.Session
+	if byItself(hr) {
+		look = k.cfg.Sessions.Peek
+	}
+	session, err := look(ctx, token)
 	switch {
 	case errors.Is(err, access.ErrNotFound):
 		k.askToSignIn(w, hr)
@@ -66,9 +74,11 @@ func (k *Kit) serve(w http.ResponseWriter, hr *http.Request, set *templates, nee
 	}
 	r := &Request{Request: hr, Session: session, Account: session.Account, kit: k, set: set, token: token}
 	if !safe(hr.Method) {
-		hr.Body = http.MaxBytesReader(w, hr.Body, maxForm)
-		if err := hr.ParseForm(); err != nil {
-			k.refuse(w, r, http.StatusBadRequest, "The form could not be read", "Go back and try again.")
+		limit := int64(maxForm)
+		if r.IsOwner() {
+			limit = maxOwnerForm
+		}
+		if !k.readForm(w, r, limit) {
 			return
 		}
 		if !sameToken(hr.PostForm.Get(csrfField), csrfOf(token)) && !sameToken(hr.Header.Get(csrfHeader), csrfOf(token)) {
@@ -87,6 +97,28 @@ func (k *Kit) serve(w http.ResponseWriter, hr *http.Request, set *templates, nee
 	if err := h(w, r); err != nil {
 		k.fail(w, r, err)
 	}
+}
+
+// byItself reports whether a page asks without anybody there: for its stream, or
+// for what the stream says has changed.
+func byItself(r *http.Request) bool {
+	return r.Header.Get("Accept") == "text/event-stream" || r.Header.Get(byItselfHeader) != ""
+}
+
+// readForm reads a posted form of at most limit octets. It is false after it
+// wrote a page that says why it could not.
+func (k *Kit) readForm(w http.ResponseWriter, r *Request, limit int64) bool {
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	err := r.ParseForm()
+	if err == nil {
+		return true
+	}
+	if _, long := errors.AsType[*http.MaxBytesError](err); long {
+		k.refuse(w, r, http.StatusRequestEntityTooLarge, "The form is too long", "Go back and write less. Nothing was changed.")
+	} else {
+		k.refuse(w, r, http.StatusBadRequest, "The form could not be read", "Go back and try again.")
+	}
+	return false
 }
 
 func safe(method string) bool {

@@ -102,12 +102,14 @@ func (g *Group) Register(r *page.Routes) {
 	handle("GET /phones", page.Read, g.overview)
 	handle("GET /phones/wall", page.Read, g.wall)
 	handle("POST /phones", page.Owner, g.send)
+	handle("GET /phones/open", page.Read, g.openOf)
+	handle("POST /phones/open", page.Read, g.open)
 	handle("GET /phones/{key}", page.Read, g.one)
 	handle("GET /phones/{key}/screen", page.Read, g.screen)
 	handle("GET /phones/{key}/{form}", page.Read, back)
 	handle("POST /phones/{key}/order", page.Owner, g.order)
 	handle("POST /phones/{key}/check", page.Owner, g.check)
-	r.Live("phones", live.SourceFunc(g.version))
+	r.Live("phones", live.Soon(live.SourceFunc(g.version)))
 }
 
 // back leads from the address of a form that came back to the phone it is on,

@@ -16,8 +16,11 @@ type wallPage struct {
 	Setup  []Exchange // after a set-up that failed
 }
 
+// exampleNumber stands in the form for a test code to begin with.
+const exampleNumber = "+4915112345678"
+
 func (g *Group) overview(w http.ResponseWriter, r *page.Request) error {
-	r.Form().Set("to", "+4915112345678")
+	r.Form().Set("to", exampleNumber)
 	return g.renderWall(w, r, http.StatusOK, nil)
 }
 

@@ -157,9 +157,11 @@ func (g *Group) read(r *page.Request, before int64, f filter, rows *[]row) (next
 			if !mine || !f.wants(one) {
 				continue
 			}
-			if *rows = append(*rows, one); len(*rows) == shown {
-				return before, at, nil
+			if n := len(*rows); n == shown { // there is more: what is older begins below the last
+				last := (*rows)[n-1]
+				return last.Seq, last.At, nil
 			}
+			*rows = append(*rows, one)
 		}
 		seen += len(entries)
 		if len(entries) < batch {

@@ -215,6 +215,22 @@ func TestTheListIsShownNewestFirstPageByPage(t *testing.T) {
 	}
 }
 
+func TestAListThatEndsWithThePageOffersNoOlderEntries(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	support := s.as(access.Support) // two entries
+	s.many(48, "acme")
+	body := support.get("/audit")
+	if got := strings.Count(body, `data-testid="audit-entry"`); got != 50 {
+		t.Errorf("the page has %d entries, want 50", got)
+	}
+	lacks(t, body, "Older entries")
+	s.append(audit.Entry{Action: audit.ActionErase, Actor: "cli ops", Account: "other"}) // another's does not count
+	lacks(t, support.get("/audit"), "Older entries")
+	s.many(1, "acme")
+	has(t, support.get("/audit"), "Older entries")
+}
+
 func TestTheListIsFiltered(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

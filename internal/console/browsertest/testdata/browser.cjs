@@ -9,8 +9,10 @@ const cases = {
   ...require("./phones.cjs"),
   ...require("./desk.cjs"),
   ...require("./doors.cjs"),
+  ...require("./sessions.cjs"),
   ...require("./attacks.cjs"),
   ...require("./everypage.cjs"),
+  ...require("./names.cjs"),
   ...require("./pictures.cjs"),
 };
 

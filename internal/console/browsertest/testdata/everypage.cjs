@@ -90,7 +90,7 @@ async function axe(world, { link, guarded }) {
   const found = [];
   await page.evaluate(() => {
     document.documentElement.removeAttribute("lang");
-    const wide = document.createElement("p");
+    const wide = document.createElement("div");
     wide.textContent = "x".repeat(200);
     document.querySelector("main").append(wide);
   });

@@ -1,0 +1,23 @@
+package browsertest_test
+
+import "testing"
+
+func (f *fixture) ended(t *testing.T) {
+	f.browser.run(t, "ended", f.local.args(t, nil), nil)
+}
+
+func (f *fixture) expired(t *testing.T) {
+	f.browser.run(t, "expired", f.local.args(t, nil), nil)
+}
+
+func (f *fixture) asked(t *testing.T) {
+	f.browser.run(t, "asked", f.local.args(t, map[string]any{"other": f.local.invite(t, "support")}), nil)
+}
+
+func (f *fixture) focus(t *testing.T) {
+	f.browser.run(t, "focus", f.local.args(t, nil), nil)
+}
+
+func (f *fixture) shown(t *testing.T) {
+	f.browser.run(t, "shown", f.local.args(t, map[string]any{"support": f.local.invite(t, "support")}), nil)
+}
