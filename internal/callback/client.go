@@ -24,6 +24,9 @@ const (
 	// into "not received", so it is far beyond what proxies and policies add.
 	maxAnswerHead = 64 << 10
 	maxAnswerBody = 4 << 10 // bytes read, so that the connection can serve again
+	// bodyTimeout is how long they may take after the head: longer than slowFrom,
+	// so that an endpoint lags that keeps its place by a body that does not end.
+	bodyTimeout = 2 * time.Second
 	// idleTimeout is less than the 5 s after which common servers close idle
 	// connections: a POST that meets the close has to be made again.
 	idleTimeout = 4 * time.Second
@@ -38,7 +41,8 @@ type client struct {
 	agent     string
 	prefix    string
 	timeout   time.Duration
-	now       func() time.Time
+	now       func() time.Time // the store's, which PreviousUntil is of
+	wall      func() time.Time // this machine's
 	dialer    *net.Dialer
 	transport *http.Transport
 }
@@ -66,9 +70,10 @@ func newTransport(dialer *net.Dialer, roots *x509.CertPool, idle int) *http.Tran
 
 // answer is what a POST came to.
 type answer struct {
-	status     int    // 0 if there was no answer
-	problem    string // then
-	latency    time.Duration
+	status     int           // 0 if there was no answer
+	problem    string        // then
+	latency    time.Duration // until the head, or until there was to be none
+	took       time.Duration // in all, the body included
 	retryAfter time.Duration
 }
 
@@ -91,19 +96,33 @@ func (c *client) send(ctx context.Context, p Post, body []byte) answer {
 	if problem != "" {
 		return answer{problem: problem}
 	}
-	start := c.now()
+	start := c.wall()
 	// RoundTrip and not http.Client: no redirects, no cookies, and basic
 	// authentication only where request put it.
 	resp, err := c.transport.RoundTrip(req)
+	end := c.wall()
+	a := answer{latency: end.Sub(start), took: end.Sub(start)}
 	if err != nil {
-		return answer{problem: problemOf(err), latency: c.now().Sub(start)}
+		a.problem = problemOf(err)
+		return a
 	}
-	end := c.now()
-	a := answer{status: resp.StatusCode, latency: end.Sub(start), retryAfter: retryAfter(resp.StatusCode, resp.Header, end)}
-	// Neither of these changes the outcome: the status has been received.
-	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswerBody)
-	_ = resp.Body.Close()
+	a.status, a.retryAfter = resp.StatusCode, retryAfter(resp.StatusCode, resp.Header, end)
+	discard(resp, cancel)
+	a.took = c.wall().Sub(start)
 	return a
+}
+
+// discard ends an answer. Nothing of its body changes the outcome, for the
+// status has been received; a short one is read, so that the connection can
+// serve again. abort ends the request's context.
+func discard(resp *http.Response, abort context.CancelFunc) {
+	// The body of a 101 is the connection itself, whose reads no context ends.
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		late := time.AfterFunc(bodyTimeout, abort)
+		_, _ = io.CopyN(io.Discard, resp.Body, maxAnswerBody)
+		late.Stop()
+	}
+	_ = resp.Body.Close()
 }
 
 // request writes the POST; otherwise it returns a problem.
@@ -127,7 +146,7 @@ func (c *client) request(ctx context.Context, p Post, body []byte) (*http.Reques
 		return nil, ProblemURL
 	}
 	req.URL = u // as parsed from the configured text, not from a rewritten one
-	now := c.now()
+	now := c.wall()
 	id := "msg_" + p.ID
 	signature, err := Sign(secrets, id, now, body)
 	if err != nil {

@@ -18,6 +18,12 @@ func (p *Pusher) DialBy(dial func(ctx context.Context, network, addr string) (ne
 	p.client.transport.DialContext = dial
 }
 
+// AsksForProxy reports whether anything may name a proxy to connect through.
+func (p *Pusher) AsksForProxy() bool { return p.client.transport.Proxy != nil }
+
+// ConnectTimeout is how long the pusher's dialer takes, name resolution included.
+func (p *Pusher) ConnectTimeout() time.Duration { return p.client.dialer.Timeout }
+
 // ResolveBy makes the pusher's dialer resolve names by r.
 func (p *Pusher) ResolveBy(r *net.Resolver) { p.client.dialer.Resolver = r }
 
@@ -32,6 +38,6 @@ func Remembered(n int, idle time.Duration) int {
 		l.ended(p, answer{}, now)
 		l.recorded([]Outcome{{ID: p.ID}})
 	}
-	l.ask(lagging, now.Add(idle))
+	l.sweep(now.Add(idle))
 	return len(l.configs)
 }

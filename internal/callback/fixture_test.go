@@ -74,10 +74,14 @@ func (r *rig) restart() {
 
 // config is a pusher's that may reach loopback and draws the shortest waits.
 func (r *rig) config() callback.Config {
-	return callback.Config{
+	c := callback.Config{
 		Store: r.store, Keys: r.Keys, Guard: callback.NewGuard(callback.GuardConfig{AllowPrivate: true}),
 		Version: "1.2.3", Now: r.store.Now, Node: "n1", Random: constant(0), Log: slog.New(slog.DiscardHandler),
 	}
+	if r.wall != nil {
+		c.Wall = r.wall.Now
+	}
+	return c
 }
 
 // pusher is one of config, changed by changes.

@@ -3,6 +3,7 @@ package callback_test
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/countersign/countersign/internal/callback"
@@ -13,7 +14,7 @@ const soon = 10 * time.Millisecond
 
 func TestManyEndpointsThatHangDelayNoOther(t *testing.T) {
 	t.Parallel()
-	for _, hanging := range []int{1, 70, 120} {
+	for _, hanging := range []int{1, 70, 120, 380} {
 		inTown(t, func(w *town) {
 			dead := w.receivers("dead", hanging, hangs)
 			good := w.receivers("good", 1, after(time.Millisecond))
@@ -28,6 +29,82 @@ func TestManyEndpointsThatHangDelayNoOther(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestNewEndpointsAreServedBesideHundredsThatHang(t *testing.T) {
+	t.Parallel()
+	inTown(t, func(w *town) {
+		w.events(w.receivers("dead", 380, hangs), 12)
+		for i := range 60 {
+			fresh := w.receivers(fmt.Sprint("fresh", i, "-"), 1, after(time.Millisecond))
+			w.events(fresh, 1)
+			w.prompt(fresh, soon)
+			time.Sleep(317 * time.Millisecond)
+		}
+	})
+}
+
+func TestNewEndpointsAreServedWhileOthersBeginToHangOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	inTown(t, func(w *town) {
+		for i := range 250 { // all of them within a time-out
+			w.events(w.receivers(fmt.Sprint("dead", i, "-"), 1, hangs), 12)
+			fresh := w.receivers(fmt.Sprint("fresh", i, "-"), 1, after(time.Millisecond))
+			w.events(fresh, 1)
+			w.prompt(fresh, soon)
+			time.Sleep(25 * time.Millisecond)
+		}
+	})
+}
+
+func TestEndpointsThatAnswerWithoutTheirBodyDelayNoOther(t *testing.T) {
+	t.Parallel()
+	inTown(t, func(w *town) {
+		good := w.receivers("good", 1, after(time.Millisecond))
+		mute := w.mute("mute", 300)
+		w.events(mute, 40)
+		for i := range 90 {
+			fresh := w.receivers(fmt.Sprint("fresh", i, "-"), 1, after(time.Millisecond))
+			w.events(good, 9)
+			w.events(fresh, 1)
+			w.prompt(append(fresh, good...), soon)
+			time.Sleep(317 * time.Millisecond)
+		}
+		for _, name := range mute {
+			if n := w.queue.mostAtATime(name); n > 2 {
+				t.Errorf("%s had %d requests at a time, want 2 at most", name, n)
+			}
+		}
+	})
+}
+
+func TestHangingRequestsLeaveAnEighthToTheQuick(t *testing.T) {
+	t.Parallel()
+	inTown(t, func(w *town) {
+		began := time.Now()
+		dying := w.receivers("dying", 48, func(int) time.Duration {
+			if time.Since(began) < 10*time.Second {
+				return time.Millisecond
+			}
+			return time.Hour
+		})
+		good := w.receivers("good", 1, after(time.Millisecond))
+		w.events(append(dying, good...), 20)
+		w.prompt(append(dying, good...), time.Second)
+		time.Sleep(10 * time.Second)
+		w.events(dying, 20)
+		time.Sleep(1100 * time.Millisecond) // now they lag
+		w.events(w.receivers("dead", 300, hangs), 1)
+		for range 25 {
+			w.events(good, 2)
+			w.prompt(good, soon)
+			time.Sleep(290 * time.Millisecond)
+		}
+		synctest.Wait()
+		if n := w.queue.posting(); n != 448 {
+			t.Errorf("%d requests hang, want seven eighths of all places", n)
+		}
+	})
 }
 
 func TestManyEndpointsThatAreSlowDelayNoOther(t *testing.T) {
@@ -75,7 +152,7 @@ func TestManyGoodEndpointsThatBeginToHangDelayNoOther(t *testing.T) {
 	})
 }
 
-func TestEndpointsThatHangHaveHalfOfAllPlacesThenAQuarter(t *testing.T) {
+func TestEndpointsThatHangHaveThreeQuartersOfAllPlacesThenOne(t *testing.T) {
 	t.Parallel()
 	inTown(t, func(w *town) {
 		good := w.receivers("good", 1, after(time.Millisecond))
@@ -88,14 +165,16 @@ func TestEndpointsThatHangHaveHalfOfAllPlacesThenAQuarter(t *testing.T) {
 			w.events(good, 9)
 			w.prompt(good, soon)
 		}
-		if n := w.queue.posting(); n != 256 {
-			t.Errorf("%d requests to unproven endpoints, want half of all places", n)
+		synctest.Wait()
+		if n := w.queue.posting(); n != 384 {
+			t.Errorf("%d requests to unproven endpoints, want three quarters of all places", n)
 		}
-		time.Sleep(30 * time.Second) // three time-outs: half of all places each
+		time.Sleep(30 * time.Second) // three time-outs
 		if n := w.queue.tried(dead); n != len(dead) {
 			t.Errorf("%d of %d hanging endpoints were tried", n, len(dead))
 		}
 		for i := range 30 {
+			synctest.Wait()
 			if n := w.queue.posting(); n != 128 {
 				t.Errorf("%d requests to hanging endpoints, want a quarter of all places", n)
 			}
@@ -110,7 +189,7 @@ func TestEndpointsThatHangHaveHalfOfAllPlacesThenAQuarter(t *testing.T) {
 func TestAfterARestartTheGoodAreServedBesideTheHanging(t *testing.T) {
 	t.Parallel()
 	inTown(t, func(w *town) {
-		dead := w.receivers("dead", 70, hangs)
+		dead := w.receivers("dead", 250, hangs)
 		good := w.receivers("good", 100, after(20*time.Millisecond))
 		w.events(dead, 12)
 		w.events(good, 20)

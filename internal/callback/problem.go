@@ -1,10 +1,8 @@
 package callback
 
 import (
-	"context"
 	"errors"
 	"net"
-	"os"
 
 	"github.com/countersign/countersign/internal/netfault"
 )
@@ -32,7 +30,7 @@ func problemOf(err error) string {
 		return ProblemURL
 	case netfault.IsTLS(err):
 		return ProblemTLS
-	case isTimeout(err):
+	case errors.Is(err, errAttemptTimeout), netfault.IsTimeout(err):
 		return ProblemTimeout
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
@@ -42,12 +40,4 @@ func problemOf(err error) string {
 		return ProblemConnect
 	}
 	return ProblemConnection
-}
-
-func isTimeout(err error) bool {
-	if errors.Is(err, errAttemptTimeout) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
-		return true
-	}
-	e, ok := errors.AsType[net.Error](err)
-	return ok && e.Timeout()
 }

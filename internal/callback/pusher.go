@@ -39,13 +39,17 @@ type Config struct {
 	ErrorPrefix string
 	// Random is what the jitter of waits is drawn from, crypto/rand if nil.
 	Random io.Reader
-	// Now is the store's time, time.Now if nil.
+	// Now is the store's time, which says what is due; time.Now if nil.
 	Now func() time.Time
+	// Wall is this machine's clock, which attempts are signed and measured with:
+	// a store's never goes back and so may stay ahead for long, and receivers
+	// refuse what is signed minutes from now. time.Now if nil.
+	Wall func() time.Time
 	// Node names this process among those that share the database. After a
 	// crash, a process of the same name takes its posts up at once, one of
 	// another name when their leases end.
 	Node string
-	// Log is told of dead letters and of a store that fails; slog.Default if nil.
+	// Log is told of dead letters and of a store that fails; nobody if nil.
 	Log *slog.Logger
 	// Observer may be nil.
 	Observer Observer
@@ -85,8 +89,11 @@ func New(c Config) *Pusher {
 	if c.Now == nil {
 		c.Now = time.Now //nolint:forbidigo // the default; tests pass theirs
 	}
+	if c.Wall == nil {
+		c.Wall = time.Now //nolint:forbidigo // the default; tests pass theirs
+	}
 	if c.Log == nil {
-		c.Log = slog.Default()
+		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.InFlight <= 0 {
 		c.InFlight = defaultInFlight
@@ -99,7 +106,7 @@ func New(c Config) *Pusher {
 		store: c.Store,
 		client: &client{
 			guard: c.Guard, keys: c.Keys, agent: "Countersign/" + c.Version, prefix: c.ErrorPrefix,
-			timeout: c.Timeout, now: c.Now, dialer: dialer, transport: newTransport(dialer, c.RootCAs, c.InFlight),
+			timeout: c.Timeout, now: c.Now, wall: c.Wall, dialer: dialer, transport: newTransport(dialer, c.RootCAs, c.InFlight),
 		},
 		random: c.Random, now: c.Now, node: c.Node, log: c.Log, observer: c.Observer,
 		load: newLoad(c.InFlight), wake: make(chan struct{}, 1),

@@ -5,18 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/countersign/countersign/internal/netfault"
 )
 
 // maxAttempts is how often an event is posted before it becomes a dead letter
 // (callback events §8).
 const maxAttempts = 8
-
-// maxRetryAfter is how long a receiver may put off the next attempt: dead
-// letters and what waits are kept for seven days (P-04).
-const maxRetryAfter = 24 * time.Hour
 
 // waitAfter is the wait after the n-th attempt (from 1) before jitter; false
 // after the last.
@@ -42,25 +38,12 @@ func jitter(wait time.Duration, random io.Reader) (time.Duration, error) {
 	return time.Duration(float64(wait) * (1 - spread + 2*spread*part)), nil
 }
 
-// retryAfter reads how long a 429 or 503 asks to wait, in either form of
-// RFC 9110 §10.2.3; zero if it does not say, at most maxRetryAfter.
+// retryAfter reads how long a 429 or 503 asks to wait; zero if it does not say,
+// at most a day: dead letters and what waits are kept for seven (P-04).
 func retryAfter(status int, h http.Header, now time.Time) time.Duration {
 	if status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
 		return 0
 	}
-	text := strings.TrimSpace(h.Get("Retry-After"))
-	if text == "" {
-		return 0
-	}
-	var wait time.Duration
-	if strings.Trim(text, "0123456789") == "" {
-		seconds, err := strconv.ParseUint(text, 10, 32)
-		if err != nil { // beyond any bound
-			return maxRetryAfter
-		}
-		wait = time.Duration(seconds) * time.Second
-	} else if at, err := http.ParseTime(text); err == nil {
-		wait = at.Sub(now)
-	}
-	return min(max(wait, 0), maxRetryAfter)
+	wait, _ := netfault.RetryAfter(h, now)
+	return wait
 }

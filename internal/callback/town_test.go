@@ -31,8 +31,9 @@ type town struct {
 	over   chan struct{}
 	late   bool // said so
 
-	mu   sync.Mutex                           // guards ways
-	ways map[string]func(n int) time.Duration // how long a receiver takes for its n-th request, from 1
+	mu    sync.Mutex                           // guards what follows
+	ways  map[string]func(n int) time.Duration // how long a receiver takes for its n-th request, from 1
+	mutes map[string]bool                      // receivers whose answers end with the head, though a body was to come
 }
 
 // hangs answers nothing.
@@ -53,7 +54,7 @@ func inTown(t *testing.T, f func(*town)) {
 		}
 		w := &town{
 			t: t, secret: []byte(secret.Reveal()), queue: newQueue(),
-			ways: map[string]func(int) time.Duration{}, over: make(chan struct{}),
+			ways: map[string]func(int) time.Duration{}, mutes: map[string]bool{}, over: make(chan struct{}),
 		}
 		stop := w.start()
 		f(w)
@@ -90,7 +91,7 @@ func (w *town) start() (stop func()) {
 func (w *town) answer(name string, c net.Conn) {
 	defer func() { _ = c.Close() }()
 	w.mu.Lock()
-	takes := w.ways[name]
+	takes, mute := w.ways[name], w.mutes[name]
 	w.mu.Unlock()
 	r := bufio.NewReader(c)
 	for {
@@ -106,6 +107,11 @@ func (w *town) answer(name string, c net.Conn) {
 			return
 		}
 		w.queue.went(name)
+		if mute {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+			_, _ = io.Copy(io.Discard, c) // until the pusher has had enough
+			return
+		}
 		if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"); err != nil {
 			return
 		}
@@ -120,6 +126,17 @@ func (w *town) receivers(name string, n int, way func(int) time.Duration) []stri
 	for i := range names {
 		names[i] = fmt.Sprint(name, i)
 		w.ways[names[i]] = way
+	}
+	return names
+}
+
+// mute returns n names of receivers that answer at once, but for the body.
+func (w *town) mute(name string, n int) []string {
+	names := w.receivers(name, n, after(0))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range names {
+		w.mutes[name] = true
 	}
 	return names
 }

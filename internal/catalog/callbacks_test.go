@@ -210,6 +210,28 @@ func TestARotatedSecretSignsBesideTheOldOneForADay(t *testing.T) {
 	}
 }
 
+func TestAChangeDuringARotationKeepsBothSecrets(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	added, err := f.AddCallback(t.Context(), "acme", wanted())
+	noError(t, err)
+	first, err := f.CallbackSecret(t.Context(), added.ID)
+	noError(t, err)
+	rotated, err := f.RotateCallbackSecret(t.Context(), added.ID)
+	noError(t, err)
+	_, err = f.ChangeCallback(t.Context(), "acme", added.ID, func(c catalog.Callback) (catalog.Callback, error) {
+		c.URL = "https://example.net/moved"
+		return c, nil
+	})
+	noError(t, err)
+	got, err := f.CallbackSecret(t.Context(), added.ID)
+	noError(t, err)
+	if got.Secret.Reveal() != rotated.Secret.Reveal() || got.Previous.Reveal() != first.Secret.Reveal() ||
+		!got.PreviousUntil.Equal(rotated.PreviousUntil) {
+		t.Errorf("after a change of the URL signing = %+v; want the new secret, and the old one until %v", got, rotated.PreviousUntil)
+	}
+}
+
 func TestACallbackHidesHeadersAndURLHoweverItIsPrinted(t *testing.T) {
 	t.Parallel()
 	c := wanted()

@@ -1,6 +1,6 @@
 // Package netfault tells apart why an exchange over the network failed, for
 // those who must not keep the error itself: errors of net/http hold URLs and
-// addresses (P-02).
+// addresses (P-02). It also reads when to try again.
 package netfault
 
 import (

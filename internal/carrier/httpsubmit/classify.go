@@ -4,15 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/netfault"
 	"github.com/countersign/countersign/internal/otp"
 )
-
-// maxRetryAfter is ours; it outlives any code.
-const maxRetryAfter = 24 * time.Hour
 
 // What proxies in front of an upstream say once they have passed a request on.
 const (
@@ -59,21 +56,12 @@ func classOf(status int) delivery.Class {
 }
 
 // RetryAfter returns how long an answer asks to wait, in either form of
-// RFC 9110 §10.2.3: at least 1 s and at most a day; 0 if it does not say.
+// RFC 9110 §10.2.3: at least 1 s and at most a day, which outlives any code; 0 if
+// it does not say.
 func RetryAfter(h http.Header, now time.Time) time.Duration {
-	text := strings.TrimSpace(h.Get("Retry-After"))
-	if text == "" {
+	wait, said := netfault.RetryAfter(h, now)
+	if !said {
 		return 0
 	}
-	wait := maxRetryAfter
-	if strings.Trim(text, "0123456789") == "" {
-		if seconds, err := strconv.ParseUint(text, 10, 16); err == nil { // else beyond a day
-			wait = time.Duration(seconds) * time.Second
-		}
-	} else if at, err := http.ParseTime(text); err == nil {
-		wait = at.Sub(now)
-	} else {
-		return 0
-	}
-	return min(max(wait, time.Second), maxRetryAfter)
+	return max(wait, time.Second)
 }

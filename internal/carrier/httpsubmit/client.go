@@ -185,6 +185,11 @@ func (c *Client) Do(req *http.Request) (Answer, *delivery.Result) {
 	if err != nil {
 		return Answer{}, unanswered(ctx, err, written.Load())
 	}
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		// Its body is the connection itself, whose reads no context ends.
+		_ = resp.Body.Close()
+		return Answer{Status: resp.StatusCode, Header: resp.Header}, nil
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	_ = resp.Body.Close() // what is left of it is of no interest
 	if err != nil && resp.StatusCode/100 == http.StatusOK/100 {

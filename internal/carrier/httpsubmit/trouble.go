@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/netfault"
@@ -36,7 +35,7 @@ func trouble(ctx context.Context, err error) (code, text string) {
 		return "address", "The carrier's address is not allowed"
 	case netfault.IsTLS(err):
 		return "tls", "The carrier's certificate is not trusted, or it spoke no TLS"
-	case isTimeout(ctx, err):
+	case ctx.Err() != nil, netfault.IsTimeout(err):
 		return "timeout", "The carrier did not answer in time"
 	case unresolved:
 		return "name", "The carrier's host name did not resolve"
@@ -44,12 +43,4 @@ func trouble(ctx context.Context, err error) (code, text string) {
 		return "connect", "The carrier could not be connected to"
 	}
 	return "connection", "The connection to the carrier broke"
-}
-
-func isTimeout(ctx context.Context, err error) bool {
-	if ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		return true
-	}
-	e, ok := errors.AsType[net.Error](err)
-	return ok && e.Timeout()
 }
