@@ -115,7 +115,7 @@ func (d *document) routes(environ []string) ([]route.Rule, error) {
 // filled refuses an empty list: it would mean everything.
 func (r *Reader) filled(key string, list []string) {
 	if list != nil && len(list) == 0 {
-		r.Wrong(key, "is an empty list; leave the key out for no limit")
+		r.Wrong(key, "is an empty list; name at least one, or leave the key out where it is not needed")
 	}
 }
 

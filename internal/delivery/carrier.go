@@ -21,6 +21,8 @@ type Message struct {
 	Code      otp.Code
 	Expires   time.Time // when the code is over; a carrier drops the message then
 	Try       int       // 1 for the first
+	// Taken is what the carrier said with its last Retry, by whichever process.
+	Taken string
 	// DefaultSender says that Step.Sender is the one that the server names where
 	// nobody else names one. It is the configuration's then, and not a choice of
 	// the account, whoever wrote it.
@@ -79,11 +81,15 @@ func (c Class) String() string {
 type Result struct {
 	Class Class
 	// Ref is the carrier's message id, with Accepted; "" where it gives none.
-	// With Uncertain it is what receipts would name, if that is known.
+	// With Uncertain it is what receipts would name, if that is known. It may be
+	// any octets.
 	Ref string
 	// After is how long to wait at least before a Retry; 0 leaves it to the
 	// dispatcher.
 	After time.Duration
+	// Taken is, with Retry, what the carrier wants to know of this try at the
+	// next, such as the parts that were taken: at most 1,024 characters of ASCII.
+	Taken string
 	// Failure says why, with all classes but Accepted.
 	Failure otp.Failure
 	// Own says, with Permanent and Config, that the cause is what this message
@@ -91,7 +97,8 @@ type Result struct {
 	// little of how the carrier does for others (D-14). A Permanent that the
 	// carrier itself answered is not Own: it shows that the carrier works.
 	Own bool
-	// NoReceipt says, with Accepted, that no receipt will ever come.
+	// NoReceipt says, with Accepted, that no receipt will ever come, but for
+	// Receipt.
 	NoReceipt bool
 	// ByID says, with Accepted, that receipts may name the message by its Dedupe
 	// reference though Ref is another.
@@ -167,7 +174,7 @@ type Receipt struct {
 // ByID none of them is: then ID is the delivery's Dedupe.
 func (r Receipt) Refs() []string {
 	var refs []string
-	for _, name := range []string{r.ID, r.Ref} {
+	for _, name := range []string{plainRef(r.ID), plainRef(r.Ref)} {
 		if name != "" {
 			refs = append(refs, name, unsure+name)
 		}

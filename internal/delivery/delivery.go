@@ -61,7 +61,7 @@ type Delivery struct {
 	Sender  string          // replaces the step's sender; "" keeps it, Withheld is none
 	Channel message.Channel // the step's
 	Carrier string          // who took it, or was tried last; "" before
-	Ref     string          // the carrier's message id; see unsure while Queued
+	Ref     string          // the carrier's message id; see unsure and partly while Queued
 	Tries   int             // submits begun and answered
 	Queued  time.Time       // when the delivery was made
 	// Due is when something is to be done next: a try while Queued, giving up

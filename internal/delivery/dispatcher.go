@@ -240,7 +240,7 @@ func (d *Dispatcher) Step(ctx context.Context) (worked int, err error) {
 		for _, j := range jobs {
 			if err == nil {
 				if out, handed := d.deliver(ctx, j); handed {
-					err = d.recordOnce(ctx, []outcome{{out, j}})
+					err = d.recordOnce(ctx, []outcome{{SubmitOutcome: out, job: j}})
 				}
 			}
 			d.claims.settle(j.ref())

@@ -202,3 +202,42 @@ func TestEveryTryOfADeliveryIsSpreadByItsReference(t *testing.T) {
 		_ = stop()
 	})
 }
+
+// A carrier that was skipped is the last that is left where the others cannot
+// take the message.
+func TestASkippedCarrierIsAskedIfNoOtherIsLeft(t *testing.T) {
+	t.Parallel()
+	own := delivery.Result{Class: delivery.Config, Own: true, Failure: otp.Failure{Area: delivery.AreaCarrier, Code: "sender"}}
+	late := delivery.Result{Class: delivery.Retry, After: time.Hour, Failure: delivery.Unreachable}
+	for name, says := range map[string]delivery.Result{"its sender is refused": own, "no time is left for another try": late} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a, well := moody()
+				b := answering("b", says)
+				m := newMemory()
+				voice := voice()
+				voice.Wait = 10 * time.Second
+				d, stop := run(t, config(m, routes{message.Voice: {a}, message.SMS: {b, a}}))
+				m.send("1", someone(t), 5*time.Minute, voice)
+				d.Wake()
+				time.Sleep(10 * time.Second)
+				synctest.Wait()
+				if s := circuitOf(t, d); !s.Open {
+					t.Fatalf("circuit = %+v; want it open", s)
+				}
+				well.Store(true)
+				m.send("2", someone(t), 5*time.Minute, sms())
+				d.Wake()
+				synctest.Wait()
+				if got := a.refs(); b.asked() != 1 || got[len(got)-1] != "2/1" {
+					t.Errorf("b was asked %d times, a at last for %s; want once, and then a for the same", b.asked(), got[len(got)-1])
+				}
+				if got := m.told(); got[len(got)-1] != "SMS DISPATCHED" {
+					t.Errorf("events %v; want it dispatched", got)
+				}
+				_ = stop()
+			})
+		})
+	}
+}

@@ -104,7 +104,7 @@ func (d *Dispatcher) round(ctx, submits context.Context, r *round) (time.Duratio
 // work delivers one job and hands over what came of it.
 func (d *Dispatcher) work(ctx context.Context, j leased) {
 	if out, handed := d.deliver(ctx, j); handed {
-		d.outcomes.put(outcome{out, j})
+		d.outcomes.put(outcome{SubmitOutcome: out, job: j})
 		return
 	}
 	d.settle(j)

@@ -14,7 +14,8 @@ const recordBatch = 500
 // outcome is what came of a claimed job.
 type outcome struct {
 	SubmitOutcome
-	job leased
+	job   leased
+	apart setApart
 }
 
 // outcomes are those not yet recorded. The number of claimed jobs bounds them.
@@ -23,6 +24,8 @@ type outcomes struct {
 
 	mu      sync.Mutex // guards what follows
 	waiting []outcome
+	aside   []outcome // those that failed by themselves, the next due first
+	turn    bool      // one of those aside was taken last: the others have their turn
 	closed  bool
 	giveUp  time.Time // once closed
 }
@@ -34,21 +37,40 @@ func (o *outcomes) put(out outcome) {
 	signal(o.kick)
 }
 
-// take returns the oldest outcomes, at most limit.
-func (o *outcomes) take(limit int) []outcome {
+// take returns the oldest outcomes, at most limit, or one of those set aside
+// that are due, by turns.
+func (o *outcomes) take(limit int, now time.Time) []outcome {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	due := len(o.aside) > 0 && (o.closed || !now.Before(o.aside[0].apart.due))
+	if o.turn = due && (!o.turn || len(o.waiting) == 0); o.turn {
+		batch := o.aside[:1:1]
+		o.aside = o.aside[1:]
+		return batch
+	}
 	n := min(limit, len(o.waiting))
 	batch := o.waiting[:n:n]
 	o.waiting = o.waiting[n:]
 	return batch
 }
 
-// restore puts outcomes back that could not be recorded, behind the others.
-func (o *outcomes) restore(batch []outcome) {
+// restore puts outcomes back that could not be recorded, behind the others, and
+// sets those aside that failed by themselves.
+func (o *outcomes) restore(left, alone []outcome) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.waiting = append(o.waiting, batch...)
+	o.waiting = append(o.waiting, left...)
+	o.aside = append(o.aside, alone...)
+}
+
+// patience is how long until one that was set aside is due; false if none was.
+func (o *outcomes) patience(now time.Time) (time.Duration, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.aside) == 0 {
+		return 0, false
+	}
+	return o.aside[0].apart.due.Sub(now), true
 }
 
 // close says that no outcome comes any more and when to give up recording.
@@ -67,37 +89,58 @@ func (o *outcomes) ending() (bool, time.Time) {
 }
 
 // recordAll records outcomes, all that wait in one transaction, until there
-// will be no more. While the database does not answer it tries again, with
-// smaller batches, so that one that cannot be recorded stops no other for
-// long; an outcome whose lease has ended is given up, as the delivery is
-// handed over again.
+// will be no more. While the database does not answer it tries again; one that
+// cannot be recorded is set aside, so that it stops no other (D-14). An outcome
+// whose lease has ended is given up, as the delivery is handed over again.
 func (d *Dispatcher) recordAll(ctx context.Context) {
 	limit, failures := recordBatch, 0
+	var recorded uint64 // transactions so far
 	for {
 		ended, giveUp := d.outcomes.ending() // asked first: what was put before close is then seen
-		batch := d.outcomes.take(limit)
+		batch := d.outcomes.take(limit, d.cfg.Now())
 		if len(batch) == 0 {
-			if ended {
+			if !d.awaitOutcomes(ended) {
 				return
 			}
-			<-d.outcomes.kick
 			continue
 		}
-		err := d.recordOnce(ctx, batch)
-		if err == nil {
+		r := d.record(ctx, batch, &recorded)
+		if r.err == nil {
 			limit, failures = min(limit*2, recordBatch), 0
-			for _, out := range batch {
-				d.settle(out.job)
-			}
 			continue
 		}
-		d.cfg.Log.ErrorContext(ctx, "outcomes of deliveries are not recorded yet", slog.Int("count", len(batch)), slog.Any("err", err))
+		d.cfg.Log.ErrorContext(ctx, "outcomes of deliveries are not recorded yet",
+			slog.Int("count", len(r.left)+len(r.alone)), slog.Any("err", r.err))
 		now := d.cfg.Now()
-		d.outcomes.restore(d.keepable(batch, now, ended && !now.Before(giveUp)))
-		limit = max(len(batch)/2, 1)
+		none := ended && !now.Before(giveUp)
+		d.outcomes.restore(d.keepable(r.left, now, none), d.keepable(r.alone, now, none))
+		if !r.sick {
+			failures = 0
+			continue
+		}
+		limit = 1
 		d.pause(min(failurePause<<min(failures, 3), maxPause))
 		failures++
 	}
+}
+
+// awaitOutcomes waits until there may be outcomes to record. False means that
+// there will be none.
+func (d *Dispatcher) awaitOutcomes(ended bool) bool {
+	wait, apart := d.outcomes.patience(d.cfg.Now())
+	if !apart {
+		if !ended {
+			<-d.outcomes.kick
+		}
+		return !ended
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-d.outcomes.kick:
+	case <-timer.C:
+	}
+	return true
 }
 
 // keepable returns the outcomes that may still be recorded and gives up the

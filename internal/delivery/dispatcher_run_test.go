@@ -14,6 +14,7 @@ import (
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
+	"github.com/countersign/countersign/internal/otp"
 )
 
 // hanging answers only when its context ends.
@@ -516,4 +517,87 @@ type slowRecord struct{ *memory }
 func (s *slowRecord) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOutcome) (bool, error) {
 	time.Sleep(3 * time.Millisecond)
 	return s.memory.RecordSubmits(ctx, outcomes)
+}
+
+func TestAnOutcomeThatCannotBeRecordedDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		poisoned := &poison{memory: m}
+		cfg := config(m, routes{message.SMS: {accepting("c1")}})
+		cfg.Store = poisoned
+		d, stop := run(t, cfg)
+		m.send("o7", someone(t), 10*time.Minute, sms())
+		d.Wake()
+		time.Sleep(time.Second)
+		for i := range 200 {
+			m.send("p"+strconv.Itoa(i), someone(t), 10*time.Minute, sms())
+			d.Wake()
+			time.Sleep(50 * time.Millisecond)
+			if n := len(m.told()); i > 40 && n < i {
+				t.Errorf("%d of %d others were recorded 50 ms later", n, i+1)
+			}
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+func TestAnOutcomeIsRecordedWithoutWhatItsCarrierSaidIfThatCannotBe(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		picky := &unfitting{memory: m}
+		c := &carrier{name: "c1", answer: func(_ context.Context, msg delivery.Message) delivery.Result {
+			switch msg.OTPID {
+			case "taken":
+				return delivery.Result{Class: delivery.Accepted, Ref: "unfit"}
+			case "refused":
+				return delivery.Result{Class: delivery.Permanent, Failure: otp.Failure{Area: delivery.AreaCarrier, Code: "unfit"}}
+			case "over":
+				return delivery.Result{Class: delivery.Accepted, Ref: "r", Receipt: &delivery.Receipt{State: delivery.ReceiptUndeliverable, Failure: otp.Failure{Code: "unfit"}}}
+			}
+			return delivery.Result{Class: delivery.Accepted, Ref: msg.Dedupe}
+		}}
+		cfg := config(m, routes{message.SMS: {c}})
+		cfg.Store = picky
+		d, stop := run(t, cfg)
+		for _, id := range []string{"taken", "refused", "over"} {
+			m.send(id, someone(t), 10*time.Minute, sms())
+		}
+		for i := range 30 {
+			m.send("p"+strconv.Itoa(i), someone(t), 10*time.Minute, sms())
+			d.Wake()
+			time.Sleep(time.Second)
+		}
+		got := slices.DeleteFunc(m.told(), func(line string) bool { return line == "SMS DISPATCHED" })
+		if want := []string{"SMS UNDELIVERABLE internal::500", "SMS UNDELIVERABLE internal::500"}; !slices.Equal(got, want) || len(m.told()) != 34 {
+			t.Errorf("%d events, %q but for DISPATCHED; want 34 and %q", len(m.told()), got, want)
+		}
+		if n := c.asked(); n != 33 {
+			t.Errorf("the carrier was asked %d times, want once for each of 33", n)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+// unfitting refuses every batch with a text "unfit" of a carrier.
+type unfitting struct{ *memory }
+
+func (u *unfitting) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOutcome) (bool, error) {
+	const text = "unfit"
+	for _, o := range outcomes {
+		r := o.Result
+		said := r.Receipt != nil && r.Receipt.Failure.Code == text
+		for _, try := range o.Tries {
+			said = said || try.Failure.Code == text
+		}
+		if said || r.Ref == text || r.Failure.Code == text {
+			return false, errDown
+		}
+	}
+	return u.memory.RecordSubmits(ctx, outcomes)
 }

@@ -76,7 +76,6 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 	}
 	out.Result = Result{Class: Retry, Failure: Unreachable}
 	var skipped []int // carriers whose circuit is open
-	tried := false
 	for i := first; i < behind; i++ {
 		switch d.offer(ctx, &out, j, m, route, i, false) {
 		case taken:
@@ -85,15 +84,10 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 			return out, false
 		case skip:
 			skipped = append(skipped, i)
-		case refusedIt:
-			tried = true
-		case beside:
+		case refusedIt, beside:
 		}
 	}
-	if tried {
-		return out, true
-	}
-	for _, i := range skipped { // there is no other carrier
+	for _, i := range skipped { // no other carrier is left
 		switch d.offer(ctx, &out, j, m, route, i, true) {
 		case taken:
 			return out, true
@@ -145,6 +139,7 @@ func (d *Dispatcher) offer(ctx context.Context, out *SubmitOutcome, j leased, m 
 		d.carriers.back(c.Name())
 		return dropped
 	}
+	m.Taken = j.taken(c.Name())
 	out.Result = d.submit(ctx, c, m, j.Queued)
 	out.tried(now, d.cfg.Now(), i+1, len(route))
 	if d.settled(out, j, c, i, len(route)) {

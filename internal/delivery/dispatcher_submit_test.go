@@ -318,6 +318,22 @@ func TestAnImmediateReceiptIsRecordedWithTheSubmit(t *testing.T) {
 	})
 }
 
+func TestAnImmediateReceiptCountsThoughNoOtherWillCome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		failed := delivery.Receipt{State: delivery.ReceiptUndeliverable, Failure: otp.Failure{Area: delivery.AreaCarrier, Code: "30006"}}
+		c := answering("c1", delivery.Result{Class: delivery.Accepted, Ref: "r1", NoReceipt: true, Receipt: &failed})
+		m.send("o1", someone(t), 3*time.Minute, sms(), voice())
+		_, stop := run(t, config(m, routes{message.SMS: {c}, message.Voice: {accepting("c2")}}))
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"SMS DISPATCHED", "SMS UNDELIVERABLE carrier::30006", "VOICE DISPATCHED"}, m.told()); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+		_ = stop()
+	})
+}
+
 func TestASenderOfTheDeliveryReplacesTheSteps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

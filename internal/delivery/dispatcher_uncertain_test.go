@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -147,4 +148,38 @@ func TestWhatACarrierMayHaveTakenIsKnownToAnotherNodeAndItsReceiptCounts(t *test
 		t.Errorf("Receive = %v, %v; want true", known, err)
 	}
 	s.want("events after the receipt", s.events(ref), "SMS DISPATCHED", "SMS DELIVERED")
+}
+
+func TestWhatACarrierSaysWithARetryIsToldToItsNextTryByAnyNode(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		retry := func(taken string) delivery.Result {
+			return delivery.Result{Class: delivery.Retry, After: time.Second, Taken: taken, Failure: delivery.Unreachable}
+		}
+		a := answering("a", retry("part 1"), retry("parts 1, 2"), delivery.Result{Class: delivery.Config, Failure: delivery.Unreachable})
+		b := answering("b", retry(""), delivery.Result{Class: delivery.Accepted, Ref: "r1"})
+		route := routes{message.SMS: {a, b}}
+		m.send("o1", someone(t), 3*time.Minute, sms())
+		for node := range 4 {
+			cfg := config(m, route)
+			cfg.Node = strconv.Itoa(node)
+			_, stop := run(t, cfg)
+			synctest.Wait()
+			_ = stop()
+			time.Sleep(time.Second)
+		}
+		var got []string
+		for _, c := range []*carrier{a, b} {
+			for _, msg := range c.messages() {
+				got = append(got, c.name+" "+msg.Taken)
+			}
+		}
+		if diff := cmp.Diff([]string{"a ", "a part 1", "a parts 1, 2", "b ", "b "}, got); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{"SMS DISPATCHED"}, m.told()); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
 }

@@ -29,11 +29,6 @@ func (d Delivery) event(kind otp.EventKind, failure *otp.Failure) *otp.Event {
 	return &otp.Event{Kind: kind, Delivery: d.Seq, Channel: string(d.Channel), Carrier: d.Carrier, Failure: failure}
 }
 
-// unsure begins the Ref of a Queued delivery that its carrier may have taken
-// already; the carrier's message id follows, as far as it is known. Receipts
-// that name that find it so (Receipt.Refs).
-const unsure = "(uncertain)"
-
 // maybeTaken reports whether an earlier submit of a Queued delivery was
 // Uncertain, so that no carrier but Carrier may get it, and under which id that
 // carrier has it; "" if that is not known.
@@ -51,6 +46,7 @@ func (d Delivery) Submitted(o SubmitOutcome, step Step, of otp.State, expires, n
 	if d.State != Queued {
 		return Change{}, false
 	}
+	o.Result.Ref = plainRef(o.Result.Ref)
 	if o.Result.Class == Deferred {
 		if of.Final() {
 			return d.stopped(otp.Failure{}, of, expires), true
@@ -67,6 +63,12 @@ func (d Delivery) Submitted(o SubmitOutcome, step Step, of otp.State, expires, n
 	if class == Uncertain {
 		ref, uncertain = cmp.Or(o.Result.Ref, ref), true
 		d.Ref = unsure + ref
+	}
+	if !uncertain && !d.calledAgain() {
+		d.Ref = ""
+		if class == Retry && o.Result.Taken != "" {
+			d.Ref = partly + o.Result.Taken
+		}
 	}
 	again := !o.RetryAt.IsZero() && class != Accepted && class != Permanent
 	switch {
@@ -118,7 +120,7 @@ func (d Delivery) dispatched(r Result, step Step, of otp.State, expires, now tim
 	switch {
 	case of.Settled():
 		d.Due, c.Done = time.Time{}, true
-	case r.NoReceipt:
+	case r.NoReceipt && r.Receipt == nil: // else that one decides
 		d.Due, d.Next, c.Done = time.Time{}, -1, true
 	case of.Final(): // its wait is over already, which WaitOver tells
 		d.Due, c.Done = expires, true

@@ -8,20 +8,41 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 )
 
-// telling is how many of a number's last digits tell whose it is.
-const telling = 7
+const (
+	// telling is how many of a number's last digits tell whose it is.
+	telling = 7
+	// tellingName is how many characters of an e-mail address before the @ do.
+	tellingName = 3
+)
 
-// Quoting reports whether text, which a carrier chose, holds the OTP's number or
-// its code.
+// Quoting reports whether text, which a carrier chose, holds the OTP's code, or
+// its number or address.
 type Quoting func(of Record, text string) bool
 
-// Quotes is the Quoting of OTPs whose codes keys hash.
+// Quotes is the Quoting of OTPs whose codes keys hash. A code or number is found
+// with separators in it too.
 func Quotes(keys otp.Hasher) Quoting {
 	return func(of Record, text string) bool {
-		number := strings.TrimPrefix(of.Recipient.Reveal(), "+")
-		return strings.Contains(text, number[max(0, len(number)-telling):]) ||
-			otp.Quoted(keys, otp.Subject{Account: of.Account, ID: of.ID}, of.OTP, text)
+		subject := otp.Subject{Account: of.Account, ID: of.ID}
+		bare := joined(text)
+		return quotesRecipient(of.Recipient.Reveal(), bare) ||
+			otp.Quoted(keys, subject, of.OTP, text) || bare != text && otp.Quoted(keys, subject, of.OTP, bare)
 	}
+}
+
+// joined is a text without what stands between groups of digits or words.
+func joined(text string) string {
+	return strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(text)
+}
+
+// quotesRecipient reports whether a joined text holds a number or address.
+func quotesRecipient(recipient, text string) bool {
+	if name, host, isAddress := strings.Cut(recipient, "@"); isAddress { // in lower case
+		text = strings.ReplaceAll(strings.ToLower(text), "@", "")
+		return strings.Contains(text, joined(name+host)) || len(name) >= tellingName && strings.Contains(text, joined(name))
+	}
+	number := strings.TrimPrefix(recipient, "+")
+	return number != "" && strings.Contains(text, number[max(0, len(number)-telling):])
 }
 
 // Hider hides in what is told of OTPs what a Quoting finds; stores embed it. The

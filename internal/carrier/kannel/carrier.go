@@ -36,6 +36,8 @@ type Carrier struct {
 	cfg  settled
 	deps Deps
 	http *httpsubmit.Client
+	// flights are known by the references of their messages.
+	flights httpsubmit.Flights
 }
 
 // New returns a carrier over a configuration that Validate accepts; else it
@@ -76,6 +78,7 @@ func (c *Carrier) Run(ctx context.Context) error {
 // they have the same reference and number, by which a phone knows them. A
 // message that may have been taken has its reference too, as reports name that.
 func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Result {
+	defer c.flights.Begin(m.Dedupe)()
 	return c.submit(ctx, m).KnownAs(m.Dedupe)
 }
 

@@ -1,6 +1,8 @@
 package kannel_test
 
 import (
+	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -101,4 +103,36 @@ func FuzzReport(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Nobody knows by which id a report's delivery is found while its submit waits
+// for the answer.
+func TestAReportWaitsForTheAnswer(t *testing.T) {
+	t.Parallel()
+	d := &carriertest.Desk{}
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	var c *kannel.Carrier
+	reportIn := func(ctx context.Context) int {
+		w := httptest.NewRecorder()
+		c.Receipts().ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/?st=1&d="+dedupe, nil))
+		return w.Code
+	}
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		if status := reportIn(gone); status != http.StatusServiceUnavailable {
+			t.Errorf("a report before the answer that was hung up on got %d, want 503", status)
+		}
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, accepted)
+	})
+	c, _ = start(t, config(url), kannel.Deps{Receive: d.Receive, ReceiptURL: receiptURL})
+	if r := c.Submit(t.Context(), text(t, "{code}")); r.Class != delivery.Accepted {
+		t.Errorf("Submit = %+v; want Accepted", r)
+	}
+	if got := d.All(); len(got) != 0 {
+		t.Errorf("receipts %+v before the answer; want none", got)
+	}
+	if status := reportIn(t.Context()); status != http.StatusOK || len(d.All()) != 1 {
+		t.Errorf("a report after the answer got %d, %+v; want 200 and one", status, d.All())
+	}
 }

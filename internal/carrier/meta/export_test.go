@@ -1,6 +1,10 @@
 package meta
 
-import "github.com/countersign/countersign/internal/catalog"
+import (
+	"time"
+
+	"github.com/countersign/countersign/internal/catalog"
+)
 
 // ReadWebhook reads a webhook for the fuzzer and returns how many statuses it
 // has.
@@ -22,3 +26,15 @@ func (l Listed) Template() catalog.WhatsAppTemplate { return listed(l).template(
 
 // MessageID reads an answer to a message.
 func MessageID(body []byte) string { return messageID(body) }
+
+// MaxRemembered is how many keys a Memory holds.
+const MaxRemembered = maxRemembered
+
+// Memory is what a carrier remembers.
+type Memory struct{ of memory[int] }
+
+// Add remembers a key.
+func (m *Memory) Add(key int, now time.Time, life time.Duration) { m.of.add(key, now, life) }
+
+// Has reports whether a key is remembered.
+func (m *Memory) Has(key int, now time.Time) bool { return m.of.has(key, now) }

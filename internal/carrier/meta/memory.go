@@ -1,6 +1,7 @@
 package meta
 
 import (
+	"container/list"
 	"errors"
 	"hash/maphash"
 	"time"
@@ -27,38 +28,53 @@ const (
 
 var errNotSubscribed = errors.New("no app is subscribed to its webhooks, so no receipts will come")
 
-// memory holds keys for a while. The zero value is empty.
-type memory[K comparable] struct{ until map[K]time.Time }
+// memory holds keys, all for the same time. The zero value is empty.
+type memory[K comparable] struct {
+	known map[K]*list.Element
+	order list.List // of remembered[K], the first to go in front
+}
+
+type remembered[K comparable] struct {
+	key K
+	end time.Time
+}
 
 func (m *memory[K]) add(key K, now time.Time, life time.Duration) {
-	if m.until == nil {
-		m.until = map[K]time.Time{}
+	if m.known == nil {
+		m.known = map[K]*list.Element{}
 	}
-	if _, ok := m.until[key]; !ok && len(m.until) >= maxRemembered {
-		for old, end := range m.until {
-			if !now.Before(end) {
-				delete(m.until, old)
-			}
-		}
-		if len(m.until) >= maxRemembered {
-			return
-		}
+	for first := m.order.Front(); first != nil && !now.Before(first.Value.(remembered[K]).end); first = m.order.Front() {
+		m.forget(first.Value.(remembered[K]).key)
 	}
-	m.until[key] = now.Add(life)
+	m.forget(key)
+	if len(m.known) < maxRemembered {
+		m.known[key] = m.order.PushBack(remembered[K]{key, now.Add(life)})
+	}
 }
 
-func (m *memory[K]) has(key K, now time.Time) bool {
-	end, ok := m.until[key]
-	if ok && !now.Before(end) {
-		delete(m.until, key)
-		return false
+func (m *memory[K]) forget(key K) {
+	if e := m.known[key]; e != nil {
+		m.order.Remove(e)
+		delete(m.known, key)
 	}
-	return ok
 }
+
+// until returns when a key is forgotten, zero if it is not known.
+func (m *memory[K]) until(key K) time.Time {
+	if e := m.known[key]; e != nil {
+		return e.Value.(remembered[K]).end
+	}
+	return time.Time{}
+}
+
+func (m *memory[K]) has(key K, now time.Time) bool { return now.Before(m.until(key)) }
 
 // person is what is remembered of a number: a keyed hash that no other process
-// can compute. digits are its E.164 form without the plus.
-func (c *Carrier) person(digits string) uint64 { return maphash.String(c.seed, digits) }
+// can compute. What one account's app says of a person holds for that account.
+// digits are the number's E.164 form without the plus.
+func (c *Carrier) person(a *Account, digits string) uint64 {
+	return maphash.Comparable(c.seed, [2]string{a.ID, digits})
+}
 
 // digitsOf returns a number as WhatsApp writes it.
 func digitsOf(n phone.Number) string { return onlyDigits(n.Reveal()) }

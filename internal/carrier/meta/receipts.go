@@ -148,8 +148,9 @@ func (c *Carrier) take(ctx context.Context, hook webhook, signed map[string]bool
 			switch change.Field {
 			case "messages":
 				c.inbound(len(change.messages.Messages))
+				phoneID := change.messages.Metadata.PhoneNumberID
 				for _, s := range change.messages.Statuses {
-					r, ok := c.receiptOf(ctx, a, change.messages.Metadata.PhoneNumberID, s)
+					r, ok := c.receiptOf(a, phoneID, s)
 					if !ok {
 						continue
 					}
@@ -161,8 +162,12 @@ func (c *Carrier) take(ctx context.Context, hook webhook, signed map[string]bool
 					}
 					recording.Go(func() {
 						defer func() { <-c.receipts }()
-						if err := c.record(ctx, r); err != nil {
+						known, err := c.record(ctx, r)
+						if err != nil {
 							fail(err)
+						}
+						if known { // else anybody with an app could teach us
+							c.failedLater(ctx, a, phoneID, s)
 						}
 					})
 				}
@@ -181,8 +186,9 @@ func (c *Carrier) inbound(n int) {
 	}
 }
 
-// record hands a receipt to the dispatcher.
-func (c *Carrier) record(ctx context.Context, r delivery.Receipt) (err error) {
+// record hands a receipt to the dispatcher and reports whether its message is
+// known.
+func (c *Carrier) record(ctx context.Context, r delivery.Receipt) (known bool, err error) {
 	defer func() {
 		if v := recover(); v != nil { // in a goroutine of ours nobody else would
 			c.logger().ErrorContext(ctx, "a receipt led to a panic",
@@ -190,12 +196,12 @@ func (c *Carrier) record(ctx context.Context, r delivery.Receipt) (err error) {
 			err = errPanic
 		}
 	}()
-	known, err := c.deps.Receive(ctx, r)
+	known, err = c.deps.Receive(ctx, r)
 	if err != nil {
-		return fmt.Errorf("receive: %w", err)
+		return false, fmt.Errorf("receive: %w", err)
 	}
 	if !known {
 		c.notice(UnknownReceipt)
 	}
-	return nil
+	return known, nil
 }

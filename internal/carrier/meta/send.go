@@ -83,7 +83,7 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 		return *none
 	}
 	if ref := messageID(answer.Body); ref != "" && answer.Status < http.StatusMultipleChoices {
-		return delivery.Result{Class: delivery.Accepted, Ref: ref}
+		return delivery.Result{Class: delivery.Accepted, Ref: ref, NoReceipt: c.deps.ReceiptURL == ""}
 	}
 	r, p := c.cfg.judge(answer, c.deps.Now())
 	if p != nil {
@@ -166,7 +166,7 @@ func (c *Carrier) resting(to addressed) *delivery.Result {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.absent.has(c.person(to.to), now):
+	case c.absent.has(c.person(to.account, to.to), now):
 		return &delivery.Result{Class: delivery.Permanent, Own: true, Failure: failureOf(codeNotOnWA)}
 	case c.held.has(to.phoneID, now):
 		return &delivery.Result{Class: delivery.Config, Own: c.cfg.ownCause(to, problem{Code: codeSpamLimit}), Failure: failureOf(codeSpamLimit)}
@@ -181,7 +181,7 @@ func (c *Carrier) learn(ctx context.Context, to addressed, code int, class deliv
 	switch code {
 	case codeNotOnWA:
 		if class == delivery.Permanent { // else the operator knows better
-			c.rememberAbsent(to.to)
+			c.rememberAbsent(to.account, to.to)
 		}
 	case codeSpamLimit:
 		c.hold(to.phoneID)
@@ -193,10 +193,10 @@ func (c *Carrier) learn(ctx context.Context, to addressed, code int, class deliv
 	}
 }
 
-func (c *Carrier) rememberAbsent(digits string) {
+func (c *Carrier) rememberAbsent(a *Account, digits string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.absent.add(c.person(digits), c.deps.Now(), absentFor)
+	c.absent.add(c.person(a, digits), c.deps.Now(), absentFor)
 }
 
 func (c *Carrier) hold(phoneID string) {
@@ -215,7 +215,7 @@ func (c *Carrier) spoil(key templateKey) {
 func (c *Carrier) mend(key templateKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.spoilt.until, key)
+	c.spoilt.forget(key)
 }
 
 // mendListed forgets it where a list that was read now has the template as
@@ -223,8 +223,8 @@ func (c *Carrier) mend(key templateKey) {
 func (c *Carrier) mendListed(key templateKey, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if spoilt := c.spoilt.until[key].Add(-spoiltFor); now.Sub(spoilt) >= listLag {
-		delete(c.spoilt.until, key)
+	if spoilt := c.spoilt.until(key).Add(-spoiltFor); now.Sub(spoilt) >= listLag {
+		c.spoilt.forget(key)
 	}
 }
 

@@ -147,6 +147,33 @@ func TestWhoIsNotOnWhatsAppIsNotTriedAgainForHours(t *testing.T) {
 	}
 }
 
+func TestWhoIsNotOnWhatsAppForOneAccountIsTriedByAnother(t *testing.T) {
+	t.Parallel()
+	g := newGraph(t)
+	cfg := config(g)
+	cfg.Accounts = append(cfg.Accounts, meta.Account{ID: "555000111", Numbers: map[string]string{"4940123456": "777000111"}, AppSecret: setting.NewSecret("another app")})
+	c := open(t, cfg, newDesk().deps())
+	g.answer(refusal(http.StatusBadRequest, 131026, 0))
+	c.Submit(t.Context(), text(t))
+	theirs := func(m *delivery.Message) { m.Step.AccountRef, m.Step.Sender = "555000111", "" }
+	c.Submit(t.Context(), text(t, theirs))
+	if got := len(g.requests("")); got != 2 {
+		t.Errorf("%d requests; want 2, as the second is another account's", got)
+	}
+}
+
+func TestWithoutAPublicAddressNoReceiptIsPromised(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"", "https://otp.example/carriers/whatsapp/receipts/t"} {
+		d := newDesk().deps()
+		d.ReceiptURL = address
+		c := open(t, config(newGraph(t)), d)
+		if r := c.Submit(t.Context(), text(t)); r.Class != delivery.Accepted || r.NoReceipt != (address == "") {
+			t.Errorf("with the address %q: Submit = %+v; want Accepted, and NoReceipt only without one", address, r)
+		}
+	}
+}
+
 func TestANumberAtItsSpamLimitRestsForAQuarterOfAnHour(t *testing.T) {
 	t.Parallel()
 	g, at := newGraph(t), newClock()

@@ -209,3 +209,18 @@ func TestThePlanAsksAgainOnceATemplateChanged(t *testing.T) {
 		t.Errorf("%d templates can be sent after the webhook; want none", got)
 	}
 }
+
+func TestAFailureOfNoMessageOfOursTeachesNothing(t *testing.T) {
+	t.Parallel()
+	g, d := newGraph(t), newDesk()
+	c := open(t, config(g), d.deps())
+	ours := httptest.NewServer(c.Receipts())
+	t.Cleanup(ours.Close)
+	for _, code := range []int{131026, 131048, 131042} {
+		post(t, ours.URL, signed(appSecret, hook("messages", fmt.Sprintf(
+			`{"metadata":{"phone_number_id":"%s"},"statuses":[{"id":"wamid.unknown","status":"failed","recipient_id":"491712345678","errors":[{"code":%d}]}]}`, phoneID, code))))
+	}
+	if r := c.Submit(t.Context(), text(t)); r.Class != delivery.Accepted || d.noticed(meta.OperatorTrouble) != 0 {
+		t.Errorf("Submit = %+v, %d troubles; want Accepted and none", r, d.noticed(meta.OperatorTrouble))
+	}
+}

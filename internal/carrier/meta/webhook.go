@@ -34,6 +34,8 @@ type messageNews struct {
 	Messages []struct{} `json:"messages"`
 }
 
+const statusFailed = "failed"
+
 // status is news of a message that was sent.
 type status struct {
 	ID        string `json:"id"`
@@ -99,7 +101,7 @@ func readWebhook(raw []byte) (webhook, error) {
 
 // receiptOf returns the receipt that a status is, false if it is none: not
 // final, or of a number of somebody else's.
-func (c *Carrier) receiptOf(ctx context.Context, a *Account, phoneID string, s status) (delivery.Receipt, bool) {
+func (c *Carrier) receiptOf(a *Account, phoneID string, s status) (delivery.Receipt, bool) {
 	if !a.owns(phoneID) || s.ID == "" || len(s.ID) > maxRef {
 		c.notice(ForeignReceipt)
 		return delivery.Receipt{}, false
@@ -108,13 +110,11 @@ func (c *Carrier) receiptOf(ctx context.Context, a *Account, phoneID string, s s
 	switch s.Status {
 	case "delivered", "read": // read may come without delivered
 		r.State = delivery.ReceiptDelivered
-	case "failed":
+	case statusFailed:
 		r.State = delivery.ReceiptUndeliverable
-		r.Failure = failure("failed", "WhatsApp reported a failure without a reason")
+		r.Failure = failure(statusFailed, "WhatsApp reported a failure without a reason")
 		if len(s.Errors) > 0 {
-			code := s.Errors[0].Code
-			r.Failure = failureOf(code)
-			c.failedLater(ctx, phoneID, s.Recipient, code)
+			r.Failure = failureOf(s.Errors[0].Code)
 		}
 	default: // sent, and what is to come: nothing final
 		return delivery.Receipt{}, false
@@ -122,11 +122,15 @@ func (c *Carrier) receiptOf(ctx context.Context, a *Account, phoneID string, s s
 	return r, true
 }
 
-// failedLater acts on a failure that came after the message was accepted.
-func (c *Carrier) failedLater(ctx context.Context, phoneID, recipient string, code int) {
+// failedLater acts on a failure that came after a message of ours was accepted.
+func (c *Carrier) failedLater(ctx context.Context, a *Account, phoneID string, s status) {
+	if s.Status != statusFailed || len(s.Errors) == 0 {
+		return
+	}
+	code := s.Errors[0].Code
 	switch class := c.cfg.classOf(problem{Code: code}, delivery.Permanent); {
 	case class == delivery.Permanent && code == codeNotOnWA:
-		c.rememberAbsent(onlyDigits(recipient))
+		c.rememberAbsent(a, onlyDigits(s.Recipient))
 	case class == delivery.Config:
 		if code == codeSpamLimit {
 			c.hold(phoneID)

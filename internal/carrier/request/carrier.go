@@ -37,6 +37,8 @@ type Carrier struct {
 	cfg  settled
 	deps Deps
 	http *httpsubmit.Client
+	// flights are known by our ids, if receipts name messages by those.
+	flights httpsubmit.Flights
 }
 
 // New returns a carrier over a configuration that Validate accepts; else it
@@ -72,11 +74,11 @@ func (c *Carrier) Run(ctx context.Context) error {
 // Submit hands one message over. If receipts name messages by our id, one that
 // may have been taken is known by it.
 func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Result {
-	r := c.submit(ctx, m)
-	if c.cfg.ReceiptID != "" {
-		r = r.KnownAs(m.Dedupe)
+	if c.cfg.ReceiptID == "" {
+		return c.submit(ctx, m)
 	}
-	return r
+	defer c.flights.Begin(m.Dedupe)()
+	return c.submit(ctx, m).KnownAs(m.Dedupe)
 }
 
 func (c *Carrier) submit(ctx context.Context, m delivery.Message) delivery.Result {

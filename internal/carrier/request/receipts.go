@@ -132,6 +132,10 @@ func (c *Carrier) serveReceipt(w http.ResponseWriter, r *http.Request) {
 		code := cmp.Or(httpsubmit.Token(said.value(cfg.reason)), httpsubmit.Token(status), "undeliverable")
 		news.Failure = failure(code, "The gateway reported that the message was not delivered")
 	}
+	if !c.flights.Wait(r.Context(), news.Ref) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	if _, err := c.deps.Receive(r.Context(), news); err != nil {
 		c.deps.Log.WarnContext(r.Context(), "receipt not recorded; it is asked for again",
 			slog.String("carrier", c.cfg.Name), slog.Any("err", err))

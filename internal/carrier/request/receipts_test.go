@@ -1,6 +1,7 @@
 package request_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -148,4 +149,39 @@ func FuzzReceipt(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Nobody knows by which id a receipt's delivery is found while its submit waits
+// for the answer.
+func TestAReceiptThatNamesOurIDWaitsForTheAnswer(t *testing.T) {
+	t.Parallel()
+	d := &carriertest.Desk{}
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	var c *request.Carrier
+	reportIn := func(ctx context.Context) int {
+		w := httptest.NewRecorder()
+		c.Receipts().ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/?st=1&d="+dedupe, nil))
+		return w.Code
+	}
+	early := func(w http.ResponseWriter, _ *http.Request) {
+		if status := reportIn(gone); status != http.StatusServiceUnavailable {
+			t.Errorf("a receipt before the answer that was hung up on got %d, want 503", status)
+		}
+		w.WriteHeader(http.StatusOK)
+	}
+	c = open(t, early, func(cfg *request.Config, deps *request.Deps) {
+		url := cfg.URL
+		*cfg, deps.Receive = reporting(false), d.Receive
+		cfg.URL = url
+	})
+	if r := c.Submit(t.Context(), sms(t, "{code}")); r.Class != delivery.Accepted {
+		t.Errorf("Submit = %+v; want Accepted", r)
+	}
+	if got := d.All(); len(got) != 0 {
+		t.Errorf("receipts %+v before the answer; want none", got)
+	}
+	if status := reportIn(t.Context()); status != http.StatusOK || len(d.All()) != 1 {
+		t.Errorf("a receipt after the answer got %d, %+v; want 200 and one", status, d.All())
+	}
 }

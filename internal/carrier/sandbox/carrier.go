@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -21,6 +22,8 @@ const (
 	retryAfter     = 200 * time.Millisecond // what those errors ask for, so that trying it out is quick
 	receiptBound   = 10 * time.Second       // for handing a receipt over
 )
+
+var errReceiptBound = errors.New("the receipt took too long to record")
 
 // Config is what a Carrier is made of. Inbox, Receive and Log are needed.
 type Config struct {
@@ -105,7 +108,7 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 func (c *Carrier) later(m delivery.Message) delivery.Result {
 	done := delivery.Receipt{Carrier: Name, Ref: m.Dedupe, State: delivery.ReceiptDelivered}
 	c.timers.start(LateBy, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), receiptBound)
+		ctx, cancel := context.WithTimeoutCause(context.Background(), receiptBound, errReceiptBound)
 		defer cancel()
 		if err := c.cfg.Inbox.Put(ctx, m); err != nil {
 			c.cfg.Log.WarnContext(ctx, "late message not put into the sandbox inbox", slog.Any("err", err))
@@ -118,7 +121,7 @@ func (c *Carrier) later(m delivery.Message) delivery.Result {
 
 // report hands a receipt over.
 func (c *Carrier) report(r delivery.Receipt) {
-	ctx, cancel := context.WithTimeout(context.Background(), receiptBound)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), receiptBound, errReceiptBound)
 	defer cancel()
 	if _, err := c.cfg.Receive(ctx, r); err != nil {
 		c.cfg.Log.WarnContext(ctx, "receipt of the sandbox lost", slog.Any("err", err))

@@ -1,6 +1,8 @@
 package smpp
 
 import (
+	"encoding/hex"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,13 +14,14 @@ const (
 	keepGroups = time.Hour // after the code's end; message centres report by then
 	maxGroups  = 100_000   // a new message is then not followed beyond its first part
 	sweepEvery = time.Minute
+	maxTaken   = 1024 // of what the database keeps for the next try
 )
 
 // group is a long message: its parts are submitted and reported one by one.
 type group struct {
-	ids  []string // by part, "" while there is none
-	open []bool   // by part: written and never answered
-	// reported are the parts whose delivery was reported.
+	ids []string // by part, "" while there is none
+	// reported are the parts whose delivery was reported, and those that another
+	// process sent, as their report may have come to that one.
 	reported  map[string]bool
 	outcome   *delivery.Receipt // once it is settled
 	announced bool              // the submit's result is on its way: outcomes go to the dispatcher
@@ -41,15 +44,23 @@ func newParts(now func() time.Time) *parts {
 }
 
 // begin returns the group of a message of n parts: that of an earlier try, if
-// that left off in between.
-func (p *parts) begin(dedupe string, n int, expires time.Time) *group {
+// that left off in between, in this process or, as taken says, in another.
+func (p *parts) begin(dedupe string, n int, expires time.Time, taken string) *group {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sweep()
 	if g := p.byRef[dedupe]; g != nil && len(g.ids) == n {
 		return g
 	}
-	g := &group{ids: make([]string, n), open: make([]bool, n), reported: map[string]bool{}, until: expires.Add(keepGroups)}
+	g := &group{ids: make([]string, n), reported: map[string]bool{}, until: expires.Add(keepGroups)}
+	if ids, ok := readTaken(taken); ok && len(ids) == n {
+		g.ids = ids
+		for _, id := range ids {
+			if g.reported[id] = id != ""; id != "" && len(p.byID) < maxGroups {
+				p.byID[id] = g
+			}
+		}
+	}
 	if len(p.byRef) < maxGroups {
 		p.byRef[dedupe] = g
 	}
@@ -60,7 +71,7 @@ func (p *parts) begin(dedupe string, n int, expires time.Time) *group {
 func (p *parts) settledPart(g *group, i int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return g.ids[i] != "" || g.open[i]
+	return g.ids[i] != ""
 }
 
 // accepted records a part's id. The reader calls it before it reads on, so that
@@ -74,11 +85,34 @@ func (p *parts) accepted(g *group, i int, id string) {
 	}
 }
 
-// lost records that a part was written and not answered.
-func (p *parts) lost(g *group, i int) {
+// taken writes which parts were taken, for whoever submits the others; "" if
+// none was.
+func (p *parts) taken(g *group) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	g.open[i] = true
+	if g.ref() == "" {
+		return ""
+	}
+	ids := make([]string, len(g.ids))
+	for i, id := range g.ids {
+		ids[i] = hex.EncodeToString([]byte(id))
+	}
+	text := strings.Join(ids, ".")
+	if len(text) > maxTaken { // all parts are sent again then, if another process does
+		return ""
+	}
+	return text
+}
+
+func readTaken(text string) (ids []string, ok bool) {
+	for one := range strings.SplitSeq(text, ".") {
+		id, err := hex.DecodeString(one)
+		if err != nil {
+			return nil, false
+		}
+		ids = append(ids, string(id))
+	}
+	return ids, true
 }
 
 // finish ends the submitting of a message that was accepted or may have been.
@@ -165,16 +199,4 @@ func (p *parts) sweep() {
 			delete(p.byID, id)
 		}
 	}
-}
-
-// anyLost reports whether a part was written and never answered.
-func (p *parts) anyLost(g *group) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i, open := range g.open {
-		if open && g.ids[i] == "" {
-			return true
-		}
-	}
-	return false
 }

@@ -26,21 +26,34 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 	defer cancel()
 	var g *group
 	if len(bodies) > 1 {
-		g = c.parts.begin(m.Dedupe, len(bodies), m.Expires)
+		g = c.parts.begin(m.Dedupe, len(bodies), m.Expires, m.Taken)
 	}
-	var all []*submit
-	for again := true; again; {
-		l, s, err := c.pick(turn)
-		if err != nil {
-			return c.unbound()
+	for {
+		if r, again := c.attempt(ctx, turn, m, bodies, g); !again {
+			if g != nil && r.Class == delivery.Retry {
+				r.Taken = c.parts.taken(g)
+			}
+			return r
 		}
-		defer l.load.Add(-1)
-		all, again = c.send(turn, bodies, submit{carrier: c, link: l, session: s, group: g, ownSender: c.cfg.ownSender(m)})
+	}
+}
+
+// attempt hands a message over at one bind. again says that its session ended
+// before anything was written.
+func (c *Carrier) attempt(ctx, turn context.Context, m delivery.Message, bodies []*pdu.Message, g *group) (r delivery.Result, again bool) {
+	l, s, err := c.pick(turn)
+	if err != nil {
+		return c.unbound(), false
+	}
+	defer l.load.Add(-1)
+	all, again := c.send(turn, bodies, submit{carrier: c, link: l, session: s, group: g, ownSender: c.cfg.ownSender(m)})
+	if again {
+		return r, true
 	}
 	for _, one := range all {
 		one.wait(ctx)
 	}
-	return c.outcome(m, g, all)
+	return c.outcome(m, g, all), false
 }
 
 // send writes the parts that are still to be sent, one after the other. again
@@ -149,9 +162,6 @@ func (p *submit) wait(ctx context.Context) {
 		if errors.Is(err, errNoAnswer) && p.session.timeouts.Add(1) >= maxTimeouts {
 			p.session.end(errUnanswered)
 		}
-		if p.group != nil {
-			p.carrier.parts.lost(p.group, p.part)
-		}
 		p.result = delivery.Result{Class: delivery.Uncertain, Failure: delivery.Unreachable}
 		return
 	}
@@ -193,16 +203,17 @@ func (c *Carrier) idOf(answer pdu.PDU) string {
 }
 
 // rank orders classes by how much they decide: a message with a part that will
-// never be taken is over, one with a part to repeat is repeated.
+// never be taken is over, one with a part that may have been taken is not
+// repeated, one with a part to repeat is.
 func rank(class delivery.Class) int {
 	switch class {
 	case delivery.Permanent:
 		return 4
-	case delivery.Config:
-		return 3
-	case delivery.Retry, delivery.Deferred:
-		return 2
 	case delivery.Uncertain:
+		return 3
+	case delivery.Config:
+		return 2
+	case delivery.Retry, delivery.Deferred:
 		return 1
 	case delivery.Accepted:
 	}
@@ -232,13 +243,10 @@ func (c *Carrier) outcome(m delivery.Message, g *group, all []*submit) delivery.
 			r = fails.result
 			r.After = m.Expires.Sub(now) + pastEnd // once is enough
 		}
-		return r // what was taken of it is remembered
+		return r
 	case delivery.Accepted, delivery.Uncertain:
 	}
 	if g != nil {
-		if r.Class == delivery.Accepted && c.parts.anyLost(g) {
-			r = delivery.Result{Class: delivery.Uncertain, Failure: delivery.Unreachable}
-		}
 		r.Ref, r.Receipt = c.parts.finish(m.Dedupe, g)
 		if r.Class != delivery.Accepted {
 			r.Receipt = nil

@@ -2,11 +2,13 @@ package smpp_test
 
 import (
 	"bytes"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	"github.com/countersign/countersign/internal/carrier/smpp"
 	"github.com/countersign/countersign/internal/carrier/smpp/pdu"
@@ -252,6 +254,62 @@ func TestALostPartMakesTheMessageUncertainUnderTheFirstReference(t *testing.T) {
 			t.Errorf("Submit = %+v; want Uncertain as m1", got)
 		}
 	})
+}
+
+func TestAnUnansweredPartMakesTheMessageUncertainWhateverTheOthersWereAnswered(t *testing.T) {
+	t.Parallel()
+	for _, status := range []pdu.Status{pdu.Throttled, pdu.SystemError, pdu.InvalidSource} {
+		bubble(t, nil, func(t *testing.T, r running) {
+			r.smsc.handle(pdu.SubmitSM, func(p *peer, q pdu.PDU) {
+				if q.Body.(*pdu.Message).Short[5] == 2 {
+					refuses(status)(p, q)
+				}
+			})
+			if got := r.submit(t, text(t, long)); got.Class != delivery.Uncertain {
+				t.Errorf("part 1 unanswered, part 2 %s: Submit = %+v; want Uncertain", status, got)
+			}
+		})
+	}
+}
+
+func TestAnotherProcessSendsOnlyThePartsThatAreMissing(t *testing.T) {
+	t.Parallel()
+	m := text(t, long)
+	bubble(t, nil, func(t *testing.T, r running) {
+		r.smsc.handle(pdu.SubmitSM, func(p *peer, q pdu.PDU) {
+			if q.Body.(*pdu.Message).Short[5] == 2 {
+				refuses(pdu.SystemError)(p, q)
+				return
+			}
+			p.accept(q, "a\x01b")
+		})
+		m.Expires = time.Now().Add(time.Minute)
+		got := r.submit(t, m)
+		if got.Class != delivery.Retry || got.Taken == "" || strings.ContainsFunc(got.Taken, unicode.IsControl) {
+			t.Fatalf("Submit = %+v; want Retry, and what was taken", got)
+		}
+		m.Taken = got.Taken
+	})
+	for taken, want := range map[string]int{m.Taken: 1, "xyz": 2, "61.62.63": 2, "": 2} {
+		bubble(t, nil, func(t *testing.T, r running) {
+			m := m
+			m.Expires, m.Taken = time.Now().Add(time.Minute), taken
+			got, seen := r.submit(t, m), r.smsc.seen()
+			if got.Class != delivery.Accepted || len(seen) != want || seen[len(seen)-1].Short[5] != 2 {
+				t.Fatalf("after %q: Submit = %+v, %d parts; want Accepted and %d parts, the last part 2", taken, got, len(seen), want)
+			}
+			if want > 1 {
+				return
+			}
+			if got.Ref != "a\x01b" {
+				t.Errorf("Submit = %+v; want it known as the first part", got)
+			}
+			r.smsc.report(t, "m1", "DELIVRD")
+			if got := r.desk.received(); len(got) != 1 || got[0].Ref != "a\x01b" || got[0].State != delivery.ReceiptDelivered {
+				t.Errorf("receipts %+v; want the message delivered, as the first part's receipt may have come to the other process", got)
+			}
+		})
+	}
 }
 
 func TestWhatSMPPCannotCarryIsRefusedBeforeItIsSent(t *testing.T) {

@@ -42,7 +42,7 @@ type Carrier struct {
 	receipts *url.URL // nil without ReceiptURL
 	sealer   *sealer
 	openers  []*sealer // under every token that is accepted
-	flights  flights
+	flights  httpsubmit.Flights
 
 	mu     sync.Mutex // guards warned
 	warned map[string]time.Time

@@ -1,10 +1,8 @@
 package twilio
 
 import (
-	"context"
 	"net/url"
 	"strconv"
-	"sync"
 
 	"github.com/countersign/countersign/internal/delivery"
 )
@@ -50,48 +48,4 @@ func (r reference) name() string {
 		return r.dedupe + "." + strconv.Itoa(r.try)
 	}
 	return r.dedupe
-}
-
-// flights are the submits of this process whose answer has not come, by their
-// name. A receipt of one is not recorded before that: until then nobody knows by
-// which id to find its delivery, and an answer that is lost is given up after
-// longer than the dispatcher keeps an unknown receipt.
-type flights struct {
-	mu    sync.Mutex // guards under
-	under map[string]chan struct{}
-}
-
-// begin notes a submit until end is called.
-func (f *flights) begin(name string) (end func()) {
-	landed := make(chan struct{})
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.under == nil {
-		f.under = map[string]chan struct{}{}
-	}
-	f.under[name] = landed
-	return func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.under[name] == landed {
-			delete(f.under, name)
-		}
-		close(landed)
-	}
-}
-
-// wait returns when the submit is over, or with false when ctx is.
-func (f *flights) wait(ctx context.Context, name string) bool {
-	f.mu.Lock()
-	landed := f.under[name]
-	f.mu.Unlock()
-	if landed == nil {
-		return true
-	}
-	select {
-	case <-landed:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"cmp"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -57,10 +56,11 @@ func (c *Carrier) judge(a httpsubmit.Answer, m delivery.Message) delivery.Result
 	if a.Status == http.StatusConflict { // it has the id already
 		r = delivery.Result{Class: delivery.Accepted}
 	}
+	var code string // of ours: what the receiver wrote may hold anything
 	if class, ok := classNamed(said.Class); ok {
-		r.Class = class
+		r.Class, code = class, said.Class
 	} else if r.Class == delivery.Accepted && said.Status == undeliverable {
-		r.Class = delivery.Permanent
+		r.Class, code = delivery.Permanent, undeliverable
 	}
 	if r.Class != delivery.Accepted {
 		r.After = 0
@@ -72,7 +72,7 @@ func (c *Carrier) judge(a httpsubmit.Answer, m delivery.Message) delivery.Result
 		case reason != "":
 			r.Failure = failure(reason, "The receiver refused the message")
 		case r.Failure.Code == "":
-			r.Failure = failure(cmp.Or(said.Class, said.Status), "The receiver refused the message")
+			r.Failure = failure(code, "The receiver refused the message")
 		}
 		return r
 	}
@@ -82,7 +82,7 @@ func (c *Carrier) judge(a httpsubmit.Answer, m delivery.Message) delivery.Result
 	if said.Status == delivered {
 		r.Receipt = &delivery.Receipt{State: delivery.ReceiptDelivered}
 	}
-	r.NoReceipt = c.deps.ReceiptURL == "" && r.Receipt == nil
+	r.NoReceipt = c.deps.ReceiptURL == ""
 	r.ByID = c.deps.ReceiptURL != ""
 	return r
 }

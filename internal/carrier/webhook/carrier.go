@@ -42,6 +42,8 @@ type Carrier struct {
 	cfg  settled
 	deps Deps
 	http *httpsubmit.Client
+	// flights are known by the ids of their messages.
+	flights httpsubmit.Flights
 }
 
 // New returns a carrier over a configuration that Validate accepts; else it
@@ -79,6 +81,7 @@ func (c *Carrier) Run(ctx context.Context) error {
 // Submit hands one message over. A message that may have been taken is known by
 // its id, as receipts name that.
 func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Result {
+	defer c.flights.Begin(m.Dedupe)()
 	return c.submit(ctx, m).KnownAs(m.Dedupe)
 }
 

@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"io"
 	"log/slog"
@@ -91,6 +92,12 @@ func answers(status int, body string, header ...string) http.HandlerFunc {
 // report posts a receipt signed with a secret and returns the status.
 func report(t testing.TB, h http.Handler, secret, body string, at time.Time) int {
 	t.Helper()
+	return reportIn(t.Context(), t, h, secret, body, at)
+}
+
+// reportIn is report with who posts it hanging up when ctx ends.
+func reportIn(ctx context.Context, t testing.TB, h http.Handler, secret, body string, at time.Time) int {
+	t.Helper()
 	s, err := callback.ParseSecret(secret)
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +106,7 @@ func report(t testing.TB, h http.Handler, secret, body string, at time.Time) int
 	if err != nil {
 		t.Fatal(err)
 	}
-	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", bytes.NewReader([]byte(body)))
+	req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader([]byte(body)))
 	req.Header.Set("webhook-id", "r1")
 	req.Header.Set("webhook-timestamp", strconv.FormatInt(at.Unix(), 10))
 	req.Header.Set("webhook-signature", signature)

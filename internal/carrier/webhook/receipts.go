@@ -66,6 +66,10 @@ func (c *Carrier) serveReceipt(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
+	if !c.flights.Wait(r.Context(), news.ID) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	if _, err := c.deps.Receive(r.Context(), news); err != nil {
 		c.deps.Log.WarnContext(r.Context(), "receipt not recorded; it is asked for again",
 			slog.String("carrier", c.cfg.Name), slog.Any("err", err))

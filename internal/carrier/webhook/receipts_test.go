@@ -1,6 +1,8 @@
 package webhook_test
 
 import (
+	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/webhook"
 	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
 )
 
@@ -126,4 +129,34 @@ func FuzzReceipt(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Nobody knows by which id a receipt's delivery is found while its submit waits
+// for the answer.
+func TestAReceiptThatNamesTheIDWaitsForTheAnswer(t *testing.T) {
+	t.Parallel()
+	d := &carriertest.Desk{}
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	var c *webhook.Carrier
+	early := func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if status := reportIn(gone, t, c.Receipts(), secretOf(1), `{"id":"`+dedupe+`","status":"DELIVERED"}`, time.Now()); status != http.StatusServiceUnavailable {
+			t.Errorf("a receipt before the answer that was hung up on got %d, want 503", status)
+		}
+		if status := reportIn(gone, t, c.Receipts(), secretOf(1), `{"id":"another","status":"DELIVERED"}`, time.Now()); status != http.StatusOK {
+			t.Errorf("a receipt of another message got %d, want 200 at once", status)
+		}
+		w.WriteHeader(http.StatusAccepted)
+	}
+	c = open(t, early, func(_ *webhook.Config, deps *webhook.Deps) { deps.Receive = d.Receive })
+	if r := c.Submit(t.Context(), text(t, message.SMS, "{code}")); r.Class != delivery.Accepted {
+		t.Errorf("Submit = %+v; want Accepted", r)
+	}
+	if status := report(t, c.Receipts(), secretOf(1), `{"id":"`+dedupe+`","status":"DELIVERED"}`, time.Now()); status != http.StatusOK {
+		t.Errorf("a receipt after the answer got %d, want 200", status)
+	}
+	if got := d.All(); len(got) != 2 || got[0].ID != "another" || got[1].ID != dedupe {
+		t.Errorf("receipts %+v; want another message's, and this one's after its answer", got)
+	}
 }

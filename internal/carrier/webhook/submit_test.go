@@ -144,6 +144,7 @@ func TestAnswersHaveClasses(t *testing.T) {
 		"delivered":                   {200, `{"status":"DELIVERED"}`, with(accepted, func(r *delivery.Result) { r.Receipt = &delivery.Receipt{State: delivery.ReceiptDelivered} })},
 		"undeliverable":               {200, `{"status":"UNDELIVERABLE","reason":"no-such-user"}`, because(delivery.Permanent, "no-such-user")},
 		"undeliverable, no reason":    {200, `{"status":"UNDELIVERABLE"}`, because(delivery.Permanent, "UNDELIVERABLE")},
+		"undeliverable, other class":  {200, `{"status":"UNDELIVERABLE","class":"to \u0000 ` + number + `"}`, because(delivery.Permanent, "UNDELIVERABLE")},
 		"has it already":              {409, ``, accepted},
 		"has it already as r1":        {409, `{"ref":"r1"}`, with(accepted, ref("r1"))},
 		"class retry":                 {200, `{"class":"RETRY","reason":"busy"}`, with(because(delivery.Retry, "busy"), after(7*time.Second))},

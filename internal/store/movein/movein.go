@@ -25,6 +25,8 @@ var (
 	ErrSchema = errors.New("the schemas of the two databases do not fit")
 	// ErrDiffers: what was copied does not read back as it was; nothing is kept.
 	ErrDiffers = errors.New("a table does not read back as it was written")
+	// ErrText: PostgreSQL cannot hold a text of the source.
+	ErrText = errors.New("a text has a NUL or is not UTF-8")
 )
 
 // Bounds.

@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/pgtest"
 	"github.com/countersign/countersign/internal/store/movein"
 	"github.com/countersign/countersign/internal/store/testdb"
@@ -340,5 +342,44 @@ func TestWhatPostgreSQLHasNoPlaceForIsRefusedBeforeAnythingMoves(t *testing.T) {
 	}
 	if n := rows(t, url, counts); n != 0 {
 		t.Errorf("the target has %d rows; want none", n)
+	}
+}
+
+// A carrier chooses its ids, and SQLite holds any octets.
+func TestTheIDsThatCarriersGaveMoveInAFormThatReceiptsFind(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Ready(t)
+	path, _ := filled(t, url)
+	db := openFile(t, path)
+	want := map[string]string{}
+	for n, ref := range []string{"a\x00b", "\xff\xfe", "(uncertain)\x01", "plain", "(uncertain)plain", "(hex)6100"} {
+		kept := delivery.KeptRef(ref)
+		want[kept] = strconv.Itoa(n + 1)
+		if _, err := db.ExecContext(t.Context(), "UPDATE deliveries SET ref = ? WHERE account_id = ?", ref, n+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // the second run finds it
+		if _, err := movein.Run(t.Context(), movein.Config{From: path, To: url}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for ref, account := range want {
+		if got := number(t, url, "SELECT count(*) FROM deliveries WHERE account_id = "+account+" AND ref = '"+ref+"'"); got != 1 {
+			t.Errorf("%d deliveries of account %s are there as %q, want 1", got, account, ref)
+		}
+	}
+}
+
+func TestATextThatPostgreSQLCannotHoldIsNamed(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Ready(t)
+	path, _ := filled(t, url)
+	if _, err := openFile(t, path).ExecContext(t.Context(), "UPDATE deliveries SET carrier = ? WHERE account_id = 3", "a\x00b"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := movein.Run(t.Context(), movein.Config{From: path, To: url})
+	if !errors.Is(err, movein.ErrText) || !strings.Contains(err.Error(), "table deliveries") || !strings.Contains(err.Error(), "column carrier") {
+		t.Errorf("Run = %v; want ErrText, and the table and column", err)
 	}
 }

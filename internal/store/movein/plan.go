@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/countersign/countersign/internal/delivery"
 )
 
 // table is one to move, with the columns that both databases have.
@@ -31,6 +34,12 @@ const (
 	// Of this one a view has what PostgreSQL keeps in a table, and the rest is
 	// in the table of OTPs too.
 	recipientsTable = "recipients"
+)
+
+// What carriers call deliveries, which earlier versions kept as they gave it.
+const (
+	deliveriesTable = "deliveries"
+	refColumn       = "ref"
 )
 
 // plan pairs the tables of both schemas. Whatever the source has, the target
@@ -123,6 +132,15 @@ func (t table) read(row interface{ Scan(dest ...any) error }) ([]any, error) {
 		v, ok := converted(values[i], c.kind)
 		if !ok {
 			return nil, fmt.Errorf("%w: column %s holds %T, PostgreSQL wants %s", ErrSchema, c.name, values[i], c.kind)
+		}
+		if text, ok := v.(string); ok {
+			if t.name == deliveriesTable && c.name == refColumn {
+				text = delivery.KeptRef(text)
+			}
+			if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+				return nil, fmt.Errorf("%w: column %s", ErrText, c.name)
+			}
+			v = text
 		}
 		values[i] = v
 	}

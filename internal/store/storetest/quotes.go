@@ -14,14 +14,16 @@ func hidesQuotes(t *testing.T, b *bench) {
 	failure := func(code string) otp.Failure {
 		return otp.Failure{Area: delivery.AreaCarrier, Code: code, Text: "absent"}
 	}
-	for _, c := range []struct{ code, want string }{
-		{"131026", "131026"},
-		{rightCode, delivery.HiddenCode},
-		{"x" + rightCode + ".1", delivery.HiddenCode},
-		{"err-4915112345678", delivery.HiddenCode},
-		{"015112345678", delivery.HiddenCode},
+	for _, c := range []struct{ binding, code, want string }{
+		{"", "131026", "131026"},
+		{"", rightCode, delivery.HiddenCode},
+		{"", "x" + rightCode + ".1", delivery.HiddenCode},
+		{"", "err-4915112345678", delivery.HiddenCode},
+		{"", "015112345678", delivery.HiddenCode},
+		{"192.0.2.7", rightCode, delivery.HiddenCode},
+		{"192.0.2.7", "30007", "30007"},
 	} {
-		answered, received := b.send(order{to: number}), b.send(order{to: number})
+		answered, received := b.send(order{to: number, binding: c.binding}), b.send(order{to: number, binding: c.binding})
 		for _, job := range b.claim("n1") {
 			if job.OTPID == answered.ID {
 				b.record(job, delivery.Result{Class: delivery.Permanent, Failure: failure(c.code)})
@@ -39,7 +41,7 @@ func hidesQuotes(t *testing.T, b *bench) {
 				t.Fatal(err)
 			}
 			if last := events[len(events)-1]; last.Failure == nil || last.Failure.Code != c.want || last.Failure.Text != "absent" {
-				t.Errorf("%s with code %q: told as %+v, want %q", who, c.code, last.Failure, c.want)
+				t.Errorf("%s with code %q of binding %q: told as %+v, want %q", who, c.code, c.binding, last.Failure, c.want)
 			}
 		}
 	}

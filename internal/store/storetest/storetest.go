@@ -145,6 +145,8 @@ func Run(t *testing.T, open Open) {
 		{"a resend beside a plan does not stop its next step", resendBeside},
 		{"a late receipt is recorded and starts nothing", lateReceipt},
 		{"a receipt names a delivery by our id or by the carrier's", receiptsByID},
+		{"a carrier may call a message by any octets", refsOfAnyOctets},
+		{"what a carrier says with a retry is kept for its next try", tellsTheNextTry},
 		{"only deliveries with a reference of their carrier's are kept by their id", idsOfFew},
 		{"an OTP that goes takes the ids of its deliveries along", idsGone},
 		{"a receipt of a message whose answer was lost counts at once", earlyReceipt},
