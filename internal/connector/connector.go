@@ -11,10 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -73,19 +75,47 @@ func Write(dir, host string) ([]File, error) {
 	return files, nil
 }
 
-// validHost reports whether host can stand in a URL and in a JSON text as it
-// is.
+// Bounds of host names (RFC 1035 §2.3.4).
+const maxName, maxLabel = 253, 63
+
+// validHost reports whether host can be one, as a URL and a JSON text write it:
+// a host name, an IPv4 address or an IPv6 address in brackets, and perhaps a
+// port.
 func validHost(host string) bool {
-	for _, c := range []byte(host) {
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if !letter && (c < '0' || c > '9') && strings.IndexByte("-.:[]", c) < 0 {
+	u, err := url.Parse("https://" + host)
+	if err != nil || u.Host != host || strings.HasSuffix(host, ":") {
+		return false
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 			return false
 		}
 	}
-	u, err := url.Parse("https://" + host + "/")
-	if err != nil || u.Host != host || u.Hostname() == "" || strings.HasSuffix(host, ":") {
+	if strings.HasPrefix(host, "[") {
+		a, err := netip.ParseAddr(u.Hostname())
+		return err == nil && a.Is6() && a.Zone() == ""
+	}
+	return validName(u.Hostname())
+}
+
+// validName reports whether name is a host name or an IPv4 address. What ends in
+// a number, programs take for an address.
+func validName(name string) bool {
+	if len(name) > maxName {
 		return false
 	}
-	// A colon belongs to a port or to an address in brackets.
-	return net.ParseIP(u.Hostname()) != nil || !strings.ContainsAny(u.Hostname(), ":[]")
+	labels := strings.Split(strings.TrimSuffix(name, "."), ".")
+	for _, l := range labels {
+		if len(l) > maxLabel || !labelForm.MatchString(l) {
+			return false
+		}
+	}
+	if strings.Trim(labels[len(labels)-1], "0123456789") == "" {
+		a, err := netip.ParseAddr(name)
+		return err == nil && a.Is4()
+	}
+	return true
 }
+
+// labelForm is a part of a host name between dots.
+var labelForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$`)

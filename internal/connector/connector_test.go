@@ -125,7 +125,10 @@ func TestTheDefinitionIsValid(t *testing.T) {
 
 func TestThePackageIsForOneHost(t *testing.T) {
 	t.Parallel()
-	for _, host := range []string{"codes.example.org", "codes.example.org:8443", "203.0.113.7", "[2001:db8::1]:443"} {
+	for _, host := range []string{
+		"codes.example.org", "codes.example.org:8443", "203.0.113.7", "203.0.113.7:1", "[2001:db8::1]:443", "[::ffff:203.0.113.7]", "localhost:65535",
+		"Codes.Example.org.", "xn--bcher-kva.example", "a--b.1st.example", strings.Repeat("a", 63) + ".example",
+	} {
 		all := files(t, host)
 		if len(all) != 4 {
 			t.Errorf("%s: %d files", host, len(all))
@@ -141,6 +144,9 @@ func TestThePackageIsForOneHost(t *testing.T) {
 	}
 	for _, none := range []string{
 		"", " ", "https://codes.example.org", "codes.example.org/", "codes.example.org:", ":443", "a b", `a"b`, "a\nb", "u@a", "a:b:c", "a?b", "[a]", "a%41",
+		"x:70000", "x:65536", "x:0", "x:-1", "x:+1", ".", "..", ".a", "a..b", "a...", "a-.b", "-a.b", "a.-", "a_b", "999.1.1.1", "1.2.3", "1.2.3.4.5", "1.2.3.4.", "7", "a.7",
+		"[203.0.113.7]", "[fe80::1%25eth0]", "[2001:db8::1", "2001:db8::1", "1:2:3", "b\u00fccher.example",
+		strings.Repeat("a", 70) + ".example", strings.Repeat("a.", 127) + "example",
 	} {
 		if _, err := connector.Package(none); !errors.Is(err, connector.ErrHost) {
 			t.Errorf("%q: %v, want ErrHost", none, err)

@@ -49,8 +49,8 @@ func (d *double) CountAttempt(_ context.Context, a verify.Attempt) (verify.Check
 	return d.checked, d.err
 }
 
-func (d *double) Answered(context.Context, string, verify.Idempotency) (verify.Record, error) {
-	return d.rec, d.err
+func (d *double) Answered(context.Context, string, verify.Idempotency) (verify.Checked, error) {
+	return d.checked, d.err
 }
 
 func (d *double) OTP(context.Context, verify.Ref) (verify.Record, error) { return d.rec, d.err }

@@ -106,17 +106,23 @@ func RecipientKey(keys interface {
 // may have been deleted since. Without such an answer the error is refused, why
 // it cannot be carried out.
 func (s *Service) Repeated(ctx context.Context, account string, i Idempotency, refused error) (Record, error) {
+	c, err := s.RepeatedCheck(ctx, account, i, refused)
+	return c.Record, err
+}
+
+// RepeatedCheck is Repeated for a Check, whose answer has a verdict.
+func (s *Service) RepeatedCheck(ctx context.Context, account string, i Idempotency, refused error) (Checked, error) {
 	if i.IsZero() {
-		return Record{}, refused
+		return Checked{}, refused
 	}
-	rec, err := s.Store.Answered(ctx, account, i)
+	c, err := s.Store.Answered(ctx, account, i)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return Record{}, refused
+		return Checked{}, refused
 	case err != nil:
-		return Record{}, classify(err)
+		return Checked{}, classify(err)
 	}
-	return rec, nil
+	return c, nil
 }
 
 // Fingerprint makes the Idempotency of a request: key as the caller gave it,

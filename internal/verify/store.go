@@ -96,10 +96,10 @@ type Store interface {
 	// and returns *LimitError with nothing counted, or ErrKeyUnknown where the
 	// guess does not judge the OTP.
 	CountAttempt(ctx context.Context, a Attempt) (Checked, error)
-	// Answered returns what a request with this idempotency key was answered;
-	// ErrNotFound if none was in the last 24 h, ErrIdempotencyMismatch if it was
-	// another request.
-	Answered(ctx context.Context, account string, i Idempotency) (Record, error)
+	// Answered returns what a request with this idempotency key was answered,
+	// with a verdict if it was a check; ErrNotFound if none was in the last 24 h,
+	// ErrIdempotencyMismatch if it was another request.
+	Answered(ctx context.Context, account string, i Idempotency) (Checked, error)
 	// OTP reads one OTP; its State is as of now.
 	OTP(ctx context.Context, ref Ref) (Record, error)
 	// OTPs lists OTPs; their States are as of now.

@@ -34,11 +34,11 @@ func plain(v wire.Value) (string, bool) {
 	if v.Kind != wire.Number {
 		return str(v)
 	}
-	d, ok := parseDecimal(v.Text)
+	d, ok := wire.ParseDecimal(v.Text)
 	if !ok {
 		return "", false
 	}
-	return d.plain()
+	return d.Plain()
 }
 
 // trimmed is plain without outer blanks, for phone numbers and codes: with
@@ -63,11 +63,11 @@ func integer(low, high int64) cast {
 		if v.Kind != wire.Number && v.Kind != wire.String {
 			return "", false
 		}
-		d, ok := parseDecimal(strings.TrimSpace(v.Text))
+		d, ok := wire.ParseDecimal(strings.TrimSpace(v.Text))
 		if !ok {
 			return "", false
 		}
-		n, ok := d.integer()
+		n, ok := d.Integer()
 		if !ok || n < 1 {
 			return "", false
 		}

@@ -13,7 +13,6 @@
 //	body.go        a body as an object, from JSON or a form
 //	parameters.go  the parameters as tables
 //	casts.go       how one value is understood
-//	decimal.go     numbers without loss
 //	generate.go    sending a code
 //	text.go        what the person gets to read
 //	validate.go    checking a code

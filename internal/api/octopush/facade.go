@@ -28,26 +28,16 @@ type facade struct {
 
 // route is one operation.
 type route struct {
-	pattern    string // method and path
+	pattern    string         // method and path
+	work       admission.Work // what it asks of the database
 	parameters []parameter
 	handle     func(context.Context, *call) (answer, error)
 }
 
-// work is what the operation asks of the database.
-func (r route) work() admission.Work {
-	switch r.pattern {
-	case "POST /v1/public/service/otp/generate":
-		return admission.Send
-	case "PUT /v1/public/service/otp/validate":
-		return admission.Check
-	}
-	return admission.Other
-}
-
 func (f *facade) routes() []route {
 	return []route{
-		{"POST /v1/public/service/otp/generate", generateParameters, f.generate},
-		{"PUT /v1/public/service/otp/validate", validateParameters, f.validate},
+		{"POST /v1/public/service/otp/generate", admission.Send, generateParameters, f.generate},
+		{"PUT /v1/public/service/otp/validate", admission.Check, validateParameters, f.validate},
 	}
 }
 
@@ -101,7 +91,7 @@ func (f *facade) serve(w http.ResponseWriter, r *http.Request) (answer, error) {
 	if wait := f.Admit(identity.Key); wait > 0 {
 		return answer{}, errTooMany.after(wait)
 	}
-	if err := f.Room(op.work()); err != nil {
+	if err := f.Room(op.work); err != nil {
 		return answer{}, err
 	}
 	raw, err := wire.ReadBody(w, r, wire.MaxBody)

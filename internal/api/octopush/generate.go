@@ -65,7 +65,11 @@ func (f *facade) generate(ctx context.Context, c *call) (answer, error) {
 // recipient reads the required number (Octopush OTP §2.2).
 func recipient(c *call) (phone.Number, error) {
 	given := c.in["phone_number"]
-	if given.given != usable {
+	switch {
+	case given.given == usable:
+	case given.number: // too long to be written out
+		return phone.Number{}, errUnusableNumber
+	default:
 		return phone.Number{}, errNoNumber
 	}
 	to, err := phone.ResolveWithDefault(given.text, c.account.Setting(account.SettingCountry))

@@ -221,6 +221,7 @@ func TestO20NumbersThatAreNone(t *testing.T) {
 	for body, code := range map[string]int{
 		`{}`: 110, `{"phone_number":""}`: 110, `{"phone_number":true}`: 110, `{"phone_number":"abc"}`: 117, `{"phone_number":"+99912345678"}`: 150,
 		`{"phone_number":null}`: 110, `{"phone_number":[]}`: 110, `{"phone_number":{}}`: 110, `{"phone_number":"  "}`: 110,
+		`{"phone_number":` + strings.Repeat("1", 65) + `}`: 117, `{"phone_number":1e70}`: 117, `{"phone_number":1e-70}`: 117,
 		`{"phone_number":"+336"}`: 117, `{"phone_number":0}`: 117, `{"phone_number":"0612345678"}`: 150, `{"Phone_Number":"+33612345678"}`: 110,
 	} {
 		h.generate(body).wants(http.StatusBadRequest, code)

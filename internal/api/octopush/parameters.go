@@ -74,8 +74,9 @@ const (
 
 // field is a parameter as it holds.
 type field struct {
-	text  string // as the cast spells it, or the default
-	given presence
+	text   string // as the cast spells it, or the default
+	given  presence
+	number bool // given as a JSON number, usable or not
 }
 
 // input is a decoded request: a field for each parameter of its table.
@@ -88,11 +89,12 @@ func decode(parameters []parameter, object wire.Value, setting func(key string) 
 	in := make(input, len(parameters))
 	for _, p := range parameters {
 		v := object.Last(p.name)
+		number := v.Kind == wire.Number
 		if text, ok := p.cast(v); ok {
-			in[p.name] = field{text, usable}
+			in[p.name] = field{text, usable, number}
 			continue
 		}
-		f := field{p.otherwise, unusable}
+		f := field{p.otherwise, unusable, number}
 		if v.Kind == wire.Null || v.Kind == wire.String && strings.TrimSpace(v.Text) == "" {
 			f.given = absent
 		}

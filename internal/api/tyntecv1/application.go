@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign/countersign/internal/api/wire"
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/otp"
 )
@@ -100,7 +101,7 @@ func called(name string) func(catalog.Application) bool {
 	if strings.EqualFold(name, defaultName) {
 		return func(a catalog.Application) bool { return a.Default }
 	}
-	if id, ok := canonicalID(name); ok {
+	if id, ok := wire.CanonicalID(name); ok {
 		return func(a catalog.Application) bool { return a.ID == id }
 	}
 	alias, err := strconv.ParseInt(name, 10, 64)

@@ -206,6 +206,7 @@ func TestSettingsAreRefusedInTheOrderOfTheContract(t *testing.T) {
 	h.post(applications+"/"+id+"?caller=441234567&deleteCaller=1").is(200).has("caller", nil)
 	h.post(applications+"/"+id+"?deleteCaller=no&unknown=1").is(200).has("name", "other")
 	h.post(applications+"/"+id).is(200).has("name", "other", "applicationId", id)
+	h.delete(applications+"/"+id, jsonBody("{")).refused(400, "1901")
 	for _, absent := range []string{"6f1d2c34-5b7a-4e90-8c21-0a9b8c7d6e5f", "abc", "0", "17", "%00"} {
 		h.get(applications+"/"+absent).refused(404, "1920")
 		h.post(applications+"/"+absent+"?pinLength=99").refused(404, "1920")

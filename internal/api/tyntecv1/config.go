@@ -43,7 +43,10 @@ type Config struct {
 	// Wait is how long a delivery on a channel waits for its receipt. Default
 	// delivery.DefaultWait.
 	Wait func(message.Channel) time.Duration
-	Log  *slog.Logger // default: no log
+	// Caller is who calls where neither the request nor the application names
+	// anybody; "" leaves it to the carrier.
+	Caller string
+	Log    *slog.Logger // default: no log
 }
 
 func (c Config) withDefaults() Config {

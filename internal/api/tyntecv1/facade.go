@@ -1,16 +1,12 @@
 package tyntecv1
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
-
-	"github.com/google/uuid"
 
 	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/api/wire"
@@ -23,7 +19,7 @@ const origin = "v1"
 // facade is the handler of all operations.
 type facade struct {
 	Config
-	paths []*path
+	paths wire.Paths[*route]
 }
 
 // New returns the handler of everything under /2fa/v1. It takes the query out
@@ -32,7 +28,9 @@ type facade struct {
 // (K-04). It leaves the pattern of the operation in Request.Pattern.
 func New(c Config) http.Handler {
 	f := &facade{Config: c.withDefaults()}
-	f.paths = index(f.routes())
+	for _, r := range f.routes() {
+		f.paths.Add(r.pattern, &r)
+	}
 	return f
 }
 
@@ -70,7 +68,7 @@ func (f *facade) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(answer.status)
 		return
 	}
-	body, err := encode(answer.body)
+	body, err := wire.EncodeJSON(answer.body)
 	if err != nil {
 		f.fail(ctx, c, err)
 		return
@@ -89,18 +87,21 @@ func (f *facade) serve(ctx context.Context, c *call) (reply, error) {
 	if wait := f.Admit(identity.Key); wait > 0 {
 		return reply{}, throttled(wait)
 	}
-	found, id := f.find(c.r.URL.EscapedPath())
+	found, ids := f.paths.Find(c.r.URL.EscapedPath())
 	if found == nil {
 		return reply{}, errPath
 	}
-	c.route, c.id = found.operations[c.r.Method], id
+	c.route = found.Operation(c.r.Method)
 	if c.route == nil {
 		return reply{}, apiError{
-			status: http.StatusMethodNotAllowed, code: codeMissing, message: "No such method on this path.", allow: found.allow,
+			status: http.StatusMethodNotAllowed, code: codeMissing, message: "No such method on this path.", allow: strings.Join(found.Methods(), ", "),
 		}
 	}
+	if len(ids) > 0 {
+		c.id = ids[0] // no path has more
+	}
 	c.r.Pattern = c.route.pattern
-	if err := f.Room(c.route.work()); err != nil {
+	if err := f.Room(c.route.work); err != nil {
 		return reply{}, err
 	}
 	if err := c.read(query); err != nil {
@@ -148,24 +149,11 @@ func (c *call) read(query string) error {
 
 // ref names the path's OTP. An id that is no UUID names none.
 func (c *call) ref() (verify.Ref, error) {
-	id, ok := canonicalID(c.id)
+	id, ok := wire.CanonicalID(c.id)
 	if !ok {
 		return verify.Ref{}, errOTP
 	}
 	return verify.Ref{Account: c.account.Name, Origin: origin, ID: id}, nil
-}
-
-// canonicalID returns s, a UUID in its plain form and any letter case, in lower
-// case.
-func canonicalID(s string) (string, bool) {
-	if len(s) != 36 { // the parser also takes other forms
-		return "", false
-	}
-	id, err := uuid.Parse(s)
-	if err != nil {
-		return "", false
-	}
-	return id.String(), true
 }
 
 // once makes what the service needs to recognise a repetition of this request
@@ -209,22 +197,11 @@ func (f *facade) fail(ctx context.Context, c *call, err error) {
 	if e.allow != "" {
 		h.Set("Allow", e.allow)
 	}
-	body, err := encode(errorBody{e.message, e.code, f.Now().UnixMilli()})
+	body, err := wire.EncodeJSON(errorBody{e.message, e.code, f.Now().UnixMilli()})
 	if err != nil { // its members are strings and a number
 		f.Log.ErrorContext(ctx, "encode error body", slog.Any("err", err))
 	}
 	write(c.w, e.status, body)
-}
-
-// encode returns v as JSON, with & < > as they are.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, fmt.Errorf("encode answer: %w", err)
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // write sends an answer with a body. That the client has gone is no error of

@@ -56,6 +56,8 @@ type options struct {
 	rules guard.Rules
 	store func(testdb.Store) (verify.Store, catalog.Store)
 	room  func(admission.Work) error
+
+	caller string // the server's
 }
 
 func start(t *testing.T) *harness {
@@ -93,7 +95,7 @@ func startWith(t *testing.T, o options) *harness {
 		}),
 		Accounts: account.NewAuthenticator(h.store, h.wall.Now),
 		Catalog:  catalog.New(catalog.Config{Store: entries, Keys: keys, Random: rand.Reader, Now: h.wall.Now}),
-		Now:      h.store.Now, Admit: account.NewThrottle(h.wall.Now).Admit, Room: o.room, Log: logger,
+		Now:      h.store.Now, Admit: account.NewThrottle(h.wall.Now).Admit, Room: o.room, Caller: o.caller, Log: logger,
 	})
 	for _, name := range []string{"acme", "other"} {
 		h.must(h.store.CreateAccount(t.Context(), account.Account{Name: name, Created: h.wall.Now()}))

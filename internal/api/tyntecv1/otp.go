@@ -56,9 +56,10 @@ func (f *facade) status(ctx context.Context, c *call) (reply, error) {
 	return reply{status: http.StatusOK, body: otpEntityOf(r)}, nil
 }
 
-// known reads the path's OTP, whose application has to exist too. With an
-// idempotency key an OTP that is gone is left to the service, which may have
-// an answer to repeat.
+// known reads the path's OTP. With an idempotency key an OTP that is gone is
+// left to the service, which may have an answer to repeat. One whose
+// application is gone is errApplicationGone: the service would carry the request
+// out, so that the caller has to ask for an answer to repeat itself.
 func (f *facade) known(ctx context.Context, c *call, once verify.Idempotency) (verify.Record, error) {
 	ref, err := c.ref()
 	if err != nil {
@@ -97,6 +98,9 @@ func (f *facade) resend(ctx context.Context, c *call) (reply, error) {
 		return reply{}, err
 	}
 	record, err := f.known(ctx, c, once)
+	if errors.Is(err, errApplicationGone) {
+		return sent(f.Verify.Repeated(ctx, c.account.Name, once, err))
+	}
 	if err != nil {
 		return reply{}, err
 	}
@@ -110,11 +114,7 @@ func (f *facade) resend(ctx context.Context, c *call) (reply, error) {
 			sender = delivery.Withheld
 		}
 	}
-	record, err = f.Verify.Resend(ctx, verify.ResendRequest{Ref: record.Ref, Channel: channel, Sender: sender, Idempotency: once})
-	if err != nil {
-		return reply{}, err //nolint:wrapcheck // a *verify.Error says all there is
-	}
-	return reply{status: http.StatusOK, body: otpEntityOf(record)}, nil
+	return sent(f.Verify.Resend(ctx, verify.ResendRequest{Ref: record.Ref, Channel: channel, Sender: sender, Idempotency: once}))
 }
 
 // deleteOTP is contract v1 §3.5.
@@ -154,14 +154,20 @@ func (f *facade) check(ctx context.Context, c *call) (reply, error) {
 		return reply{}, missing("otpCode")
 	}
 	record, err := f.known(ctx, c, once)
+	if errors.Is(err, errApplicationGone) {
+		return checked(f.Verify.RepeatedCheck(ctx, c.account.Name, once, err))
+	}
 	if err != nil {
 		return reply{}, err
 	}
-	checked, err := f.Verify.Check(ctx, verify.CheckRequest{Ref: record.Ref, Code: otp.NewCode(typed), Idempotency: once})
+	return checked(f.Verify.Check(ctx, verify.CheckRequest{Ref: record.Ref, Code: otp.NewCode(typed), Idempotency: once}))
+}
+
+func checked(c verify.Checked, err error) (reply, error) {
 	if err != nil {
-		return reply{}, err //nolint:wrapcheck // a *verify.Error says all there is
+		return reply{}, err
 	}
-	return reply{status: verdictStatus[checked.Verdict], body: otpEntityOf(checked.Record)}, nil
+	return reply{status: verdictStatus[c.Verdict], body: otpEntityOf(c.Record)}, nil
 }
 
 // events is contract v1 §3.13.

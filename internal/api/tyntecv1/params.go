@@ -101,10 +101,31 @@ func jsonPairs(body []byte) ([]pair, error) {
 	var pairs []pair
 	for _, m := range v.Members {
 		value := m.Value.Text // "" for null
-		if m.Value.Kind == wire.Array || m.Value.Kind == wire.Object {
+		switch m.Value.Kind {
+		case wire.Number:
+			value = numeral(m.Name, value)
+		case wire.Array, wire.Object:
 			value = unreadable
+		case wire.Null, wire.Bool, wire.String:
 		}
 		pairs = append(pairs, pair{m.Name, value})
 	}
 	return pairs, nil
+}
+
+// numeral returns what a JSON number says for the parameter name. Programs write
+// 4915123456789 as 4915123456789.0 or 4.915123456789e12 too. The rules for phone
+// numbers and codes know digits only: without its point, that would be somebody
+// else's number.
+func numeral(name, literal string) string {
+	isPhone := strings.EqualFold(name, "number")
+	if !isPhone && !strings.EqualFold(name, "otpCode") || !strings.ContainsAny(literal, ".eE") {
+		return literal
+	}
+	d, _ := wire.ParseDecimal(literal)
+	text, ok := d.Plain()
+	if !ok || isPhone && strings.Contains(text, ".") {
+		return unreadable
+	}
+	return text
 }

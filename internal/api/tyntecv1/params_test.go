@@ -19,7 +19,7 @@ const formType = "application/x-www-form-urlencoded"
 
 func TestParametersAreFoundWhereverAndHoweverTheyAreWritten(t *testing.T) {
 	t.Parallel()
-	names := []string{"number", "sender", "alphaNumeric", "text", "pinLength"}
+	names := []string{"number", "sender", "alphaNumeric", "text", "pinLength", "otpCode"}
 	for _, c := range []struct {
 		name, query, media, body string
 		want                     map[string]string
@@ -51,6 +51,15 @@ func TestParametersAreFoundWhereverAndHoweverTheyAreWritten(t *testing.T) {
 			name: "JSON of all kinds", body: `{"pinLength":6,"alphanumeric":true,"sender":null,"number":"","text":["x"],"more":{}}`,
 			want: map[string]string{"pinLength": "6", "alphaNumeric": "true", "text": tyntecv1.Unreadable},
 		},
+		{name: "a phone number as a floating-point number", body: `{"NUMBER":4915123456789.0}`, want: map[string]string{"number": "4915123456789"}},
+		{name: "a phone number with an exponent", body: `{"number":4.915123456789E+12}`, want: map[string]string{"number": "4915123456789"}},
+		{name: "a phone number with a fraction", body: `{"number":4915123456789.5}`, want: map[string]string{"number": tyntecv1.Unreadable}},
+		{name: "a phone number without end", body: `{"number":1e70}`, want: map[string]string{"number": tyntecv1.Unreadable}},
+		{name: "a phone number in quotes", body: `{"number":"4915123456789.0"}`, want: map[string]string{"number": "4915123456789.0"}},
+		{name: "a code as a floating-point number", body: `{"otpCode":1234.0}`, want: map[string]string{"otpCode": "1234"}},
+		{name: "a code with a fraction", body: `{"otpCode":12.340}`, want: map[string]string{"otpCode": "12.34"}},
+		{name: "an integer as a floating-point number", body: `{"pinLength":6.0}`, want: map[string]string{"pinLength": "6.0"}},
+		{name: "a text of digits with a fraction", body: `{"sender":1.50}`, want: map[string]string{"sender": "1.50"}},
 		{name: "JSON with two spellings", body: `{"Sender":"BIG","sender":"small","sender":"late"}`, want: map[string]string{"sender": "small"}},
 		{name: "JSON after the query", query: "number=q", body: `{"number":"j","sender":"a"}`, want: map[string]string{"number": "q", "sender": "a"}},
 		{name: "blank JSON", media: "application/json", body: " \n", want: map[string]string{}},

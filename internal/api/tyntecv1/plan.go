@@ -59,7 +59,10 @@ func (f *facade) step(a catalog.Application, w wording, c message.Channel) deliv
 		Text: Text(text, a.Life),
 	}
 	if c == message.Voice {
-		s.Sender = callerID(cmp.Or(w.caller, a.Caller))
+		s.Sender = f.Caller
+		if named := cmp.Or(w.caller, a.Caller); named != "" {
+			s.Sender = callerID(named)
+		}
 	}
 	return s
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/message"
 )
 
@@ -201,6 +202,23 @@ func TestWhatIsSentIsFixedAtSend(t *testing.T) {
 	h.check(id, code).otp("VERIFIED", 2, 202)
 }
 
+func TestTheServersCallerCallsWhereNeitherRequestNorApplicationNamesOne(t *testing.T) {
+	t.Parallel()
+	h := startWith(t, options{rules: guard.Compat(10), caller: "442079460000"})
+	id := h.send(toFixed)
+	h.post(otps + "/" + id + "?via=VOICE").is(200)
+	h.send(toFixed + "&caller=442079460111")
+	h.send(toFixed + "&caller=VERIFY") // is somebody, but nobody that calls can show
+	h.post(applications + "/default?caller=442079460222").is(200)
+	h.send(toFixed)
+	var callers []string
+	for _, m := range h.voice.messages() {
+		callers = append(callers, m.Step.Sender)
+	}
+	equal(t, "callers", callers, []string{"442079460000", "442079460000", "442079460111", "", "442079460222"})
+	h.get(applications+"/default").is(200).has("caller", "442079460222")
+}
+
 func TestACallerThatIsNoNumberIsNotShown(t *testing.T) {
 	t.Parallel()
 	h := start(t)
@@ -233,6 +251,19 @@ func TestACallSpeaksTheLanguageOfItsText(t *testing.T) {
 	}
 }
 
+func TestAPhoneNumberThatIsAJSONNumberReachesNobodyElse(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	for _, number := range []string{"4915123456789", "4915123456789.0", "4.915123456789e12"} {
+		h.post(otps, jsonBody(`{"number":`+number+`}`)).is(200).has("number", "+4915123456789")
+	}
+	h.post(otps, jsonBody(`{"number":4915123456789.5}`)).refused(400, "1902")
+	h.post(otps, jsonBody(`{"number":4915123456789,"pinLength":6.0}`)).refused(400, "1006")
+	h.sent(3, 0)
+	id, _ := h.sendSMS("&otpCode=1234")
+	h.post(otps+"/"+id+"/check", jsonBody(`{"otpCode":1234.0}`)).otp("VERIFIED", 1, 202)
+}
+
 func TestALimitOnSendsIsAnswered429AndSendsNothing(t *testing.T) {
 	t.Parallel()
 	h := start(t)
@@ -257,6 +288,39 @@ func TestARepeatedSendAnswersAsTheFirstWithoutItsApplication(t *testing.T) {
 	equal(t, "repeated answer without the application", string(again.body), string(lived.body))
 	h.post(otps+"?"+toMobile+"&applicationId="+app).refused(404, "1920")
 	h.sent(1, 0)
+}
+
+func TestARepeatedCheckOrResendAnswersAsTheFirstWithoutItsApplication(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	app := h.application(`{"name":"short-lived"}`)
+	id := h.post(otps + "?" + toMobile + "&applicationId=" + app).is(200).text("otpId")
+	code := h.last(h.sms, 1).Code.Reveal()
+	first := map[string]*answer{}
+	repeated := []struct {
+		key, target string
+		status      int
+	}{
+		{"resend", otps + "/" + id + "?via=sms", 200},
+		{"wrong check", otps + "/" + id + "/check?otpCode=" + wrong(code), 401},
+		{"right check", otps + "/" + id + "/check?otpCode=" + code, 202},
+		{"late check", otps + "/" + id + "/check?otpCode=" + code, 410},
+	}
+	once := func(key string) with { return header("Idempotency-Key", strings.ReplaceAll(key, " ", "-")) }
+	for _, r := range repeated {
+		first[r.key] = h.post(r.target, once(r.key)).is(r.status)
+	}
+	h.delete(applications + "/" + app).is(200)
+	for _, r := range repeated {
+		again := h.post(r.target, once(r.key)).is(r.status)
+		equal(t, r.key, string(again.body), string(first[r.key].body))
+		h.post(r.target).refused(404, "1922")
+		h.post(r.target, once("new "+r.key)).refused(404, "1922")
+	}
+	h.post(otps+"/"+id+"?via=voice", once("resend")).refused(422, "1901")
+	h.post(otps+"/"+id+"/check?otpCode="+code, once("wrong check")).refused(422, "1901")
+	h.get(otps+"/"+id).otp("VERIFIED", 2, 200)
+	h.sent(2, 0)
 }
 
 func TestAnIdempotencyKeyRepeatsTheAnswer(t *testing.T) {

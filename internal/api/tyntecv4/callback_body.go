@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/countersign/countersign/internal/api/wire"
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/catalog"
 )
@@ -94,7 +95,7 @@ func validPort(port string) bool {
 func (b callbackBody) apply(c catalog.Callback) catalog.Callback {
 	c.URL = *b.url
 	if b.profileID != nil {
-		c.ProfileID, _ = canonicalID(*b.profileID) // "" for ""
+		c.ProfileID, _ = wire.CanonicalID(*b.profileID) // "" for ""
 	}
 	if b.hasHeaders {
 		c.Headers = make([]catalog.Header, len(b.headers))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/countersign/countersign/internal/api/wire"
 	"github.com/countersign/countersign/internal/catalog"
 )
 
@@ -132,7 +133,7 @@ func (f *facade) checkProfileExists(ctx context.Context, account string, profile
 	if profileID == nil || *profileID == "" {
 		return nil
 	}
-	id, _ := canonicalID(*profileID)
+	id, _ := wire.CanonicalID(*profileID)
 	_, err := f.Catalog.Profile(ctx, account, id)
 	if errors.Is(err, catalog.ErrNotFound) {
 		return constraintViolation([]violation{{"profileId", doesNotExist}})

@@ -1,19 +1,16 @@
 package tyntecv4
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/google/uuid"
 
 	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/api/wire"
@@ -29,7 +26,7 @@ const keyHeader = "Apikey"
 // facade is the handler of all operations.
 type facade struct {
 	Config
-	paths *node
+	paths wire.Paths[*route]
 }
 
 // New returns the handler of everything under /2fa/v4. It routes by the escaped
@@ -37,7 +34,9 @@ type facade struct {
 // slash in a name is lost.
 func New(c Config) http.Handler {
 	f := &facade{Config: c.withDefaults()}
-	f.paths = index(f.routes())
+	for _, r := range f.routes() {
+		f.paths.Add(r.pattern, &r)
+	}
 	return f
 }
 
@@ -117,16 +116,17 @@ func (f *facade) serve(ctx context.Context, c *call) (reply, error) {
 	if wait := f.Admit(identity.Key); wait > 0 {
 		return reply{}, problemError{Status: http.StatusTooManyRequests, Detail: "Too many calls with this API key", retry: wait}.plain()
 	}
-	found, params := f.paths.find(c.r.URL.EscapedPath())
+	found, params := f.paths.Find(c.r.URL.EscapedPath())
 	if found == nil {
 		return reply{}, problemError{Status: http.StatusNotFound, Detail: "No such path"}.plain()
 	}
-	c.route, c.params = found.operations[c.r.Method], params
+	c.route, c.params = found.Operation(c.r.Method), params
 	if c.route == nil {
-		return reply{}, problemError{Status: http.StatusMethodNotAllowed, Detail: "No such method on this path", allow: found.allow()}.plain()
+		allow := strings.Join(slices.Sorted(slices.Values(found.Methods())), ", ")
+		return reply{}, problemError{Status: http.StatusMethodNotAllowed, Detail: "No such method on this path", allow: allow}.plain()
 	}
 	c.r.Pattern = c.route.pattern // for whoever counts requests
-	if err := f.Room(c.route.work()); err != nil {
+	if err := f.Room(c.route.work); err != nil {
 		return reply{}, err
 	}
 	return c.route.handle(ctx, c)
@@ -134,20 +134,7 @@ func (f *facade) serve(ctx context.Context, c *call) (reply, error) {
 
 // id returns the path's id in lower case; false if it is no UUID and so names
 // nothing (contract v4 S7).
-func (c *call) id() (string, bool) { return canonicalID(c.params[0]) }
-
-// canonicalID returns s, a UUID in its plain form and any letter case, in lower
-// case.
-func canonicalID(s string) (string, bool) {
-	if len(s) != 36 { // the parser also takes other forms
-		return "", false
-	}
-	id, err := uuid.Parse(s)
-	if err != nil {
-		return "", false
-	}
-	return id.String(), true
-}
+func (c *call) id() (string, bool) { return wire.CanonicalID(c.params[0]) }
 
 // read passes the gates of media type, size and syntax. It also returns the
 // body's octets.
@@ -266,13 +253,7 @@ func encode(v any) ([]byte, error) {
 	if p, ok := v.(literal); ok {
 		return p.appendJSON(make([]byte, 0, 64)), nil
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, fmt.Errorf("encode answer: %w", err)
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return wire.EncodeJSON(v) //nolint:wrapcheck // it says what was being done
 }
 
 // write sends an answer with a body. That the client has gone is no error of

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/countersign/countersign/internal/api/wire"
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/phone"
 )
@@ -221,7 +222,7 @@ func channel(s string) string {
 
 // uuidForm wants a UUID.
 func uuidForm(s string) string {
-	if _, ok := canonicalID(s); !ok {
+	if _, ok := wire.CanonicalID(s); !ok {
 		return mustMatch(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 	}
 	return ""

@@ -19,10 +19,13 @@ const promptBody = 4 << 10
 
 // ReadBody reads the request's body of at most most octets. A longer one is
 // ErrTooLarge, by its Content-Length without reading any of it; w is told, so
-// that the connection is closed instead of being drained.
+// that a connection that has to be drained first is closed instead. Over HTTP/2
+// only the stream ends: the connection is other requests' too.
 func ReadBody(w http.ResponseWriter, r *http.Request, most int) ([]byte, error) {
 	if r.ContentLength > int64(most) {
-		w.Header().Set("Connection", "close")
+		if r.ProtoMajor < 2 {
+			w.Header().Set("Connection", "close")
+		}
 		return nil, ErrTooLarge
 	}
 	if 0 < r.ContentLength && r.ContentLength <= promptBody {

@@ -52,10 +52,10 @@ func (t *tx) answer(accountID int64, i verify.Idempotency) (*answer.Answer, erro
 }
 
 // Answered implements verify.Store.
-func (s *Store) Answered(ctx context.Context, account string, i verify.Idempotency) (verify.Record, error) {
+func (s *Store) Answered(ctx context.Context, account string, i verify.Idempotency) (verify.Checked, error) {
 	accountID, err := s.AccountID(ctx, account)
 	if err != nil {
-		return verify.Record{}, err
+		return verify.Checked{}, err
 	}
 	type kept struct {
 		fingerprint []byte
@@ -67,15 +67,16 @@ func (s *Store) Answered(ctx context.Context, account string, i verify.Idempoten
 	}, selectAnswer+" AND created_at > $3", accountID, i.Key[:], column.Micros(s.Now().Add(-answer.KeptFor)))
 	switch {
 	case err != nil:
-		return verify.Record{}, readError("read idempotency key", err)
+		return verify.Checked{}, readError("read idempotency key", err)
 	case !found:
-		return verify.Record{}, verify.ErrNotFound
+		return verify.Checked{}, verify.ErrNotFound
 	}
 	a, err := answer.Read(i, k.fingerprint, k.result)
 	if err != nil {
-		return verify.Record{}, err
+		return verify.Checked{}, err
 	}
-	return a.Record()
+	rec, err := a.Record()
+	return verify.Checked{Record: rec, Verdict: a.Verdict}, err
 }
 
 // remember keeps the answer in the transaction of the work.

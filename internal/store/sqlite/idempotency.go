@@ -42,25 +42,26 @@ func (t *tx) answer(accountID int64, i verify.Idempotency) (*answer.Answer, erro
 }
 
 // Answered implements verify.Store.
-func (s *Store) Answered(ctx context.Context, account string, i verify.Idempotency) (verify.Record, error) {
+func (s *Store) Answered(ctx context.Context, account string, i verify.Idempotency) (verify.Checked, error) {
 	accountID, err := s.AccountID(ctx, account)
 	if err != nil {
-		return verify.Record{}, err
+		return verify.Checked{}, err
 	}
 	var fingerprint []byte
 	var result string
 	err = s.read.QueryRowContext(ctx, selectAnswer, accountID, i.Key[:], column.Micros(s.clock.Now().Add(-answer.KeptFor))).Scan(&fingerprint, &result)
 	if errors.Is(err, sql.ErrNoRows) {
-		return verify.Record{}, verify.ErrNotFound
+		return verify.Checked{}, verify.ErrNotFound
 	}
 	if err != nil {
-		return verify.Record{}, s.readError("read idempotency key", err)
+		return verify.Checked{}, s.readError("read idempotency key", err)
 	}
 	a, err := answer.Read(i, fingerprint, result)
 	if err != nil {
-		return verify.Record{}, err
+		return verify.Checked{}, err
 	}
-	return a.Record()
+	rec, err := a.Record()
+	return verify.Checked{Record: rec, Verdict: a.Verdict}, err
 }
 
 // remember keeps the answer in the transaction of the work.

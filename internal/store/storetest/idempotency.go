@@ -22,8 +22,8 @@ func idempotent(t *testing.T, b *bench) {
 	if _, err := b.Store.CreateOTP(t.Context(), b.newOTP(order{idem: idem(1, 2)})); !errors.Is(err, verify.ErrIdempotencyMismatch) {
 		t.Errorf("other request with the key: %v, want ErrIdempotencyMismatch", err)
 	}
-	if rec, err := b.Store.Answered(t.Context(), acme, idem(1, 1)); err != nil || rec.ID != first.ID || rec.Recipient != first.Recipient {
-		t.Errorf("what was answered: %v, %v; want id %s", rec.ID, err, first.ID)
+	if kept, err := b.Store.Answered(t.Context(), acme, idem(1, 1)); err != nil || kept.Record.ID != first.ID || kept.Record.Recipient != first.Recipient {
+		t.Errorf("what was answered: %v, %v; want id %s", kept.Record.ID, err, first.ID)
 	}
 	if _, err := b.Store.Answered(t.Context(), acme, idem(1, 2)); !errors.Is(err, verify.ErrIdempotencyMismatch) {
 		t.Errorf("what another request was answered: %v, want ErrIdempotencyMismatch", err)
@@ -43,6 +43,10 @@ func idempotent(t *testing.T, b *bench) {
 		if err != nil || c.Verdict != otp.Wrong || c.Record.Attempts != 1 {
 			t.Errorf("repeated check: %v with %d attempts, %v; want Wrong with 1", c.Verdict, c.Record.Attempts, err)
 		}
+	}
+	kept, err := b.Store.Answered(t.Context(), acme, a.Idempotency)
+	if err != nil || kept.Verdict != otp.Wrong || kept.Record.ID != first.ID || kept.Record.Attempts != 1 {
+		t.Errorf("what a check was answered: %v with %d attempts, %v; want Wrong with 1", kept.Verdict, kept.Record.Attempts, err)
 	}
 	for range 2 {
 		if rec, err := b.Store.DeleteOTP(t.Context(), first.Ref, idem(3, 1)); err != nil || rec.ID != first.ID {

@@ -1,4 +1,4 @@
-package octopush
+package wire
 
 import (
 	"errors"
@@ -11,21 +11,22 @@ import (
 // Bounds of numbers: what is larger has no use here and must not cost memory.
 const (
 	maxExponent = 1 << 20
-	maxPlain    = 64 // digits before or after the point that plain writes
+	maxPlain    = 64 // digits before or after the point that Plain writes
 )
 
-// decimal is a decimal number without loss: 0.digits × 10^point. digits has no
-// zero at either end; there are none in zero.
-type decimal struct {
+// Decimal is a decimal number without loss: 0.digits × 10^point. digits has no
+// zero at either end; there are none in zero, which the zero Decimal is.
+type Decimal struct {
 	negative bool
 	digits   string
 	point    int
 }
 
-// parseDecimal reads a sign, digits with or without a point, and an exponent;
-// only digits must be there, before the point or behind it.
-func parseDecimal(text string) (decimal, bool) {
-	var d decimal
+// ParseDecimal reads a sign, digits with or without a point, and an exponent;
+// only digits must be there, before the point or behind it, as they are in every
+// JSON number.
+func ParseDecimal(text string) (Decimal, bool) {
+	var d Decimal
 	if text != "" && (text[0] == '-' || text[0] == '+') {
 		d.negative = text[0] == '-'
 		text = text[1:]
@@ -34,7 +35,7 @@ func parseDecimal(text string) (decimal, bool) {
 	if at := strings.IndexAny(text, "eE"); at >= 0 {
 		n, err := strconv.Atoi(text[at+1:])
 		if err != nil && !errors.Is(err, strconv.ErrRange) {
-			return decimal{}, false
+			return Decimal{}, false
 		}
 		exponent = min(max(n, -maxExponent), maxExponent)
 		text = text[:at]
@@ -42,7 +43,7 @@ func parseDecimal(text string) (decimal, bool) {
 	whole, fraction, _ := strings.Cut(text, ".")
 	digits := whole + fraction
 	if !otp.AllDigits(digits) {
-		return decimal{}, false
+		return Decimal{}, false
 	}
 	d.digits = strings.TrimLeft(digits, "0")
 	d.point = len(whole) + exponent - (len(digits) - len(d.digits))
@@ -53,9 +54,9 @@ func parseDecimal(text string) (decimal, bool) {
 	return d, true
 }
 
-// integer returns the number without its fraction; false if it has more than
+// Integer returns the number without its fraction; false if it has more than
 // 64 bits.
-func (d decimal) integer() (int64, bool) {
+func (d Decimal) Integer() (int64, bool) {
 	if d.point > 19 { // digits of the largest
 		return 0, false
 	}
@@ -64,9 +65,9 @@ func (d decimal) integer() (int64, bool) {
 	return n, err == nil
 }
 
-// plain writes the number exactly, without exponent; false if that gets too
-// long.
-func (d decimal) plain() (string, bool) {
+// Plain writes the number exactly, without exponent and without a fraction of
+// zero; false if that gets longer than 64 digits before or after the point.
+func (d Decimal) Plain() (string, bool) {
 	if d.point > maxPlain || len(d.digits)-d.point > maxPlain {
 		return "", false
 	}
@@ -77,7 +78,7 @@ func (d decimal) plain() (string, bool) {
 	return d.sign() + whole, true
 }
 
-func (d decimal) sign() string {
+func (d Decimal) sign() string {
 	if d.negative {
 		return "-"
 	}
@@ -86,7 +87,7 @@ func (d decimal) sign() string {
 
 // split returns the digits before the point, "0" if there are none, and those
 // behind it.
-func (d decimal) split() (whole, fraction string) {
+func (d Decimal) split() (whole, fraction string) {
 	switch n := len(d.digits); {
 	case d.point <= 0:
 		if n > 0 && -d.point <= maxPlain {
