@@ -35,6 +35,10 @@ type Profile struct {
 	Attempts     int
 	CodeLength   int
 	Links        []Link // in the order they were added; one per channel and language
+	// New are those of Links whose templates must exist when the profile is
+	// written, for one may have been renamed since it was looked up. They are said
+	// by whoever writes and never read back.
+	New []Link
 }
 
 // Rank is a channel's place in a priority; the lowest rank is tried first.

@@ -15,6 +15,8 @@ var (
 	ErrNameTaken = errors.New("name taken")
 	// ErrAliasTaken: another application of the account has the alias.
 	ErrAliasTaken = errors.New("alias taken")
+	// ErrNoTemplate: a template that a profile's new links name does not exist.
+	ErrNoTemplate = errors.New("no such template")
 	// ErrExists: the account has the one entry of this kind already.
 	ErrExists = errors.New("exists already")
 )
@@ -49,6 +51,7 @@ type Store interface {
 
 	Profiles(ctx context.Context, account string) ([]Profile, error)
 	Profile(ctx context.Context, account, id string) (Profile, error)
+	// CreateProfile and UpdateProfile return ErrNoTemplate as ErrNameTaken.
 	CreateProfile(ctx context.Context, account string, p Profile) error
 	UpdateProfile(ctx context.Context, account, id string, apply func(Profile) (Profile, error)) error
 	DeleteProfile(ctx context.Context, account, id string) error

@@ -54,15 +54,6 @@ func (c *Cluster) Promote(t testing.TB) {
 // Socket is the path of the server's Unix socket.
 func (c *Cluster) Socket() string { return filepath.Join(c.dir, ".s.PGSQL.5432") }
 
-// Log is what the server has said.
-func (c *Cluster) Log() string {
-	text, err := os.ReadFile(filepath.Join(c.dir, "log"))
-	if err != nil {
-		return err.Error()
-	}
-	return string(text)
-}
-
 // signal sends a signal to every process of the server: first to the one that
 // starts others, so that none is missed. Killed ones it waits for.
 func (c *Cluster) signal(s syscall.Signal) error {

@@ -2,6 +2,7 @@ package upkeep
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -32,6 +33,8 @@ const (
 	signOff = 2 * time.Second
 )
 
+var errSignOff = errors.New("the database took too long to take a node off the list")
+
 // Sign gives signs of a node until ctx ends, and then takes it off the list. It
 // is for people: nothing depends on it, so that a failure is only logged.
 func Sign(ctx context.Context, s NodeStore, n Node, log *slog.Logger) {
@@ -46,7 +49,7 @@ func Sign(ctx context.Context, s NodeStore, n Node, log *slog.Logger) {
 			continue
 		case <-ctx.Done():
 		}
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), signOff)
+		last, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), signOff, errSignOff)
 		defer cancel()
 		if err := s.ForgetNode(last, n.Name); err != nil {
 			log.WarnContext(last, "cannot take this node off the list", slog.Any("err", err))

@@ -31,6 +31,19 @@ const (
 	talliesKept   = 48 * time.Hour
 )
 
+const (
+	// FiguresKept is how long figures are kept: a year can be compared with the
+	// one before.
+	FiguresKept = 400 * 24 * time.Hour
+	// SweepBatch bounds how many rows one transaction of a sweep touches, so that
+	// nobody waits long for it.
+	SweepBatch = 500
+	// HighWaterEvery is how often the clock's high-water mark is stored while a
+	// step back of the wall clock could revive an OTP: no life grows by more
+	// (V-10).
+	HighWaterEvery = 500 * time.Millisecond
+)
+
 // Keep is what follows from how long the operator keeps OTPs.
 func Keep(otps time.Duration) Retention {
 	return Retention{OTPs: otps, Callbacks: min(callbacksKept, otps), Tallies: talliesKept}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/message"
+	"github.com/countersign/countersign/internal/verify"
 )
 
 // linksBody is the member channels of profile bodies (contract v4 §6.4.2).
@@ -218,6 +219,32 @@ func holdsLanguage(links []catalog.Link, l catalog.Link) bool {
 	})
 }
 
+// linkTries is how often templates are looked up anew because one of them was
+// renamed or deleted before the links to it were written.
+const linkTries = 3
+
+// link does write with knownTemplates.
+func (f *facade) link(ctx context.Context, account string, b linksBody, had []catalog.Link, write func(known []catalog.Link) error) error {
+	for try := 1; ; try++ {
+		known, err := f.knownTemplates(ctx, account, b, had)
+		if err != nil {
+			return err
+		}
+		err = write(known)
+		switch {
+		case !errors.Is(err, catalog.ErrNoTemplate):
+			return err
+		case try == linkTries:
+			return fmt.Errorf("%w: %w", verify.ErrOverloaded, err)
+		}
+	}
+}
+
+// stored returns the links to templates that are kept here. WhatsApp's are not.
+func stored(links []catalog.Link) []catalog.Link {
+	return slices.DeleteFunc(slices.Clone(links), func(l catalog.Link) bool { return l.Channel == message.WhatsApp })
+}
+
 // linkTemplates is contract v4 §6.4.6.
 func (f *facade) linkTemplates(ctx context.Context, c *call) (reply, error) {
 	o, _, err := c.read()
@@ -238,22 +265,21 @@ func (f *facade) linkTemplates(ctx context.Context, c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	known, err := f.knownTemplates(ctx, c.account.Name, b, nil)
-	if err != nil {
-		return reply{}, err
-	}
-	links, err := b.resolve(known)
-	if err != nil {
-		return reply{}, err
-	}
-	err = f.Catalog.UpdateProfile(ctx, c.account.Name, target.ID, func(p catalog.Profile) (catalog.Profile, error) {
-		for _, l := range links {
-			if holdsLanguage(p.Links, l) {
-				return p, linkConflict(l)
-			}
+	err = f.link(ctx, c.account.Name, b, nil, func(known []catalog.Link) error {
+		links, err := b.resolve(known)
+		if err != nil {
+			return err
 		}
-		p.Links = slices.Concat(p.Links, links)
-		return p, nil
+		return f.Catalog.UpdateProfile(ctx, c.account.Name, target.ID, func(p catalog.Profile) (catalog.Profile, error) {
+			for _, l := range links {
+				if holdsLanguage(p.Links, l) {
+					return p, linkConflict(l)
+				}
+			}
+			p.New = stored(links)
+			p.Links = slices.Concat(p.Links, links)
+			return p, nil
+		})
 	})
 	if err != nil {
 		return reply{}, fmt.Errorf("link templates: %w", err)

@@ -129,19 +129,18 @@ func (f *facade) createProfile(ctx context.Context, c *call) (reply, error) {
 	if err := v.err(); err != nil {
 		return reply{}, err
 	}
-	known, err := f.knownTemplates(ctx, c.account.Name, b.links, nil)
-	if err != nil {
-		return reply{}, err
-	}
 	id, err := f.Catalog.NewID()
 	if err != nil {
 		return reply{}, fmt.Errorf("make id: %w", err)
 	}
 	p := b.apply(catalog.Profile{ID: id, Attempts: f.Limits.Attempts, CodeLength: f.Limits.CodeLength})
-	if p.Links, err = b.links.resolve(known); err != nil {
-		return reply{}, err
-	}
-	err = f.Catalog.CreateProfile(ctx, c.account.Name, p)
+	err = f.link(ctx, c.account.Name, b.links, nil, func(known []catalog.Link) error {
+		if p.Links, err = b.links.resolve(known); err != nil {
+			return err
+		}
+		p.New = stored(p.Links)
+		return f.Catalog.CreateProfile(ctx, c.account.Name, p)
+	})
 	if errors.Is(err, catalog.ErrNameTaken) {
 		return reply{}, profileNameTaken()
 	}
@@ -193,19 +192,19 @@ func (f *facade) patchProfile(ctx context.Context, c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	known, err := f.knownTemplates(ctx, c.account.Name, b.links, target.Links)
-	if err != nil {
-		return reply{}, err
-	}
-	err = f.Catalog.UpdateProfile(ctx, c.account.Name, target.ID, func(p catalog.Profile) (catalog.Profile, error) {
-		p = b.apply(p)
-		if !b.links.given {
-			return p, nil
-		}
-		// What the profile links already stays possible (contract v4 S26).
-		links, err := b.links.resolve(slices.Concat(known, p.Links))
-		p.Links = links
-		return p, err
+	err = f.link(ctx, c.account.Name, b.links, target.Links, func(known []catalog.Link) error {
+		return f.Catalog.UpdateProfile(ctx, c.account.Name, target.ID, func(p catalog.Profile) (catalog.Profile, error) {
+			p = b.apply(p)
+			if !b.links.given {
+				return p, nil
+			}
+			// What the profile links already stays possible (contract v4 S26).
+			had := p.Links
+			links, err := b.links.resolve(slices.Concat(known, had))
+			p.Links = links
+			p.New = slices.DeleteFunc(stored(links), func(l catalog.Link) bool { return slices.Contains(had, l) })
+			return p, err
+		})
 	})
 	if errors.Is(err, catalog.ErrNameTaken) {
 		return reply{}, profileNameTaken()

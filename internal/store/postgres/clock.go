@@ -11,6 +11,7 @@ import (
 	"github.com/countersign/countersign/internal/clock"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/registry"
+	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // nowSQL is the time inside a statement: the database's clock as it is when
@@ -100,10 +101,6 @@ func (c *nodeClock) expects(expires time.Time) {
 	}
 }
 
-// The high-water mark is stored while a step back could revive an OTP, this
-// often, so that nodes that start after a failover know it (V-10).
-const highWaterEvery = 500 * time.Millisecond
-
 const highWaterMeta = "clock_high_water"
 
 const (
@@ -135,14 +132,14 @@ func (s *Store) lookAtClock(ctx context.Context) error {
 	s.clock.stored.Store(r[1])
 	s.clock.observe(max(r[0], r[1]))
 	if ahead := time.Duration(r[1]-r[0]) * time.Microsecond; ahead > time.Second {
-		s.log.WarnContext(ctx, "the database's clock is behind the time it has seen; going on from there", slog.Duration("behind", ahead))
+		s.log.WarnContext(ctx, "the database's clock is behind the time it has seen; going on from there", slog.String("behind", ahead.String()))
 	}
 	return nil
 }
 
 // keepClock follows the database's clock and keeps the mark, until ctx ends.
 func (s *Store) keepClock(ctx context.Context) {
-	ticker := time.NewTicker(highWaterEvery)
+	ticker := time.NewTicker(upkeep.HighWaterEvery)
 	defer ticker.Stop()
 	failing := false
 	for {

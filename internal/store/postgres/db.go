@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/store/schema"
+	"github.com/countersign/countersign/internal/store/underway"
 	"github.com/countersign/countersign/internal/store/version"
 	"github.com/countersign/countersign/internal/verify"
 )
@@ -66,8 +66,8 @@ type Store struct {
 	stepRules atomic.Pointer[guard.Rules]
 
 	stop       context.CancelFunc
-	background sync.WaitGroup // the keeper of the clock
-	running    sync.WaitGroup // transactions whose callers may have left
+	background underway.Group // the keeper of the clock
+	running    underway.Group // transactions whose callers may have left
 }
 
 // Open connects to the database at c.URL and brings its schema to this
@@ -82,7 +82,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	settings.primaries.look(ctx, &settings.main.ConnConfig.Config)
+	settings.primaries.look(ctx, &settings.main.ConnConfig.Config, c.Log)
 	if err := inspect(ctx, settings.main, c.Wall == nil); err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	bg, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = cancel
 	s.background.Go(func() { s.keepClock(bg) })
-	s.background.Go(func() { settings.primaries.watch(bg, &settings.main.ConnConfig.Config) })
+	s.background.Go(func() { settings.primaries.watch(bg, &settings.main.ConnConfig.Config, s.log) })
 	s.background.Go(func() { s.foldFigures(bg) })
 	s.checks = newLanes(sameChecks, s.flushChecks)
 	s.sends = newLanes(sameSends, s.flushSends)
@@ -128,10 +128,10 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 // Close waits for work under way and closes the connections.
 func (s *Store) Close() error {
 	s.stop()
-	s.background.Wait()
+	s.background.Close()
 	s.checks.close()
 	s.sends.close()
-	s.running.Wait()
+	s.running.Close()
 	s.closePools()
 	return nil
 }

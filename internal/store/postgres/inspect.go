@@ -27,7 +27,7 @@ const serverFacts = `SELECT current_setting('server_version_num')::int / 10000, 
 
 // inspect refuses a server that the store's promises cannot be kept on.
 func inspect(ctx context.Context, c *pgxpool.Config, compareClocks bool) error {
-	ctx, cancel := context.WithTimeout(ctx, inspectTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, inspectTime, errSlow)
 	defer cancel()
 	conn, err := connect(ctx, c.ConnConfig)
 	if err != nil {

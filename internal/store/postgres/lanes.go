@@ -86,7 +86,7 @@ func (l *lanes[J]) submit(ctx context.Context, job J) error {
 	l.mu.RLock()
 	if l.closed {
 		l.mu.RUnlock()
-		return fmt.Errorf("database is closing: %w", verify.ErrUnavailable)
+		return errClosing
 	}
 	if len(l.queue) >= l.paced.room(started()) {
 		l.mu.RUnlock()

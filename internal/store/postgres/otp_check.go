@@ -5,9 +5,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/store/answer"
@@ -51,9 +54,9 @@ func (s *Store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Chec
 // committed before it began: the OTPs are locked in the order of their keys,
 // then what limits remember of their recipients, and only then the time is
 // read and everything decided (V-03).
-const (
-	// uses otps_id_key, tallies_pkey.
-	lockChecked = `WITH locked AS MATERIALIZED (
+//
+// lockChecked uses otps_id_key and tallies_pkey.
+const lockChecked = `WITH locked AS MATERIALIZED (
 			SELECT o.account_id, o.recipient_key, o.limited AND o.state < 2 AS limited FROM unnest($1::text::check_input[]) i
 			JOIN otps o ON o.account_id = i.account_id AND o.id = i.id AND o.origin = i.origin
 			ORDER BY o.account_id, o.id FOR UPDATE OF o),
@@ -63,20 +66,51 @@ const (
 			ORDER BY t.account_id, t.recipient_key FOR UPDATE OF t)
 		SELECT count(*) FROM counted`
 
-	// This decides as otp.OTP.Check and guard.Rules do; the verdicts are
-	// otp.Verdict's numbers, 0 where a limit refuses, -1 where another check
-	// of the group counts for the same recipient, and -2 where the guess does not
-	// judge the OTP. The caller runs the rules
-	// themselves on what it returns and takes no other answer. uses otps_id_key,
-	// tallies_pkey, then the primary keys.
-	countAttempts = `WITH clock AS MATERIALIZED (SELECT ` + nowSQL + ` AS now),
+// What the statement may come to beside otp.Verdict's numbers.
+const (
+	verdictRefused  = 0  // a limit refuses
+	verdictAgain    = -1 // another check of the group counts for the same recipient
+	verdictUnjudged = -2 // the guess does not judge the OTP
+)
+
+// inSQL puts numbers for the names in countAttempts.
+var inSQL = func() *strings.Replacer {
+	var pairs []string
+	for name, n := range map[string]int{
+		"refused": verdictRefused, "again": verdictAgain, "unjudged": verdictUnjudged,
+		"right": int(otp.Right), "wrong": int(otp.Wrong), "spent": int(otp.Spent), "late": int(otp.Late), "closed": int(otp.Closed),
+		"active": int(otp.Active), "verified": int(otp.Verified), "expired": int(otp.Expired), "too many": int(otp.TooManyAttempts),
+		"padded": int(otp.PaddedDigits), "queued": int(delivery.Queued), "handed over": int(delivery.Dispatched),
+		"told sent": int(otp.EventDispatched), "told right": int(otp.EventVerified), "told wrong": int(otp.EventWrongCode),
+		"told spent": int(otp.EventTooManyAttempts), "told late": int(otp.EventExpired),
+	} {
+		pairs = append(pairs, "{"+name+"}", strconv.Itoa(n))
+	}
+	return strings.NewReplacer(pairs...)
+}()
+
+// countAttempts decides as the rules do; the caller runs the rules themselves
+// on what it returns and takes no other answer:
+//
+//	found      what otp.OTP.Check is asked about; done is OTP.Expire, fits Guess
+//	decided    verify's order: OTP.Check's final states, Guess.Judges,
+//	           guard.Rules.AdmitCheck, then OTP.Check's comparison
+//	lives      what OTP.Check changes
+//	settled    what the end of an OTP does to its deliveries (endDeliveries)
+//	failed     guard.Rules.CountFailure
+//	forgotten  guard.Rules.CountSuccess
+//	tell       otp.CheckEvent and otp.NextEventTime
+//	counted    the figures of a code that was right (tx.count)
+//
+// It uses otps_id_key and tallies_pkey, then the primary keys.
+var countAttempts = inSQL.Replace(`WITH clock AS MATERIALIZED (SELECT ` + nowSQL + ` AS now),
 	found AS MATERIALIZED (
 		SELECT i.n, o.seq, o.account_id, o.recipient_key, o.country, o.state, o.allowed, o.attempts, o.end_seen, o.form, o.code_length,
 			o.bound, o.limited, o.created_at, o.expires_at, o.ended_at, o.life, o.key_id, o.digest, o.recipient, o.profile_id,
 			o.application_id, o.reference, c.now, coalesce(t.failures, '{}') AS failures, coalesce(t.consecutive, 0) AS consecutive,
-			o.state <> 1 OR c.now >= o.expires_at AS done,
+			o.state <> {active} OR c.now >= o.expires_at AS done,
 			row_number() OVER (PARTITION BY o.account_id, o.recipient_key ORDER BY i.n) AS turn,
-			(o.form <> 2 OR i.typed <= o.code_length) AND position(
+			(o.form <> {padded} OR i.typed <= o.code_length) AND position(
 				int8send(o.key_id) || int2send(o.form) || int2send(o.bound::int::smallint) || o.digest IN i.guesses) > 0 AS fits
 		FROM unnest($3::text::check_input[]) i
 		JOIN otps o ON o.account_id = i.account_id AND o.id = i.id AND o.origin = i.origin
@@ -85,38 +119,42 @@ const (
 	),
 	decided AS MATERIALIZED (
 		SELECT f.*, CASE
-			WHEN done AND (state = 1 OR state = 3) AND NOT end_seen THEN 4
-			WHEN done THEN 5
-			WHEN key_id <> ALL ($10::bigint[]) THEN -2
-			WHEN limited AND turn > 1 THEN -1
+			WHEN done AND (state = {active} OR state = {expired}) AND NOT end_seen THEN {late}
+			WHEN done THEN {closed}
+			WHEN key_id <> ALL ($10::bigint[]) THEN {unjudged}
+			WHEN limited AND turn > 1 THEN {again}
 			WHEN limited AND ($4::int > 0 AND consecutive >= $4 OR EXISTS (
 				SELECT 1 FROM unnest($5::int[], $6::bigint[]) AS w (most, per)
-				WHERE cardinality(failures) >= most AND failures[cardinality(failures) - most + 1] + per > now)) THEN 0
-			WHEN fits THEN 1
-			WHEN attempts + 1 >= allowed THEN 3
-			ELSE 2 END AS verdict
+				WHERE cardinality(failures) >= most AND failures[cardinality(failures) - most + 1] + per > now)) THEN {refused}
+			WHEN fits THEN {right}
+			WHEN attempts + 1 >= allowed THEN {spent}
+			ELSE {wrong} END AS verdict
 		FROM found f
 	),
 	lives AS (
 		UPDATE otps o SET
-			state = CASE d.verdict WHEN 1 THEN 2 WHEN 3 THEN 4 WHEN 2 THEN 1 ELSE CASE d.state WHEN 1 THEN 3 ELSE d.state END END,
-			attempts = CASE WHEN d.verdict < 4 THEN d.attempts + 1 ELSE d.attempts END,
-			end_seen = d.verdict <> 2,
-			ended_at = CASE WHEN d.verdict IN (1, 3) THEN d.now WHEN d.verdict > 3 AND d.state = 1 THEN d.expires_at ELSE d.ended_at END
+			state = CASE d.verdict WHEN {right} THEN {verified} WHEN {spent} THEN {too many} WHEN {wrong} THEN {active}
+				ELSE CASE d.state WHEN {active} THEN {expired} ELSE d.state END END,
+			attempts = CASE WHEN d.verdict IN ({late}, {closed}) THEN d.attempts ELSE d.attempts + 1 END,
+			end_seen = d.verdict <> {wrong},
+			ended_at = CASE WHEN d.verdict IN ({right}, {spent}) THEN d.now
+				WHEN d.verdict IN ({late}, {closed}) AND d.state = {active} THEN d.expires_at ELSE d.ended_at END
 		FROM decided d WHERE o.account_id = d.account_id AND o.seq = d.seq
-			AND (d.verdict IN (1, 2, 3) OR d.verdict > 3 AND (d.state = 1 OR NOT d.end_seen))
+			AND (d.verdict IN ({right}, {wrong}, {spent}) OR d.verdict IN ({late}, {closed}) AND (d.state = {active} OR NOT d.end_seen))
 	),
 	settled AS (
-		UPDATE deliveries v SET sealed = NULL, lease_node = CASE WHEN d.verdict > 3 THEN v.lease_node END,
-			state = CASE WHEN d.verdict > 3 AND v.state = 1 AND v.again_until IS NOT NULL THEN 2 ELSE v.state END,
-			due_at = CASE WHEN d.verdict > 3 AND v.state = 1 THEN coalesce(v.again_until, v.due_at) WHEN d.verdict > 3 THEN v.due_at END
+		UPDATE deliveries v SET sealed = NULL, lease_node = CASE WHEN d.verdict IN ({late}, {closed}) THEN v.lease_node END,
+			state = CASE WHEN d.verdict IN ({late}, {closed}) AND v.state = {queued} AND v.again_until IS NOT NULL
+				THEN {handed over} ELSE v.state END,
+			due_at = CASE WHEN d.verdict IN ({late}, {closed}) THEN
+				CASE WHEN v.state = {queued} THEN coalesce(v.again_until, v.due_at) ELSE v.due_at END END
 		FROM decided d WHERE v.account_id = d.account_id AND v.otp = d.seq AND (v.due_at IS NOT NULL OR v.sealed IS NOT NULL)
-			AND (d.verdict IN (1, 3) OR d.verdict > 3 AND d.state = 1)
+			AND (d.verdict IN ({right}, {spent}) OR d.verdict IN ({late}, {closed}) AND d.state = {active})
 	),
 	failed AS (
 		INSERT INTO tallies (account_id, recipient_key, sends, failures, consecutive, updated_at)
 		SELECT d.account_id, d.recipient_key, '{}', CASE WHEN $7::int > 0 THEN ARRAY[d.now] ELSE '{}' END, 1, d.now
-		FROM decided d WHERE d.limited AND d.verdict IN (2, 3) ORDER BY d.account_id, d.recipient_key
+		FROM decided d WHERE d.limited AND d.verdict IN ({wrong}, {spent}) ORDER BY d.account_id, d.recipient_key
 		ON CONFLICT (account_id, recipient_key) DO UPDATE SET consecutive = tallies.consecutive + 1, updated_at = excluded.updated_at,
 			failures = CASE WHEN $7 > 0 THEN ARRAY(SELECT f.at FROM unnest(tallies.failures || excluded.failures) WITH ORDINALITY AS f (at, n)
 				WHERE f.n > cardinality(tallies.failures) + 1 - $7 AND excluded.updated_at - f.at < $8::bigint ORDER BY f.n)
@@ -125,14 +163,14 @@ const (
 	forgotten AS (
 		UPDATE tallies t SET failures = '{}', consecutive = 0, updated_at = d.now
 		FROM decided d WHERE t.account_id = d.account_id AND t.recipient_key = d.recipient_key
-			AND d.limited AND d.verdict = 1 AND (t.consecutive > 0 OR cardinality(t.failures) > 0)
+			AND d.limited AND d.verdict = {right} AND (t.consecutive > 0 OR cardinality(t.failures) > 0)
 	),
 	tell AS MATERIALIZED (
 		SELECT d.account_id, d.seq AS otp, d.created_at, d.country, coalesce(e.seq, 0) + 1 AS seq, greatest(d.now / 1000 * 1000, e.at + 1000) AS at,
-			CASE d.verdict WHEN 1 THEN 5 WHEN 2 THEN 6 WHEN 3 THEN 7 ELSE 8 END AS kind
+			CASE d.verdict WHEN {right} THEN {told right} WHEN {wrong} THEN {told wrong} WHEN {spent} THEN {told spent} ELSE {told late} END AS kind
 		FROM decided d LEFT JOIN LATERAL (SELECT seq, at FROM events e
 			WHERE e.account_id = d.account_id AND e.otp = d.seq ORDER BY e.seq DESC LIMIT 1) e ON true
-		WHERE d.verdict IN (1, 2, 3) OR d.verdict > 3 AND d.state = 1
+		WHERE d.verdict IN ({right}, {wrong}, {spent}) OR d.verdict IN ({late}, {closed}) AND d.state = {active}
 	),
 	told AS (
 		INSERT INTO events (account_id, otp, seq, at, kind) SELECT w.account_id, w.otp, w.seq, w.at, w.kind FROM tell w
@@ -142,11 +180,10 @@ const (
 		SELECT w.account_id, w.created_at / 3600000000, coalesce(w.country, ''), coalesce(e.channel, ''), coalesce(e.carrier, ''),
 			coalesce(e.label, ''), w.kind, width_bucket(w.at - coalesce(e.at, w.created_at), $9::bigint[]), 1
 		FROM tell w LEFT JOIN LATERAL (SELECT e.at, e.channel, e.carrier, e.label FROM events e
-			WHERE e.account_id = w.account_id AND e.otp = w.otp AND e.kind = 1 ORDER BY e.seq DESC LIMIT 1) e ON true
-		WHERE w.kind = 5
+			WHERE e.account_id = w.account_id AND e.otp = w.otp AND e.kind = {told sent} ORDER BY e.seq DESC LIMIT 1) e ON true
+		WHERE w.kind = {told right}
 	)
-	SELECT ` + lifeColumns + `, o.n, o.verdict, o.now, o.failures, o.consecutive FROM decided o`
-)
+	SELECT ` + lifeColumns + `, o.n, o.verdict, o.now, o.failures, o.consecutive FROM decided o`)
 
 // flushChecks counts a group's attempts. It returns those whose recipient's
 // limits another of the group was counted by.
@@ -192,7 +229,7 @@ func (s *Store) flushChecks(group []*check) (again []*check) {
 	for _, row := range rows {
 		job := group[row.n]
 		s.clock.observe(row.now)
-		if row.verdict == -1 {
+		if row.verdict == verdictAgain {
 			again = append(again, job)
 			continue
 		}
@@ -251,16 +288,16 @@ func (c *checkRow) judge(a verify.Attempt) (verify.Checked, error) {
 	now := column.FromMicros(c.now)
 	after, verdict := c.otp.Check(now, a.Guess)
 	if verdict.Compared() && !a.Guess.Judges(c.otp.OTP) {
-		if c.verdict != -2 {
-			return verify.Checked{}, errDisagree(-2, c.verdict)
+		if c.verdict != verdictUnjudged {
+			return verify.Checked{}, errDisagree(verdictUnjudged, c.verdict)
 		}
 		return verify.Checked{}, verify.ErrKeyUnknown
 	}
 	if verdict.Compared() && c.otp.limited {
 		g := guard.Tally{Failures: fromAll(c.failures), Consecutive: c.consecutive}
 		if refused := a.Rules.AdmitCheck(g, now); refused != nil {
-			if c.verdict != 0 {
-				return verify.Checked{}, errDisagree(0, c.verdict)
+			if c.verdict != verdictRefused {
+				return verify.Checked{}, errDisagree(verdictRefused, c.verdict)
 			}
 			return verify.Checked{}, &verify.LimitError{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
 		}

@@ -66,7 +66,8 @@ func (s *Store) OTPs(ctx context.Context, q verify.ListQuery) ([]verify.Record, 
 		}
 		where.WriteString(" AND (" + strings.Join(states, " OR ") + ")")
 	}
-	// Newest first by the order of creation, which seq keeps.
+	// By seq, which the index has and which is the order of creation but for sends
+	// in parallel: those may be numbered in another order than they were timed in.
 	rows, err := registry.Collect(s.scoped(ctx, accountID), scanOTP, "SELECT "+otpColumns+" FROM otps o WHERE "+where.String()+
 		" ORDER BY o.seq DESC LIMIT "+also(q.Limit), args...)
 	if err != nil {
@@ -77,6 +78,7 @@ func (s *Store) OTPs(ctx context.Context, q verify.ListQuery) ([]verify.Record, 
 		row.Account = q.Account
 		recs = append(recs, row.as(now))
 	}
+	slices.SortStableFunc(recs, func(a, b verify.Record) int { return b.Created.Compare(a.Created) })
 	return slices.Clip(recs), nil
 }
 

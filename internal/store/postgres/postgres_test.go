@@ -62,9 +62,9 @@ func TestStoreKeepsEveryPromise(t *testing.T) {
 				t.Helper()
 				return count(t.Context(), t, raw(t, url), `SELECT count(*) FROM delivery_ids`)
 			},
-			Purge: func(t testing.TB, keep time.Duration) int {
+			Purge: func(t testing.TB, keep upkeep.Retention) int {
 				t.Helper()
-				n, err := s.Purge(t.Context(), upkeep.Retention{OTPs: keep, Callbacks: keep, Tallies: keep})
+				n, err := s.Purge(t.Context(), keep)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -187,7 +188,7 @@ func servers(c *pgconn.Config) []*pgconn.Config {
 
 // look asks every server of a URL once, so that a node that starts finds the
 // newest primary though an older one stands before it.
-func (p *primaries) look(ctx context.Context, c *pgconn.Config) {
+func (p *primaries) look(ctx context.Context, c *pgconn.Config, log *slog.Logger) {
 	all := servers(c)
 	if len(all) < 2 {
 		return
@@ -195,11 +196,12 @@ func (p *primaries) look(ctx context.Context, c *pgconn.Config) {
 	var asked sync.WaitGroup
 	for _, s := range all {
 		asked.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, lookTime)
+			ctx, cancel := context.WithTimeoutCause(ctx, lookTime, errSlow)
 			defer cancel()
 			conn, err := pgconn.ConnectConfig(ctx, s)
 			if err != nil {
-				return // Open says what is wrong if no other answers
+				unseen(ctx, log, s, err) // Open says what is wrong if no other answers
+				return
 			}
 			p.note(timelineOf(ctx, conn), address(s.Host, s.Port))
 			_ = conn.Close(ctx)
@@ -209,7 +211,7 @@ func (p *primaries) look(ctx context.Context, c *pgconn.Config) {
 }
 
 // watch follows every server of a URL until ctx ends, if there are several.
-func (p *primaries) watch(ctx context.Context, c *pgconn.Config) {
+func (p *primaries) watch(ctx context.Context, c *pgconn.Config, log *slog.Logger) {
 	all := servers(c)
 	if len(all) < 2 {
 		return
@@ -221,11 +223,14 @@ func (p *primaries) watch(ctx context.Context, c *pgconn.Config) {
 			defer tick.Stop()
 			var conn *pgconn.PgConn
 			for {
-				conn, _ = p.glance(ctx, s, conn) // a server that is away is what failovers are for
+				var err error
+				if conn, err = p.glance(ctx, s, conn); err != nil && ctx.Err() == nil {
+					unseen(ctx, log, s, err)
+				}
 				select {
 				case <-ctx.Done():
 					if conn != nil {
-						end, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+						end, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), lookTime, errSlow)
 						_ = conn.Close(end)
 						cancel()
 					}
@@ -238,10 +243,17 @@ func (p *primaries) watch(ctx context.Context, c *pgconn.Config) {
 	watching.Wait()
 }
 
+// unseen tells whoever looks for it why a server of the URL is not followed. It
+// is no more than that: a server that is away is what failovers are for.
+func unseen(ctx context.Context, log *slog.Logger, s *pgconn.Config, err error) {
+	log.DebugContext(ctx, "a database server of the URL gives no answer",
+		slog.String("server", address(s.Host, s.Port)), slog.Any("err", safe(err)))
+}
+
 // glance asks one server over conn, connecting first if that is nil, and
 // returns the connection to go on with.
 func (p *primaries) glance(ctx context.Context, s *pgconn.Config, conn *pgconn.PgConn) (*pgconn.PgConn, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, lookTime, errSlow)
 	defer cancel()
 	if conn == nil {
 		made, err := pgconn.ConnectConfig(ctx, s)

@@ -6,13 +6,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/store/column"
-)
-
-// quarantineKey stands for the quarantine among the numbers of versions; its
-// number is when it began in microseconds, 0 for none.
-const (
-	quarantineKey  int64 = -1
-	quarantineName       = "quarantine"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 const (
@@ -33,7 +27,7 @@ const (
 // Quarantined returns since when the database is quarantined (D-10), zero if it
 // is not. It is cheap: asked before everything that the quarantine forbids.
 func (s *Store) Quarantined(ctx context.Context) (time.Time, error) {
-	us, err := s.version(ctx, quarantineKey)
+	us, err := s.version(ctx, registry.QuarantineKey)
 	return column.FromMicros(us), err
 }
 
@@ -41,10 +35,10 @@ func (s *Store) Quarantined(ctx context.Context) (time.Time, error) {
 // One that is quarantined stays so.
 func (s *Store) BeginQuarantine(ctx context.Context) error {
 	err := s.write(ctx, func(t *tx) error {
-		t.put(beginQuarantine, quarantineName, column.Micros(t.now))
+		t.put(beginQuarantine, registry.QuarantineName, column.Micros(t.now))
 		return nil
 	})
-	s.changed(quarantineKey)
+	s.changed(registry.QuarantineKey)
 	if err != nil {
 		return fmt.Errorf("begin the quarantine: %w", err)
 	}
@@ -59,7 +53,7 @@ func (s *Store) EndQuarantine(ctx context.Context) (open int, err error) {
 	var n int64
 	err = s.write(ctx, func(t *tx) error {
 		n = 0
-		was, err := t.exec(endQuarantine, quarantineName)
+		was, err := t.exec(endQuarantine, registry.QuarantineName)
 		if err != nil || was == 0 {
 			return err
 		}
@@ -67,7 +61,7 @@ func (s *Store) EndQuarantine(ctx context.Context) (open int, err error) {
 		t.put(endOpenDeliveries, column.Micros(t.now))
 		return err
 	})
-	s.changed(quarantineKey)
+	s.changed(registry.QuarantineKey)
 	if err != nil {
 		return 0, fmt.Errorf("end the quarantine: %w", err)
 	}

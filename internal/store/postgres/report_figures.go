@@ -10,6 +10,7 @@ import (
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/registry"
+	"github.com/countersign/countersign/internal/upkeep"
 )
 
 const (
@@ -17,9 +18,6 @@ const (
 	foldEvery = 5 * time.Second
 	// foldBatch bounds how many facts one transaction adds.
 	foldBatch = 5000
-	// figuresKept is how long figures are kept: a year can be compared with the
-	// one before.
-	figuresKept = 400 * 24 * time.Hour
 )
 
 // factKey are facts that differ in their number only.
@@ -252,7 +250,7 @@ func (s *Store) purgeFigures(ctx context.Context) error {
 	if err != nil {
 		return readError("read accounts", err)
 	}
-	before := report.HourOf(s.Now().Add(-figuresKept)) / 24
+	before := report.HourOf(s.Now().Add(-upkeep.FiguresKept)) / 24
 	return s.write(ctx, func(t *tx) error {
 		for _, account := range accounts {
 			t.put(purgeFigures, account, before)

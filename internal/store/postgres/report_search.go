@@ -18,8 +18,6 @@ import (
 var _ report.Store = (*Store)(nil)
 
 const (
-	sharedPrefix = 1000 // OTPs with one beginning of a reference that a search looks at
-
 	// searchSlack is how much later than its neighbours an OTP may have been
 	// accepted: several nodes draw numbers and read the time.
 	searchSlack = time.Minute
@@ -95,7 +93,7 @@ func (f *finding) query() (query string, args []any, filtered bool) {
 		// otps_reference_idx, for one whole reference in the order of seq.
 		whole, from, to := also(f.Reference), also(f.Reference+" "), also(f.Reference+"!")
 		source = `SELECT * FROM ((` + columns + ` AND reference COLLATE "C" = ` + whole + tail + `) UNION ALL
-			(` + columns + ` AND reference COLLATE "C" >= ` + from + ` AND reference COLLATE "C" < ` + to + ` LIMIT ` + also(sharedPrefix) + `)) u
+			(` + columns + ` AND reference COLLATE "C" >= ` + from + ` AND reference COLLATE "C" < ` + to + ` LIMIT ` + also(registry.SharedPrefix) + `)) u
 			WHERE seq < $2 ORDER BY seq DESC LIMIT $3`
 	case f.RecipientKey != [16]byte{}: // uses otps_recipient_idx
 		source = columns + ` AND recipient_key = ` + also(f.RecipientKey[:]) + tail

@@ -63,7 +63,7 @@ const lackingRight = `SELECT i FROM unnest($1::text[], $2::text[], $3::text[]) W
 // checkRights refuses a role that would be refused by the first caller's
 // statement.
 func checkRights(ctx context.Context, pool *pgxpool.Pool) error {
-	ctx, cancel := context.WithTimeout(ctx, readTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, readTime, errSlow)
 	defer cancel()
 	asked := rights()
 	var kinds, names, privileges []string

@@ -31,7 +31,7 @@ func (s *Store) scoped(ctx context.Context, accountID int64) ask {
 		}
 		defer conn.Release()
 		// A caller that leaves costs no connection: the read is short.
-		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
+		bounded, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), readTime, errSlow)
 		defer cancel()
 		b := &pgx.Batch{}
 		if accountID != 0 {
@@ -54,7 +54,7 @@ func (s *Store) snapshot(ctx context.Context, accountID int64, f func(ask) error
 		return err
 	}
 	defer conn.Release()
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
+	bounded, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), readTime, errSlow)
 	defer cancel()
 	b := &pgx.Batch{}
 	b.Queue("begin isolation level repeatable read read only")

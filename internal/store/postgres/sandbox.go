@@ -10,11 +10,8 @@ import (
 	"github.com/countersign/countersign/internal/carrier/sandbox"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/registry"
+	"github.com/countersign/countersign/internal/upkeep"
 )
-
-// sandboxSweep is how often a message that is put removes those of its account
-// that are too many: once in so many.
-const sandboxSweep = 64
 
 const addSandboxMessage = `INSERT INTO sandbox_messages (account_id, id, otp_id, recipient_key, created_at, body)
 	VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING seq`
@@ -40,7 +37,7 @@ func (s *Store) PutMessage(ctx context.Context, m sandbox.SealedMessage) error {
 		if err != nil {
 			return fmt.Errorf("put sandbox message: %w", err)
 		}
-		if fresh && seq%sandboxSweep == 0 {
+		if fresh && seq%registry.SandboxSweep == 0 {
 			t.put(dropSandboxMessages, owner, sandbox.KeepNewest)
 		}
 		return nil
@@ -114,7 +111,7 @@ func (s *Store) ForgetMessages(ctx context.Context) (int, error) {
 		if !some || oldest > cutoff {
 			break
 		}
-		n, err := s.drop(ctx, forgetSandboxMessages, sweepBatch, cutoff)
+		n, err := s.drop(ctx, forgetSandboxMessages, upkeep.SweepBatch, cutoff)
 		total += n
 		if err != nil {
 			return total, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/countersign/countersign/internal/store/registry"
+	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // uses sandbox_messages_recipient_idx.
@@ -21,8 +22,8 @@ func (s *Store) EraseMessages(ctx context.Context, account string, recipientKey 
 		return 0, err
 	}
 	for total := 0; ; {
-		n, err := s.drop(ctx, eraseSandboxMessages, owner, recipientKey[:], sweepBatch)
-		if total += n; err != nil || n < sweepBatch {
+		n, err := s.drop(ctx, eraseSandboxMessages, owner, recipientKey[:], upkeep.SweepBatch)
+		if total += n; err != nil || n < upkeep.SweepBatch {
 			return total, err
 		}
 	}

@@ -11,10 +11,6 @@ import (
 	"github.com/countersign/countersign/internal/upkeep"
 )
 
-// sweepBatch bounds how many rows one transaction of a sweep touches, so that
-// it never holds locks for long.
-const sweepBatch = 500
-
 // OTPs that another transaction holds are passed over until the next sweep.
 // uses otps_open_idx.
 const selectOverdue = `SELECT ` + otpColumns + ` FROM otps o WHERE o.state = 1 AND o.expires_at <= $1
@@ -35,7 +31,7 @@ func (s *Store) ExpireOTPs(ctx context.Context) (int, error) {
 		var n int
 		err = s.write(ctx, func(t *tx) error {
 			n = 0
-			overdue, err := registry.Collect(t.query, scanOTP, selectOverdue, column.Micros(t.now), sweepBatch)
+			overdue, err := registry.Collect(t.query, scanOTP, selectOverdue, column.Micros(t.now), upkeep.SweepBatch)
 			if err != nil {
 				return fmt.Errorf("read overdue otps: %w", err)
 			}
@@ -59,7 +55,7 @@ func (s *Store) ExpireOTPs(ctx context.Context) (int, error) {
 		if err != nil {
 			return total, err
 		}
-		if total += n; n < sweepBatch {
+		if total += n; n < upkeep.SweepBatch {
 			return total, nil
 		}
 	}
@@ -99,9 +95,21 @@ func scanOTPKey(row scanner) (k otpKey, err error) {
 	return k, err
 }
 
-// By key, account after account: nothing is read twice. uses otps_pkey.
-const selectOld = `SELECT account_id, seq FROM otps
-	WHERE (account_id, seq) > ($1, $2) AND created_at < $3 AND expires_at < $3 ORDER BY account_id, seq LIMIT $4`
+// By key, account after account: nothing is read twice. An OTP stays while an
+// older one of its recipient does: else that one would become the last to
+// whoever asks by the recipient alone. uses otps_pkey, then otps_recipient_idx.
+const selectOld = `WITH old AS MATERIALIZED (
+		SELECT account_id, seq, recipient_key, origin FROM otps
+		WHERE (account_id, seq) > ($1, $2) AND created_at < $3 AND expires_at < $3 ORDER BY account_id, seq LIMIT $4)
+	SELECT o.account_id, o.seq, EXISTS (SELECT 1 FROM otps older WHERE older.account_id = o.account_id
+		AND older.recipient_key = o.recipient_key AND older.seq < o.seq AND older.origin = o.origin AND older.expires_at >= $3)
+	FROM old o ORDER BY o.account_id, o.seq`
+
+// oldOTP names an OTP that has been kept long enough.
+type oldOTP struct {
+	otpKey
+	stays bool // for one before it
+}
 
 // Purge removes what has been kept long enough and returns how many OTPs it
 // removed.
@@ -111,24 +119,36 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 	total, after := 0, otpKey{}
 	var err error
 	for {
-		var found []otpKey
-		found, err = registry.Collect(s.pooled(ctx), scanOTPKey, selectOld, after.account, after.seq, cutoff, sweepBatch)
+		var found []oldOTP
+		found, err = registry.Collect(s.pooled(ctx), func(row scanner) (o oldOTP, err error) {
+			err = row.Scan(&o.account, &o.seq, &o.stays)
+			return o, err
+		}, selectOld, after.account, after.seq, cutoff, upkeep.SweepBatch)
 		if err != nil {
 			return total, readError("read old otps", err)
 		}
 		if len(found) == 0 {
 			break
 		}
+		after = found[len(found)-1].otpKey
+		var keys []otpKey
+		for _, o := range found {
+			if !o.stays {
+				keys = append(keys, o.otpKey)
+			}
+		}
+		if len(keys) == 0 {
+			continue
+		}
 		n := 0
 		err = s.write(ctx, func(t *tx) (err error) {
-			n, err = t.deleteOTPs(found)
+			n, err = t.deleteOTPs(keys)
 			return err
 		})
 		if err != nil {
 			return total, err
 		}
 		total += n
-		after = found[len(found)-1]
 	}
 	for _, old := range []struct {
 		query  string
@@ -137,8 +157,8 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 		{purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks))},
 		{purgeAnswers, column.Micros(now.Add(-answer.KeptFor))},
 	} {
-		for n := sweepBatch; n == sweepBatch; {
-			if n, err = s.drop(ctx, old.query, old.cutoff, sweepBatch); err != nil {
+		for n := upkeep.SweepBatch; n == upkeep.SweepBatch; {
+			if n, err = s.drop(ctx, old.query, old.cutoff, upkeep.SweepBatch); err != nil {
 				return total, err
 			}
 		}
@@ -179,7 +199,7 @@ func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
 		page, err := registry.Collect(s.pooled(ctx), func(row scanner) (k tallyKey, err error) {
 			err = row.Scan(&k.account, &k.recipient, &k.old)
 			return k, err
-		}, selectTallies, cutoff, last.account, last.recipient, sweepBatch)
+		}, selectTallies, cutoff, last.account, last.recipient, upkeep.SweepBatch)
 		if err != nil {
 			return readError("read limits", err)
 		}
@@ -257,7 +277,7 @@ func (s *Store) EraseRecipient(ctx context.Context, keys map[string][16]byte) (i
 			return total, err
 		}
 		for {
-			found, err := registry.Collect(s.scoped(ctx, accountID), scanOTPKey, selectRecipientsOTPs, accountID, key[:], sweepBatch)
+			found, err := registry.Collect(s.scoped(ctx, accountID), scanOTPKey, selectRecipientsOTPs, accountID, key[:], upkeep.SweepBatch)
 			if err != nil {
 				return total, readError("read the recipient's otps", err)
 			}

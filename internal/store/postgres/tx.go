@@ -22,6 +22,13 @@ import (
 // of another one.
 const maxTries = 5
 
+var (
+	// errSlow is why a look at the database ended.
+	errSlow = errors.New("the database took too long to answer")
+	// errClosing refuses what comes after Close.
+	errClosing = fmt.Errorf("database is closing: %w", verify.ErrUnavailable)
+)
+
 // scanner is a row to read.
 type scanner = registry.Row
 
@@ -55,7 +62,7 @@ func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
 	conn, err := pool.Acquire(bounded)
 	full := func() bool { return pool.Stat().AcquiredConns() >= pool.Config().MaxConns }
 	if err != nil && ctx.Err() == nil && bounded.Err() != nil && !full() {
-		making, cancel := context.WithTimeout(ctx, max(0, pool.Config().ConnConfig.ConnectTimeout-acquireTime))
+		making, cancel := context.WithTimeoutCause(ctx, max(0, pool.Config().ConnConfig.ConnectTimeout-acquireTime), errSlow)
 		defer cancel()
 		conn, err = pool.Acquire(making)
 	}
@@ -83,10 +90,13 @@ func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 		return err
 	}
 	done := make(chan error, 1)
-	s.running.Go(func() {
+	if !s.running.Go(func() {
 		defer conn.Release()
 		done <- s.transaction(conn.Conn(), f)
-	})
+	}) {
+		conn.Release()
+		return errClosing
+	}
 	select {
 	case err := <-done:
 		return err

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/countersign/countersign/internal/catalog"
 )
@@ -25,7 +26,9 @@ const (
 	linksOf = `SELECT profile_id, channel, template, language FROM profile_links
 		WHERE account_id = $1 AND profile_id = $2 ORDER BY position` // uses profile_links_pkey
 	dropLinks = "DELETE FROM profile_links WHERE account_id = $1 AND profile_id = $2"
-	addLink   = `INSERT INTO profile_links (account_id, profile_id, position, channel, template, language)
+	// This uses templates_name_key.
+	linkable = "SELECT 1 FROM templates WHERE account_id = $1 AND channel = $2 AND name = $3 AND language = $4"
+	addLink  = `INSERT INTO profile_links (account_id, profile_id, position, channel, template, language)
 		VALUES ($1, $2, $3, $4, $5, $6)`
 )
 
@@ -103,6 +106,9 @@ func (r *Registry) CreateProfile(ctx context.Context, account string, p catalog.
 		if err := free(t.Query, catalog.ErrNameTaken, profileNamed, owner, p.Name, ""); err != nil {
 			return err
 		}
+		if err := templatesExist(t, owner, p.New); err != nil {
+			return err
+		}
 		return writeCatalog(t, append([]Statement{
 			do(addProfile, owner, p.ID, p.Name, p.Alphanumeric, p.Attempts, p.CodeLength),
 		}, linking(owner, p.ID, p.Links)...)...)
@@ -125,6 +131,9 @@ func (r *Registry) UpdateProfile(
 		if err := free(t.Query, catalog.ErrNameTaken, profileNamed, owner, is.Name, id); err != nil {
 			return err
 		}
+		if err := templatesExist(t, owner, is.New); err != nil {
+			return err
+		}
 		return writeCatalog(t, append([]Statement{
 			do(changeProfile, is.Name, is.Alphanumeric, is.Attempts, is.CodeLength, owner, id),
 			do(dropLinks, owner, id),
@@ -137,6 +146,21 @@ func (r *Registry) DeleteProfile(ctx context.Context, account, id string) error 
 	return r.changeCatalog(ctx, account, func(t Tx, owner int64) error {
 		return remove(t, t.Query, do(findProfile, owner, id), do(dropLinks, owner, id), do(dropProfile, owner, id))
 	})
+}
+
+// templatesExist asks for the templates of new links in the transaction that
+// adds them: a rename before it is seen, and one after it takes the links along.
+func templatesExist(t Tx, owner int64, links []catalog.Link) error {
+	for _, l := range links {
+		some, err := Exists(t.Query, linkable, owner, l.Channel, l.Template, l.Language)
+		if err != nil {
+			return fmt.Errorf("look for a template: %w", err)
+		}
+		if !some {
+			return catalog.ErrNoTemplate
+		}
+	}
+	return nil
 }
 
 // linking adds a profile's links in their order.

@@ -66,6 +66,13 @@ type Tx interface {
 // own numbers, which start at 1.
 const AccessKey int64 = 0
 
+// QuarantineKey stands for the quarantine among the numbers of versions, under
+// QuarantineName; its number is when it began in microseconds, 0 for none.
+const (
+	QuarantineKey  int64 = -1
+	QuarantineName       = "quarantine"
+)
+
 // ErrUnchanged is returned by what Change does where all is as wanted already.
 var ErrUnchanged = errors.New("unchanged")
 

@@ -5,6 +5,10 @@ import (
 	"github.com/countersign/countersign/internal/store/column"
 )
 
+// SandboxSweep is how often a message that is put removes those of its account
+// that are too many: once in so many.
+const SandboxSweep = 64
+
 // ScanSandboxMessage reads a message with its account's name: seq, account, id,
 // otp_id, recipient_key, created_at, body.
 func ScanSandboxMessage(row Row) (sandbox.SealedMessage, error) {

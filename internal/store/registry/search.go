@@ -16,6 +16,10 @@ const (
 	searchDeeper = 6000 // where events or deliveries are looked at, too
 )
 
+// SharedPrefix is how many OTPs with one beginning of a reference a search looks
+// at.
+const SharedPrefix = 1000
+
 // Search is a search for OTPs. What it looks at is each store's own query.
 type Search struct {
 	report.Selection

@@ -12,6 +12,7 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // Checkpoints are made beside the writer, so that no caller waits for the bulk
@@ -109,10 +110,6 @@ func (s *Store) checkpoint(ctx context.Context, mode string) (pages, moved int, 
 	return pages, moved, nil
 }
 
-// The clock's high-water mark is stored while a step back of the wall clock
-// could revive an OTP: at most this often, so no life grows by more (V-10).
-const highWaterEvery = 500 * time.Millisecond
-
 const highWaterMeta = "clock_high_water"
 
 func (s *Store) storedHighWater(ctx context.Context) (time.Time, error) {
@@ -145,7 +142,7 @@ func (s *Store) expects(expires time.Time) {
 }
 
 func (s *Store) keepHighWater(ctx context.Context) {
-	ticker := time.NewTicker(highWaterEvery)
+	ticker := time.NewTicker(upkeep.HighWaterEvery)
 	defer ticker.Stop()
 	for failing := false; ; {
 		select {

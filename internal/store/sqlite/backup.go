@@ -117,7 +117,7 @@ func copyInto(ctx context.Context, from, path string, now time.Time) (err error)
 	if err := execute(ctx, from, "VACUUM INTO ?", partial.Name()); err != nil {
 		return fmt.Errorf("copy the database: %w", err)
 	}
-	if err := execute(ctx, dsn(partial.Name()), beginQuarantine, quarantineName, column.Micros(now)); err != nil {
+	if err := execute(ctx, dsn(partial.Name()), beginQuarantine, registry.QuarantineName, column.Micros(now)); err != nil {
 		return fmt.Errorf("quarantine the copy: %w", err)
 	}
 	if err := synced(partial.Name()); err != nil {

@@ -33,6 +33,7 @@ var children = map[string]func(path string) error{
 	"writer":        childWriter,
 	"lives":         childLives,
 	"full disk":     childFullDisk,
+	"full at end":   childFullAtEnd,
 	"no sync":       childNoSync,
 	"no checkpoint": childNoCheckpoint,
 }

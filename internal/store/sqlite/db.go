@@ -29,6 +29,7 @@ import (
 	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/store/schema"
 	"github.com/countersign/countersign/internal/store/sqlite/vfs"
+	"github.com/countersign/countersign/internal/store/underway"
 	"github.com/countersign/countersign/internal/store/version"
 	"github.com/countersign/countersign/internal/verify"
 )
@@ -93,7 +94,7 @@ type Store struct {
 		needed atomic.Int64 // the latest expiry that a step back could revive
 	}
 
-	background sync.WaitGroup
+	background underway.Group
 	stop       context.CancelFunc
 }
 
@@ -217,9 +218,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 		return nil, err
 	}
 	s.clock = clock.New(c.Wall, floor)
-	if ahead := s.clock.Ahead(); ahead > time.Second {
-		c.Log.WarnContext(ctx, "the wall clock is behind the time the database has seen; going on from there", slog.Duration("behind", ahead))
-	}
+	behind := s.tellAhead(ctx, false)
 	if s.writer, err = newWriter(s, c.Observer); err != nil {
 		return nil, err
 	}
@@ -227,16 +226,24 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	s.stop = cancel
 	s.background.Go(func() { s.checkpoints(bg) })
 	s.background.Go(func() { s.keepHighWater(bg) })
+	s.background.Go(func() { s.watchWall(bg, behind) })
 	return s, nil
 }
 
-// Close waits for work under way, checkpoints and closes the database.
+// Close waits for work under way, checkpoints and closes the database. A
+// checkpoint that cannot be made is a warning, a failed sync an error.
 func (s *Store) Close() error {
 	s.stop()
-	s.background.Wait()
+	s.background.Close()
 	s.writer.close()
-	// What an orderly stop leaves is one file.
+	// What an orderly stop leaves is one file. Where the log cannot be moved home,
+	// as on a full disk, it stays beside it: all that was acknowledged is synced in
+	// it, and who opens the database next reads it.
 	_, _, err := s.checkpoint(context.Background(), "TRUNCATE")
+	if err != nil && !unsynced(err) {
+		s.log.Warn("the last checkpoint was not made; the log stays beside the database", slog.Any("err", err))
+		err = nil
+	}
 	return errors.Join(err, s.closeDatabases())
 }
 
@@ -252,6 +259,38 @@ func (s *Store) closeDatabases() error {
 		return fmt.Errorf("close database: %w", err)
 	}
 	return nil
+}
+
+// How often the wall clock is looked at, and how far behind the store's time it
+// may be without a word.
+const (
+	wallEvery  = time.Second
+	wallBehind = time.Second
+)
+
+// watchWall tells of a wall clock that is set back while the store is open; told
+// is whether it was when the store was opened.
+func (s *Store) watchWall(ctx context.Context, told bool) {
+	ticker := time.NewTicker(wallEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			told = s.tellAhead(ctx, told)
+		}
+	}
+}
+
+// tellAhead warns, unless that was told, of a wall clock that is behind the
+// store's time, and reports whether it is.
+func (s *Store) tellAhead(ctx context.Context, told bool) bool {
+	ahead := s.clock.Ahead()
+	if ahead > wallBehind && !told {
+		s.log.WarnContext(ctx, "the wall clock is behind the time the database has seen; going on from there", slog.String("behind", ahead.String()))
+	}
+	return ahead > wallBehind
 }
 
 // Now is the store's time (V-10).
@@ -291,10 +330,15 @@ const (
 // may be lost, and the next would not say so. The log still has it for whoever
 // opens the database anew.
 func (s *Store) endUnsynced(err error) {
-	switch resultCode(err) {
-	case sqliteIOErrFsync, sqliteIOErrDirFsync:
+	if unsynced(err) {
 		s.fatal(fmt.Errorf("sync database: %w", err))
 	}
+}
+
+// unsynced reports whether err is a failed sync.
+func unsynced(err error) bool {
+	code := resultCode(err)
+	return code == sqliteIOErrFsync || code == sqliteIOErrDirFsync
 }
 
 // resultCode returns err's extended result code, 0 if SQLite did not make it.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 
 	"github.com/countersign/countersign/internal/store/registry"
+	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // Bounds of the writer that tests fill.
@@ -14,7 +15,7 @@ const (
 )
 
 // SweepBatch bounds the rows of a sweep's transaction.
-const SweepBatch = sweepBatch
+const SweepBatch = upkeep.SweepBatch
 
 // Migrations are the embedded files, for tests that build older schemas.
 var Migrations = migrations

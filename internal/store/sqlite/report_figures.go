@@ -5,17 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/registry"
+	"github.com/countersign/countersign/internal/upkeep"
 )
-
-// figuresKept is how long figures are kept: a year can be compared with the
-// one before.
-const figuresKept = 400 * 24 * time.Hour
 
 // uses events_pkey: an OTP's few, the newest first.
 const selectEventsBack = `SELECT seq, at, kind, coalesce(channel, ''), coalesce(carrier, '') FROM events
@@ -131,7 +127,7 @@ func (s *Store) purgeFigures(ctx context.Context) error {
 	if err != nil {
 		return s.readError("read accounts", err)
 	}
-	before := report.HourOf(s.clock.Now().Add(-figuresKept)) / 24
+	before := report.HourOf(s.clock.Now().Add(-upkeep.FiguresKept)) / 24
 	for _, account := range accounts {
 		for _, d := range report.Dimensions() {
 			if _, err := s.dropAll(ctx, purgeFigures, account, d, before); err != nil {

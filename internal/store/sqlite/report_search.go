@@ -15,8 +15,6 @@ import (
 
 var _ report.Store = (*Store)(nil)
 
-const sharedPrefix = 1000 // OTPs with one beginning of a reference that a search looks at
-
 // summaryColumns are what scanSummary reads. The newest delivery's are empty
 // where there is none.
 const summaryColumns = `o.id, o.origin, o.state, o.recipient, coalesce(o.country, ''), coalesce(o.reference, ''), o.profile_id, o.application_id,
@@ -96,7 +94,7 @@ func (f *finding) source() (query string, args func(before int64, most int) []an
 		query = `SELECT * FROM (SELECT * FROM (` + columns + ` AND reference = ?` + tail + `) UNION ALL
 			SELECT * FROM (` + columns + ` AND reference >= ? AND reference < ? LIMIT ?)) WHERE seq < ? ORDER BY seq DESC LIMIT ?`
 		return query, func(before int64, most int) []any {
-			return []any{f.accountID, f.Reference, before, most, f.accountID, f.Reference + " ", f.Reference + "!", sharedPrefix, before, most}
+			return []any{f.accountID, f.Reference, before, most, f.accountID, f.Reference + " ", f.Reference + "!", registry.SharedPrefix, before, most}
 		}
 	case f.RecipientKey != [16]byte{}: // uses recipients_pkey
 		key = append(key, f.RecipientKey[:])

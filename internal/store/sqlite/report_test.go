@@ -13,9 +13,9 @@ func TestReportsKeepTheirPromises(t *testing.T) {
 	t.Parallel()
 	storetest.RunReports(t, func(t testing.TB, wall func() time.Time) storetest.Opened {
 		s := open(t, testdb.Blank(t), wall)
-		return storetest.Opened{Store: s, Purge: func(t testing.TB, keep time.Duration) int {
+		return storetest.Opened{Store: s, Purge: func(t testing.TB, keep upkeep.Retention) int {
 			t.Helper()
-			n, err := s.Purge(t.Context(), upkeep.Retention{OTPs: keep, Callbacks: keep, Tallies: keep})
+			n, err := s.Purge(t.Context(), keep)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,11 +9,8 @@ import (
 	"github.com/countersign/countersign/internal/carrier/sandbox"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/registry"
+	"github.com/countersign/countersign/internal/upkeep"
 )
-
-// sandboxSweep is how often a message that is put removes those of its account
-// that are too many: once in so many.
-const sandboxSweep = 64
 
 const addSandboxMessage = `INSERT INTO sandbox_messages (account_id, id, otp_id, recipient_key, created_at, body)
 	VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING seq`
@@ -37,7 +34,7 @@ func (s *Store) PutMessage(ctx context.Context, m sandbox.SealedMessage) error {
 		if err != nil {
 			return fmt.Errorf("put sandbox message: %w", err)
 		}
-		if seq%sandboxSweep != 0 {
+		if seq%registry.SandboxSweep != 0 {
 			return nil
 		}
 		if _, err := t.exec(dropSandboxMessages, owner, sandbox.KeepNewest); err != nil {
@@ -119,7 +116,7 @@ func (s *Store) ForgetMessages(ctx context.Context) (int, error) {
 		if !some || oldest > cutoff {
 			break
 		}
-		n, err := s.drop(ctx, forgetSandboxMessages, sweepBatch, cutoff)
+		n, err := s.drop(ctx, forgetSandboxMessages, upkeep.SweepBatch, cutoff)
 		total += n
 		if err != nil {
 			return total, err

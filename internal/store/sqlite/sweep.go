@@ -12,10 +12,6 @@ import (
 	"github.com/countersign/countersign/internal/upkeep"
 )
 
-// sweepBatch bounds how many rows one transaction of a sweep touches, so that
-// it never holds the writer for long.
-const sweepBatch = 500
-
 // uses otps_open_idx.
 const selectOverdue = `SELECT ` + otpColumns + ` FROM otps o WHERE o.state = 1 AND o.expires_at <= ? ORDER BY o.expires_at LIMIT ?`
 
@@ -30,7 +26,7 @@ func (s *Store) ExpireOTPs(ctx context.Context) (int, error) {
 			overdue, err := registry.Collect(t.query, func(rows rower) (*otpRow, error) {
 				r := &otpRow{}
 				return r, r.scan(rows)
-			}, selectOverdue, column.Micros(t.now), sweepBatch)
+			}, selectOverdue, column.Micros(t.now), upkeep.SweepBatch)
 			if err != nil {
 				return fmt.Errorf("read overdue otps: %w", err)
 			}
@@ -54,7 +50,7 @@ func (s *Store) ExpireOTPs(ctx context.Context) (int, error) {
 		if err != nil {
 			return total, err
 		}
-		if total += n; n < sweepBatch {
+		if total += n; n < upkeep.SweepBatch {
 			return total, nil
 		}
 	}
@@ -69,7 +65,7 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 	for {
 		// By seq, which rises with the time of creation: nothing created after
 		// the cutoff can have expired before it.
-		found, err := registry.Collect(s.pooled(ctx), scanOTPKey, selectOld, after, cutoff, cutoff, sweepBatch)
+		found, err := registry.Collect(s.pooled(ctx), scanOTPKey, selectOld, after, cutoff, upkeep.SweepBatch)
 		if err != nil {
 			return total, s.readError("read old otps", err)
 		}
@@ -121,18 +117,25 @@ func (s *Store) drop(ctx context.Context, query string, args ...any) (int, error
 // dropAll drops batch after batch until nothing is left. The query's last
 // argument bounds a batch.
 func (s *Store) dropAll(ctx context.Context, query string, args ...any) (int, error) {
-	args = append(args, sweepBatch)
+	args = append(args, upkeep.SweepBatch)
 	for total := 0; ; {
 		n, err := s.drop(ctx, query, args...)
-		if total += n; err != nil || n < sweepBatch {
+		if total += n; err != nil || n < upkeep.SweepBatch {
 			return total, err
 		}
 	}
 }
 
 const (
-	// uses the primary key.
-	selectOld = `SELECT account_id, seq, recipient_key FROM otps WHERE seq > ? AND created_at < ? AND expires_at < ? ORDER BY seq LIMIT ?`
+	// An OTP stays while an older one of its recipient does: else that one would
+	// become the last to whoever asks by the recipient alone. uses the primary
+	// key, then recipients_pkey.
+	selectOld = `SELECT o.account_id, o.seq, o.recipient_key FROM otps o
+		WHERE o.seq > ?1 AND o.created_at < ?2 AND o.expires_at < ?2 AND NOT EXISTS (
+			SELECT 1 FROM recipients r CROSS JOIN otps older ON older.seq = r.otp
+			WHERE r.account_id = o.account_id AND r.recipient_key = o.recipient_key AND r.otp < o.seq
+				AND older.origin = o.origin AND older.expires_at >= ?2)
+		ORDER BY o.seq LIMIT ?3`
 
 	// uses callbacks_dead_idx.
 	purgeDeadLetters = `DELETE FROM callbacks WHERE seq IN (SELECT seq FROM callbacks WHERE due_at IS NULL AND dead_at < ? LIMIT ?)`
@@ -172,7 +175,7 @@ func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
 		page, err := registry.Collect(s.pooled(ctx), func(rows rower) (r tallyRow, err error) {
 			err = rows.Scan(&r.account, &r.recipient, &r.seq, &r.old)
 			return r, err
-		}, selectTallies, cutoff, last.account, last.recipient, last.seq, sweepBatch)
+		}, selectTallies, cutoff, last.account, last.recipient, last.seq, upkeep.SweepBatch)
 		if err != nil {
 			return s.readError("read limits", err)
 		}
@@ -223,7 +226,7 @@ func (s *Store) EraseRecipient(ctx context.Context, keys map[string][16]byte) (i
 			var n int
 			err := s.write(ctx, func(t *tx) error {
 				n = 0
-				seqs, err := registry.Collect(t.query, registry.ScanInt, selectOfRecipient, accountID, key[:], sweepBatch)
+				seqs, err := registry.Collect(t.query, registry.ScanInt, selectOfRecipient, accountID, key[:], upkeep.SweepBatch)
 				if err != nil {
 					return fmt.Errorf("read the recipient's otps: %w", err)
 				}
@@ -238,7 +241,7 @@ func (s *Store) EraseRecipient(ctx context.Context, keys map[string][16]byte) (i
 			if err != nil {
 				return total, err
 			}
-			if total += n; n < sweepBatch {
+			if total += n; n < upkeep.SweepBatch {
 				break
 			}
 		}

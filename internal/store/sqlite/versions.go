@@ -22,7 +22,7 @@ const (
 // account's catalog and, under registry.AccessKey, of accounts and keys.
 func (s *Store) newVersions() *version.Cache {
 	return version.New(version.Config{
-		Fresh: versionFresh, Stale: versionStale, Go: s.background.Go,
+		Fresh: versionFresh, Stale: versionStale, Go: func(f func()) { s.background.Go(f) },
 		Now: time.Now, //nolint:forbidigo // only for the age of copies
 	})
 }
@@ -34,8 +34,8 @@ func (s *Store) version(ctx context.Context, key int64) (int64, error) {
 	switch key {
 	case registry.AccessKey:
 		query, arg = "SELECT value FROM versions WHERE name = ?", "access"
-	case quarantineKey:
-		query, arg = readQuarantine, quarantineName
+	case registry.QuarantineKey:
+		query, arg = readQuarantine, registry.QuarantineName
 	}
 	return s.versions.Get(ctx, key, func(ctx context.Context) (value int64, err error) {
 		if err := s.read.QueryRowContext(ctx, query, arg).Scan(&value); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/secret"
+	"github.com/countersign/countersign/internal/upkeep"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -35,6 +36,7 @@ type CallbackStore interface {
 	RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOutcome) (bool, error)
 	RecordReceipt(ctx context.Context, r delivery.Receipt) (known, started bool, err error)
 	OTPRecord(ctx context.Context, account, id string) (report.Record, error)
+	Purge(ctx context.Context, keep upkeep.Retention) (int, error)
 }
 
 // Outbox fills a store with callback configurations and events, in two

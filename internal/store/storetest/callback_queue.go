@@ -42,6 +42,7 @@ func RunCallbacks(t *testing.T, open func(t testing.TB, wall func() time.Time) C
 		{"a retry is due at its time, which a claim tells", retries},
 		{"a received callback is gone", received},
 		{"a dead letter is listed, kept and replayed", deadLetters},
+		{"dead letters are kept for their time", deadKept},
 		{"letters are listed by account, oldest first", lettersByAccount},
 		{"letters of one configuration are listed page by page, and counted", configLetters},
 		{"dead letters of one configuration are replayed, one or all", replaysOfOne},

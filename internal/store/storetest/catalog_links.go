@@ -120,6 +120,45 @@ func linksOutlive(t *testing.T, s CatalogStore) {
 	wantSame(t, "profile after another template was renamed", got, want)
 }
 
+// newLinks writes profiles whose links were looked up before a template was
+// renamed.
+func newLinks(t *testing.T, s CatalogStore) {
+	ctx := t.Context()
+	there, dead := link(message.SMS, "n", "en"), link(message.Voice, "gone", "en")
+	with := func(p catalog.Profile, added ...catalog.Link) catalog.Profile {
+		p.New = added
+		return p
+	}
+	noError(t, s.CreateTemplate(ctx, "acme", newTemplate(1, message.SMS, "n", "en")))
+	noError(t, s.CreateTemplate(ctx, "other", newTemplate(2, message.SMS, "others", "en")))
+	noError(t, s.CreateProfile(ctx, "acme", with(linked(1, "p", dead, there), there)))
+	want := linked(1, "p", dead, there)
+	for i, absent := range []catalog.Link{
+		link(message.SMS, "m", "en"), link(message.SMS, "n", "de"), link(message.Voice, "n", "en"), link(message.SMS, "others", "en"),
+	} {
+		wantError(t, "CreateProfile", s.CreateProfile(ctx, "acme", with(linked(2, "q", there, absent), there, absent)), catalog.ErrNoTemplate)
+		err := s.UpdateProfile(ctx, "acme", id(1), func(p catalog.Profile) (catalog.Profile, error) {
+			p.Name = "changed"
+			return with(p, absent), nil
+		})
+		wantError(t, "UpdateProfile", err, catalog.ErrNoTemplate)
+		all, err := s.Profiles(ctx, "acme")
+		noError(t, err)
+		if len(all) != 1 {
+			t.Fatalf("%d profiles after new link %d was refused, want 1", len(all), i)
+		}
+		wantSame(t, "profile after a refused link", all[0], want)
+	}
+	want.Links = []catalog.Link{there, dead}
+	noError(t, s.UpdateProfile(ctx, "acme", id(1), func(p catalog.Profile) (catalog.Profile, error) {
+		p.Links = want.Links
+		return with(p, there), nil
+	}))
+	got, err := s.Profile(ctx, "acme", id(1))
+	noError(t, err)
+	wantSame(t, "profile", got, want)
+}
+
 func linkOrder(t *testing.T, s CatalogStore) {
 	ctx := t.Context()
 	want := linked(1, "p",

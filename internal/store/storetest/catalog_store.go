@@ -37,6 +37,7 @@ func RunCatalog(t *testing.T, open func(testing.TB) CatalogStore) {
 		{"a template is deleted on its own channel only", templateChannel},
 		{"links follow a template's new name, in one language and channel", renameFollows},
 		{"links outlive their template", linksOutlive},
+		{"new links need a template that exists", newLinks},
 
 		{"a profile's links keep their order and are replaced whole", linkOrder},
 		{"a priority keeps its ranks", ranksKept},

@@ -9,6 +9,7 @@ import (
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/upkeep"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -136,7 +137,7 @@ func idsGone(t *testing.T, b *bench) {
 	send("+447400123457")
 	b.wantIDs("one sent", 1)
 	b.wall.Add(31 * 24 * time.Hour)
-	if n := b.Purge(t, 30*24*time.Hour); n != 1 {
+	if n := b.Purge(t, upkeep.Keep(30*24*time.Hour)); n != 1 {
 		t.Errorf("purged %d OTPs, want 1", n)
 	}
 	b.wantIDs("purged", 0)

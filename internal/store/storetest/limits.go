@@ -42,11 +42,7 @@ func limitsSends(t *testing.T, b *bench) {
 func limitsFailures(t *testing.T, b *bench) {
 	rules := guard.Compat(0)
 	send := func() verify.Ref { return b.send(order{limited: true, rules: rules}).Ref }
-	check := func(ref verify.Ref, code string) (verify.Checked, error) {
-		a := b.attempt(ref, code)
-		a.Rules = rules
-		return b.Store.CountAttempt(t.Context(), a)
-	}
+	check := func(ref verify.Ref, code string) (verify.Checked, error) { return b.checkBy(ref, code, rules) }
 	wrong := 0
 	for wrong < 10 {
 		ref := send()

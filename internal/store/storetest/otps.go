@@ -76,6 +76,7 @@ func lists(t *testing.T, b *bench) {
 		all = append([]string{rec.ID}, all...)
 	}
 	b.send(order{account: other})
+	b.send(order{to: "+447400123456", origin: "elsewhere"})
 	first, err := b.Store.OTP(t.Context(), verify.Ref{Account: acme, Origin: origin, ID: all[3]})
 	if err != nil {
 		t.Fatal(err)
@@ -317,19 +318,6 @@ func deleted(t *testing.T, b *bench) {
 	if _, err := b.Store.DeleteOTP(t.Context(), sent.Ref, verify.Idempotency{}); !errors.Is(err, verify.ErrNotFound) {
 		t.Errorf("second delete = %v, want ErrNotFound", err)
 	}
-}
-
-func purges(t *testing.T, b *bench) {
-	old := b.send(order{})
-	b.wall.Add(30*24*time.Hour + 3*time.Minute + time.Second)
-	fresh := b.send(order{})
-	if n := b.Purge(t, 30*24*time.Hour); n != 1 {
-		t.Errorf("purged %d OTPs, want 1", n)
-	}
-	if _, err := b.Store.OTP(t.Context(), old.Ref); !errors.Is(err, verify.ErrNotFound) {
-		t.Errorf("old OTP: %v, want ErrNotFound", err)
-	}
-	b.read(fresh.Ref)
 }
 
 func sweeps(t *testing.T, b *bench) {

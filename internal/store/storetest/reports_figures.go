@@ -14,6 +14,7 @@ import (
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
+	"github.com/countersign/countersign/internal/upkeep"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -260,7 +261,7 @@ func figuresKept(t *testing.T, r *reports, settle func()) {
 			if _, err := r.ExpireOTPs(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			r.Purge(t, time.Hour)
+			r.Purge(t, upkeep.Keep(time.Hour))
 		},
 	} {
 		rec := r.send(order{})
@@ -279,7 +280,7 @@ func figuresKept(t *testing.T, r *reports, settle func()) {
 	}
 	// The clock is turned so far that the figures have been kept long enough.
 	r.wall.Add(401 * 24 * time.Hour)
-	r.Purge(t, time.Hour)
+	r.Purge(t, upkeep.Keep(time.Hour))
 	if got := r.figures(acme, report.ByCarrier); len(got) != 0 {
 		t.Errorf("after 401 days the figures are %+v, want none", got)
 	}

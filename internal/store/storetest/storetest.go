@@ -49,8 +49,8 @@ type Opened struct {
 	SealedCodes func(t testing.TB, account, id string) int
 	// DeliveryIDs counts the deliveries that the database keeps by their id too.
 	DeliveryIDs func(t testing.TB) int
-	// Purge removes OTPs older than keep after their expiry.
-	Purge func(t testing.TB, keep time.Duration) int
+	// Purge removes what keep says and returns how many OTPs.
+	Purge func(t testing.TB, keep upkeep.Retention) int
 }
 
 // Wall is a wall clock that tests turn. The zero Wall starts at Start.
@@ -128,6 +128,11 @@ func Run(t *testing.T, open Open) {
 		{"a deleted OTP leaves nothing behind", deleted},
 		{"limits on sends count over OTPs and deletions", limitsSends},
 		{"limits on wrong codes outlive OTPs", limitsFailures},
+		{"parallel sends to one recipient are exactly those allowed", limitsParallelSends},
+		{"a right code forgets the wrong ones before it", successForgets},
+		{"an OTP without limits neither asks nor changes them", unlimitedCounts},
+		{"resends count as sends", limitsResends},
+		{"a lease is given up by its node only", releasesOwn},
 		{"a resend carries the same code", resends},
 		{"a quarantine begins once and ends the codes of its time", quarantines},
 		{"the audit list is read backwards, page by page", auditBackwards},
@@ -159,6 +164,10 @@ func Run(t *testing.T, open Open) {
 		{"events of an OTP strictly follow each other", eventTimes},
 		{"the sweep ends what is overdue", sweeps},
 		{"what was kept long enough is purged", purges},
+		{"an OTP is kept while an older one of its recipient is", purgesInOrder},
+		{"an OTP is kept by its expiry, however old it is", purgesByExpiry},
+		{"answers are kept for their time", purgesAnswers},
+		{"what limits remember is kept while it can still stop the recipient", purgesTallies},
 		{"an erased recipient keeps its limits", erases},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -178,6 +187,7 @@ func Run(t *testing.T, open Open) {
 // order is what a test sends; zero fields have plain defaults.
 type order struct {
 	account    string
+	origin     string
 	id         string
 	to         string
 	code       string
@@ -212,6 +222,9 @@ func (b *bench) newOTP(o order) verify.NewOTP {
 	if o.account == "" {
 		o.account = acme
 	}
+	if o.origin == "" {
+		o.origin = origin
+	}
 	if o.id == "" {
 		o.id = uuid.NewString()
 	}
@@ -236,7 +249,7 @@ func (b *bench) newOTP(o order) verify.NewOTP {
 	}
 	code := otp.NewCode(o.code)
 	n := verify.NewOTP{
-		Ref: verify.Ref{Account: o.account, Origin: origin, ID: o.id}, Recipient: to,
+		Ref: verify.Ref{Account: o.account, Origin: o.origin, ID: o.id}, Recipient: to,
 		RecipientKey: verify.RecipientKey(b.keys, o.account, to), Reference: o.reference, ProfileID: o.profile,
 		Allowed: o.attempts, Life: o.life, Rule: otp.Rule{Form: o.form, Length: len(o.code), Bound: o.binding != ""},
 		Plan: delivery.Plan{Steps: o.steps, Spare: o.spare}, Dedupe: uuid.NewString(),

@@ -28,6 +28,7 @@ import (
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/postgres"
 	"github.com/countersign/countersign/internal/store/sqlite"
+	"github.com/countersign/countersign/internal/upkeep"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -49,6 +50,7 @@ type Store interface {
 	ClearLimits(ctx context.Context, account string, recipientKey [16]byte) (bool, error)
 	EraseRecipient(ctx context.Context, keys map[string][16]byte) (int, error)
 	ExpireOTPs(ctx context.Context) (int, error)
+	Purge(ctx context.Context, keep upkeep.Retention) (int, error)
 	Close() error
 }
 
