@@ -29,7 +29,7 @@ func (c accountCreateCmd) Run(e *environment) error {
 	if !account.ValidName(c.Name) {
 		return useError{"account name " + fmt.Sprintf("%q", c.Name) + "; expected [a-z0-9][a-z0-9_-]{0,62}"}
 	}
-	return e.with(func(d *server.Deployment) error {
+	return e.withNew(func(d *server.Deployment) error {
 		if err := d.Store.CreateAccount(e.ctx, account.Account{Name: c.Name, Created: d.Store.Now()}); err != nil {
 			return fmt.Errorf("create account %s: %w", c.Name, err)
 		}

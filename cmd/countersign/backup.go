@@ -19,10 +19,13 @@ func (c backupCmd) Run(e *environment) error {
 		return fmt.Errorf("--out: %w", err)
 	}
 	return e.with(func(d *server.Deployment) error {
-		if err := d.Backup(e.ctx, path); err != nil {
+		if err := d.CheckBackup(path); err != nil { // before the list says that there is one
 			return err
 		}
 		if err := d.Audit().Append(e.ctx, audit.Entry{Action: audit.ActionBackup, Actor: actor()}); err != nil {
+			return err
+		}
+		if err := d.Backup(e.ctx, path); err != nil {
 			return err
 		}
 		return e.say(path)
@@ -45,6 +48,8 @@ func (c restoreCmd) Run(e *environment) error {
 	if !keyed {
 		return e.say("restored and quarantined; put the secret.key of this backup into " + settings.DataDir + " before the start")
 	}
+	// The list is in the database that restore makes, so it is told only then; the
+	// quarantine holds until somebody, who is in the list, ends it.
 	err = e.with(func(d *server.Deployment) error {
 		return d.Audit().Append(e.ctx, audit.Entry{Action: audit.ActionRestore, Actor: actor()})
 	})
@@ -62,22 +67,22 @@ func (c quarantineCmd) Run(e *environment) error {
 	return e.with(func(d *server.Deployment) error {
 		switch c.Do {
 		case "on":
-			if err := d.Store.BeginQuarantine(e.ctx); err != nil {
-				return err
-			}
 			if err := d.Audit().Append(e.ctx, audit.Entry{Action: audit.ActionQuarantine, Actor: actor()}); err != nil {
 				return err
 			}
+			if err := d.Store.BeginQuarantine(e.ctx); err != nil {
+				return err
+			}
 		case "release":
+			if err := d.Audit().Append(e.ctx, audit.Entry{Action: audit.ActionRelease, Actor: actor()}); err != nil {
+				return err
+			}
 			open, err := d.Store.EndQuarantine(e.ctx)
 			if err != nil {
 				return err
 			}
 			if _, err := d.Store.ExpireOTPs(e.ctx); err != nil {
 				return fmt.Errorf("end open one-time passwords: %w", err)
-			}
-			if err := d.Audit().Append(e.ctx, audit.Entry{Action: audit.ActionRelease, Actor: actor()}); err != nil {
-				return err
 			}
 			return e.say("off", "ended "+strconv.Itoa(open))
 		}

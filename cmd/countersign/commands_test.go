@@ -300,7 +300,7 @@ func (p *place) sum() [sha256.Size]byte {
 func TestAnOlderSchemaIsRefusedWhereMigratingIsOff(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, "COUNTERSIGN_MIGRATE=false")
-	p.done("account", "list") // an empty database is always set up
+	p.done("account", "create", "acme") // an empty database is always set up
 	db := p.open()
 	if _, err := db.ExecContext(t.Context(), "DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)"); err != nil {
 		t.Fatal(err)
@@ -344,5 +344,35 @@ func TestTheREADMEsWalkWorksAsItIsWritten(t *testing.T) {
 		if strings.Contains(string(out), refused) {
 			t.Errorf("a step was refused:\n%s", out)
 		}
+	}
+}
+
+func TestLimitClearForgetsOneRecipientAndIsAuditedByItsKeyedHash(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "COUNTERSIGN_SANDBOX_LIMITS=true", "COUNTERSIGN_SENDS_PER_RECIPIENT=1")
+	p.done("account", "create", "acme")
+	p.done("account", "create", "other")
+	send := []string{"send", "--account", "acme", "--to", "+4915112345678"}
+	p.done(send...)
+	if r := p.run("", send...); r.code != 1 {
+		t.Fatalf("a send over the limit: exit code %d, %q; want 1", r.code, r.err)
+	}
+	if got := p.done("limit", "clear", "--account", "other", "--to", "+4915112345678"); got != "nothing was counted" {
+		t.Errorf("limit clear of another account printed %q", got)
+	}
+	if r := p.run("", send...); r.code != 1 {
+		t.Errorf("a send after another account was cleared: exit code %d, %q; want 1", r.code, r.err)
+	}
+	if got := p.done("limit", "clear", "--account", "acme", "--to", "+4915112345678"); got != "cleared" {
+		t.Errorf("limit clear printed %q", got)
+	}
+	p.done(send...)
+	db := p.open()
+	var entry string
+	if err := db.QueryRowContext(t.Context(), "SELECT entry FROM audit ORDER BY seq DESC LIMIT 1").Scan(&entry); err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`"account":"acme","subject":"[0-9a-f]{32}"`).MatchString(entry) {
+		t.Errorf("the audit entry is %s; want the account and the recipient's keyed hash", entry)
 	}
 }

@@ -71,21 +71,31 @@ func terminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// with opens the deployment of the settings, runs do and closes it.
+// with opens the deployment of the settings, which has to be there, runs do and
+// closes it.
 func (e *environment) with(do func(*server.Deployment) error) error {
+	return e.opened(server.Options{Existing: true}, do)
+}
+
+// withNew is with, but makes the deployment if it does not exist.
+func (e *environment) withNew(do func(*server.Deployment) error) error {
+	return e.opened(server.Options{}, do)
+}
+
+func (e *environment) opened(o server.Options, do func(*server.Deployment) error) error {
 	c, log, err := e.load()
 	if err != nil {
 		return err
 	}
-	d, err := server.Open(e.ctx, c, log, server.Options{})
+	d, err := server.Open(e.ctx, c, log, o)
 	if err != nil {
 		return err
 	}
 	return errors.Join(do(d), d.Close())
 }
 
-// withCarriers is with for what looks at the carriers. What is wrong with them is
-// said before a database is made.
+// withCarriers is withNew for what looks at the carriers, which may be before the
+// first start. What is wrong with them is said before a database is made.
 func (e *environment) withCarriers(do func(*fleet.Fleet) error) error {
 	c, log, err := e.load()
 	if err != nil {
@@ -94,7 +104,7 @@ func (e *environment) withCarriers(do func(*fleet.Fleet) error) error {
 	if err := server.CheckCarriers(c, log); err != nil {
 		return err
 	}
-	return e.with(func(d *server.Deployment) error {
+	return e.withNew(func(d *server.Deployment) error {
 		f, err := d.Carriers()
 		if err != nil {
 			return err

@@ -42,7 +42,8 @@ func TestMain(m *testing.M) {
 		"TestWrongUseAndWrongSettingsExitWithTwoAndSayWhatWasExpected", "TestHelpAndVersionNeedNothing",
 		"TestABackupThatIsMadeUnderLoadIsRestoredWholeAndQuarantined", "TestABackupOpenedWithoutARestoreIsQuarantinedToo",
 		"TestWhatIsNoBackupOfThisDeploymentIsRefusedAndLeavesNothing", "TestPostgreSQLDatabasesAreCopiedWithTheirOwnToolsAndQuarantined",
-		"TestABackupIsRestoredOnlyWhereItsIndexKeyIsTheLast", "TestAMoveBringsTheIndexKeyOfItsSource", "TestADeploymentMovesIntoPostgreSQLWithItsKeysOTPsAndCodes",
+		"TestABackupIsRestoredOnlyWhereItsIndexKeyIsTheLast", "TestACommandOnADatabaseThatIsNotThereIsRefusedAndMakesNone",
+		"TestWhatTheAuditListCannotTakeIsNotDone", "TestAMoveBringsTheIndexKeyOfItsSource", "TestADeploymentMovesIntoPostgreSQLWithItsKeysOTPsAndCodes",
 	).Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)

@@ -8,6 +8,8 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/countersign/countersign/internal/config"
@@ -59,7 +61,7 @@ func (serveCmd) Run(e *environment) error {
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
+	if !slices.ContainsFunc(e.environ, func(v string) bool { return strings.HasPrefix(v, "GOGC=") && v != "GOGC=" }) {
 		debug.SetGCPercent(gcPercent)
 	}
 	hangups := make(chan os.Signal, 1)

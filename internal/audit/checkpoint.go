@@ -107,8 +107,9 @@ func (l *Log) Since(ctx context.Context, c Checkpoint) error {
 const CheckpointEvery = time.Hour
 
 // Checkpoints proves the list now and every hour until ctx ends, each time what
-// is new, and logs a signed checkpoint: whoever keeps the log elsewhere can
-// tell later whether the list was shortened. A list that does not hold together
+// is new, and logs a signed checkpoint, whatever is the least level of log:
+// whoever keeps the log elsewhere can tell later whether the list was shortened.
+// A list that does not hold together
 // is an error in the log.
 func (l *Log) Checkpoints(ctx context.Context, log *slog.Logger) {
 	ticker := time.NewTicker(CheckpointEvery)
@@ -120,7 +121,7 @@ func (l *Log) Checkpoints(ctx context.Context, log *slog.Logger) {
 		switch {
 		case err == nil:
 			proven, last = p, c
-			log.InfoContext(ctx, "audit checkpoint", slog.Int64("entries", c.Entries), slog.String("checkpoint", c.String()))
+			tell(ctx, log, c)
 		case errors.Is(err, ErrChain), errors.Is(err, ErrShortened):
 			log.ErrorContext(ctx, "the audit list was tampered with", slog.Any("err", err))
 		case errors.Is(err, ErrKeyUnknown): // as urgent: who tampers may write any key's id
@@ -134,6 +135,13 @@ func (l *Log) Checkpoints(ctx context.Context, log *slog.Logger) {
 		case <-ticker.C:
 		}
 	}
+}
+
+// tell logs c past the least level, which the handler itself does not ask for.
+func tell(ctx context.Context, log *slog.Logger, c Checkpoint) {
+	line := slog.NewRecord(time.Now(), slog.LevelInfo, "audit checkpoint", 0) //nolint:forbidigo // when it is logged
+	line.AddAttrs(slog.Int64("entries", c.Entries), slog.String("checkpoint", c.String()))
+	_ = log.Handler().Handle(ctx, line) // as a logger does
 }
 
 // checkpoint proves what came after proven, whose checkpoint is last.

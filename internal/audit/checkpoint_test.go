@@ -122,11 +122,34 @@ func TestANodeLogsACheckpointEveryHourAndNoticesARemovedEnd(t *testing.T) {
 			t.Errorf("at the start: %s", out.String())
 		}
 		out.Reset()
+		time.Sleep(time.Hour - time.Second)
+		synctest.Wait()
+		if out.Len() != 0 {
+			t.Errorf("within the hour: %s", out.String())
+		}
 		l.shorten()
-		time.Sleep(audit.CheckpointEvery)
+		time.Sleep(time.Second)
 		synctest.Wait()
 		if !strings.Contains(out.String(), "level=ERROR") || !strings.Contains(out.String(), "tampered") {
 			t.Errorf("after the end was removed: %s", out.String())
+		}
+		cancel()
+		<-done
+	})
+}
+
+func TestACheckpointIsLoggedWhateverTheLeastLevelIs(t *testing.T) {
+	t.Parallel()
+	log := audit.New(&guarded{list: &list{}}, keyring(t))
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		loud := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelError}))
+		go func() { defer close(done); log.Checkpoints(ctx, loud) }()
+		synctest.Wait()
+		if said := out.String(); !strings.Contains(said, "audit checkpoint\" entries=0 checkpoint=c1.0.") {
+			t.Errorf("with log_level error: %q; want a checkpoint", said)
 		}
 		cancel()
 		<-done

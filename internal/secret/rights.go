@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // ExpectMode says what rights CheckGiven wants of a file.
@@ -19,6 +20,20 @@ func CheckGiven(path string) error {
 		return fmt.Errorf("look at the rights of a file: %w", err)
 	}
 	return private(path, info, true)
+}
+
+// CheckOwner refuses with ErrForeignFile a file that belongs neither to root, nor
+// to the user that this process runs as, nor to the owner of its directory:
+// somebody else put it there. One that is not there is not refused.
+func CheckOwner(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || Trusted(info) {
+		return nil //nolint:nilerr // whoever opens it says more
+	}
+	if dir, err := os.Stat(filepath.Dir(path)); err == nil && sameOwner(info, dir) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", path, ErrForeignFile)
 }
 
 func private(path string, info fs.FileInfo, given bool) error {

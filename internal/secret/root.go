@@ -33,6 +33,8 @@ var (
 	ErrSampleRoot = errors.New("a sample key, not a random one")
 	// ErrLooseFile: others than the owner may read or change the file (S-01).
 	ErrLooseFile = errors.New("the file may be read by others")
+	// ErrForeignFile: the file is not from where we take files; see CheckOwner.
+	ErrForeignFile = errors.New("the file belongs to somebody else")
 )
 
 // NewRoot draws a root key.
@@ -66,10 +68,15 @@ func ParseRoot(text string) (Root, error) {
 // IsZero reports whether there is no key.
 func (r Root) IsZero() bool { return r.raw == nil }
 
-// Reveal returns the key in padded standard base64.
+// Reveal returns the key in padded standard base64, "" for the zero Root.
 func (r Root) Reveal() string { return base64.StdEncoding.EncodeToString(r.bytes()) }
 
-func (r Root) bytes() []byte { return []byte(*r.raw) }
+func (r Root) bytes() []byte {
+	if r.raw == nil {
+		return nil
+	}
+	return []byte(*r.raw)
+}
 
 // String hides the key.
 func (r Root) String() string { return redacted }
@@ -84,13 +91,14 @@ func (r Root) LogValue() slog.Value { return slog.StringValue(redacted) }
 func (r Root) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // ReadRootFile reads the key file at path. A file that others may read is
-// ErrLooseFile; a missing one is fs.ErrNotExist.
+// ErrLooseFile, one that CheckOwner refuses ErrForeignFile; a missing one is
+// fs.ErrNotExist.
 func ReadRootFile(path string) (Root, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return Root{}, fmt.Errorf("read key file: %w", err)
 	}
-	if err := private(path, info, false); err != nil {
+	if err := errors.Join(private(path, info, false), CheckOwner(path)); err != nil {
 		return Root{}, err
 	}
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names it

@@ -19,16 +19,30 @@ import (
 // whatPostgresOffers is expected where a command copies SQLite files.
 const whatPostgresOffers = "an SQLite database: PostgreSQL has pg_dump and pg_basebackup, and then countersign quarantine on"
 
+// whatBackupMakes is expected of where a backup goes.
+const whatBackupMakes = "the name of a new file"
+
 // backer is a store that copies itself into one file.
 type backer interface {
 	Backup(ctx context.Context, path string) error
 }
 
-// Backup writes a copy of the database to a new file at path while servers go
-// on. The key file is not in it.
-func (d *Deployment) Backup(ctx context.Context, path string) error {
+// CheckBackup refuses a Backup that cannot be: of PostgreSQL, or where a file is.
+func (d *Deployment) CheckBackup(path string) error {
 	if d.Config.Postgres() {
 		return &RefusalError{"backup does not copy PostgreSQL databases", whatPostgresOffers, nil}
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return &RefusalError{"a file is at " + path, whatBackupMakes, nil}
+	}
+	return nil
+}
+
+// Backup writes a copy of the database to a new file at path while servers go
+// on. The key file is not in it. It refuses what CheckBackup does.
+func (d *Deployment) Backup(ctx context.Context, path string) error {
+	if err := d.CheckBackup(path); err != nil {
+		return err
 	}
 	store := d.Store
 	if g, ok := store.(guarded); ok {
@@ -40,7 +54,7 @@ func (d *Deployment) Backup(ctx context.Context, path string) error {
 	}
 	err := b.Backup(ctx, path)
 	if errors.Is(err, fs.ErrExist) {
-		return &RefusalError{"a file is at " + path, "the name of a new file", nil}
+		return &RefusalError{"a file is at " + path, whatBackupMakes, nil}
 	}
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
@@ -110,7 +124,7 @@ func givenKeys(c config.Config) (*secret.Keyring, error) {
 			return nil, nil
 		}
 		if err != nil {
-			return nil, &RefusalError{"the root key cannot be used", "32 random bytes in base64 in a file of mode 0600", err}
+			return nil, &RefusalError{"the root key cannot be used", expectKeyFile, err}
 		}
 	}
 	keys, err := secret.NewKeyring(root, c.SecretKeys...)

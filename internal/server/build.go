@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/countersign/countersign/api"
@@ -36,27 +35,15 @@ type parts struct {
 	doors   *access.Service // into the console
 
 	workings workings
-	lock     *os.File // nil if another server on this database holds it
-}
-
-func (p *parts) close() {
-	if p.lock != nil {
-		_ = p.lock.Close()
-	}
 }
 
 // build makes the services and the facades on them.
-func (s *Server) build(ctx context.Context, d *Deployment, m *metrics.Metrics) (*parts, error) {
-	p := &parts{metrics: m.Handler(), health: health.New(d.Store, s.Log)}
-	node, sole, err := s.node(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-
+func (s *Server) build(d *Deployment, m *metrics.Metrics, n node) (*parts, error) {
+	p := &parts{metrics: m.Handler(), health: health.New(ready{d.Store}, s.Log)}
 	callbackGuard := callback.NewGuard(callback.GuardConfig{
 		AllowNets: s.Config.CallbackAllow, AllowPrivate: s.Config.CallbackAllowPrivate, RequireHTTPS: s.Config.CallbackRequireHTTPS,
 	})
-	pusher := s.newPusher(d, callbackGuard, node, m.Callbacks())
+	pusher := s.newPusher(d, callbackGuard, n.name, m.Callbacks())
 	var dispatcher *delivery.Dispatcher
 	receive := func(ctx context.Context, r delivery.Receipt) (bool, error) { return dispatcher.Receive(ctx, r) }
 	box := d.box(receive)
@@ -71,7 +58,7 @@ func (s *Server) build(ctx context.Context, d *Deployment, m *metrics.Metrics) (
 		return nil, err //nolint:wrapcheck // it names file and line
 	}
 	dispatcher = delivery.NewDispatcher(delivery.DispatcherConfig{
-		Store: m.DeliveryStore(d.Store), Router: carriers.Router(), Open: d.openCode, Node: node, Log: s.Log, Resume: sole,
+		Store: m.DeliveryStore(d.Store), Router: carriers.Router(), Open: d.openCode, Node: n.name, Log: s.Log, Resume: n.sole,
 		Now: d.Store.Now, Observer: m.Deliveries(), OnEvents: pusher.Wake, Carriers: carriers.Size(),
 	})
 	d.Store.LimitSteps(d.Rules())
@@ -96,7 +83,8 @@ func (s *Server) build(ctx context.Context, d *Deployment, m *metrics.Metrics) (
 	}
 	v4 := tyntecv4.New(v4Config)
 	v1Config := tyntecv1.Config{
-		Verify: service, Accounts: keys, Catalog: entries, Now: d.Store.Now, Admit: calls.Admit, Room: gate.Room, Wait: d.Wait, Log: s.Log,
+		Verify: service, Accounts: keys, Catalog: entries, Now: d.Store.Now, Admit: calls.Admit, Room: gate.Room, Wait: d.Wait,
+		Caller: s.Config.Senders.Voice, Log: s.Log,
 	}
 	v1 := tyntecv1.New(v1Config)
 	octo := octopush.New(octopush.Config{
@@ -116,7 +104,7 @@ func (s *Server) build(ctx context.Context, d *Deployment, m *metrics.Metrics) (
 	}
 	box.register(mux, carriers.Serves, keys, s.Log)
 	mux.Handle(fleet.ReceiptPattern, carriers.Receipts())
-	p.workings = workings{v1: v1Config, pusher: pusher, circuits: dispatcher.Circuits, node: s.nodeOf(node, d.Store.Now())}
+	p.workings = workings{v1: v1Config, pusher: pusher, circuits: dispatcher.Circuits, node: s.nodeOf(n.name, d.Store.Now())}
 	p.runs = append(p.runs, func(ctx context.Context) error { return d.signs(ctx, p.workings.node) })
 	pages, err := d.console(p, box, carriers, v4Config)
 	if err != nil {

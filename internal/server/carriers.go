@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/carrier/sandbox"
-	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/fleet"
@@ -28,10 +27,10 @@ func (d *Deployment) fleetSettings(c config.Config) fleet.Settings {
 
 // fleetDeps are what the carriers of every process work with.
 func (d *Deployment) fleetDeps(box *Box, receive Receive, version string) fleet.Deps {
-	notes, _ := d.Store.(catalog.WhatsAppNotes)
 	return fleet.Deps{
 		Receive: receive, Log: d.Log, Now: time.Now, //nolint:forbidigo // deadlines of connections
-		Tokens: d.Keys.ReceiptTokens, PublicURL: d.Config.PublicURL, Version: version, Sandbox: box.asCarrier(), Notes: notes,
+		Tokens: d.Keys.ReceiptTokens, PublicURL: d.Config.PublicURL, Version: version, Sandbox: box.asCarrier(),
+		Notes:  d.Store, // nil where CheckCarriers has none
 		Sender: d.serversSender,
 	}
 }

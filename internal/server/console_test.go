@@ -8,12 +8,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptrace"
 	"net/url"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/countersign/countersign/internal/console/access"
 	"github.com/countersign/countersign/internal/otp"
@@ -201,6 +201,25 @@ func TestAnOrderOnAPhoneActsOnTheNextMessagesOnAnyChannel(t *testing.T) {
 	}
 }
 
+// waitIn waits for a message that does not come and returns the answer.
+func (r *running) waitIn(ctx context.Context) string {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+"/sandbox/messages/wait?timeout=50", nil)
+	if err != nil {
+		return err.Error()
+	}
+	req.Header.Set("apiKey", r.key)
+	resp, err := r.client.Do(req)
+	if err != nil {
+		return err.Error()
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err.Error()
+	}
+	return string(body)
+}
+
 func TestALivePageAndAWaitingCallerDoNotHoldUpADrain(t *testing.T) {
 	t.Parallel()
 	r := start(t, fresh(t))
@@ -221,11 +240,10 @@ func TestALivePageAndAWaitingCallerDoNotHoldUpADrain(t *testing.T) {
 		t.Fatalf("the stream begins with %q, %v", line, err)
 	}
 	answered := make(chan string, 1)
-	go func() {
-		_, body := r.call(http.MethodGet, "/sandbox/messages/wait?timeout=50", "")
-		answered <- body
-	}()
-	time.Sleep(100 * time.Millisecond) // so that it most likely waits
+	asked := make(chan struct{})
+	waiting := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { close(asked) }})
+	go func() { answered <- r.waitIn(waiting) }()
+	<-asked // the server has it before it drains, which begins with a notice
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 		"TestADatabaseOfAnotherKeyIsRefused", "TestAFileThatIsNoDatabaseIsRefusedUntouched", "TestADataDirectoryThatAnybodyMayWriteToIsRefused",
 		"TestADatabaseFileThatOthersMayReadIsRefused", "TestADatabaseElsewhereIsGuardedByItsDirectoryToo", "TestADatabaseThatCannotBeMadeLeavesNothingBehind",
 		"TestWhatIsWrongWithCertificateOrCarriersIsSaidBeforeADatabaseIsMade",
+		"TestAServerThatCannotKeepAConsoleLinkServesWithoutIt", "TestReadinessSaysThatTheSchemaBecameTooNew", "TestEveryPackageIsNamedWhereTheArchitectureIsTold", "TestASecondServerIsSoleOnlyOnceTheFirstHasClosedTheDatabase",
 		"TestAPostgreSQLDatabaseThatCannotServeIsRefusedAndNamed", "TestEveryRefusalOfTheStoreSaysWhatWasExpected",
 		"TestNodesOfPostgreSQLThatStartAtOnceOnAnEmptyDatabaseMakeOneAccountAndUseNoFiles",
 		"TestADatabaseWithoutAFreeConnectionIs503WithRetryAfterAtEveryFacade", "TestADatabaseThatGoesAwayMakesTheServerUnreadyUntilItIsBack",

@@ -46,8 +46,7 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerBytes + lineBytes - httpSlack,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
-		// What net/http logs is about connections that strangers broke.
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:          newErrorLog(log),
 	}
 }
 
@@ -63,7 +62,9 @@ func boundedHeaders(next http.Handler) http.Handler {
 			}
 		}
 		if octets > headerBytes {
-			w.Header().Set("Connection", "close")
+			if r.ProtoMajor < 2 { // over HTTP/2 the connection is other requests' too
+				w.Header().Set("Connection", "close")
+			}
 			http.Error(w, "431 Request Header Fields Too Large", http.StatusRequestHeaderFieldsTooLarge)
 			return
 		}

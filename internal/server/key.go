@@ -51,7 +51,7 @@ func rootKey(c config.Config) (secret.Root, error) {
 	case err == nil:
 		return root, nil
 	case !errors.Is(err, fs.ErrNotExist):
-		return secret.Root{}, &RefusalError{"the root key cannot be used", "32 random bytes in base64 in a file of mode 0600", err}
+		return secret.Root{}, &RefusalError{"the root key cannot be used", expectKeyFile, err}
 	case has:
 		return secret.Root{}, &RefusalError{
 			"database " + c.DatabasePath + " exists, its key file " + path + " does not",

@@ -32,6 +32,7 @@ func (d *Deployment) Indexed() error {
 
 // What a database asks of the list of root keys.
 const (
+	expectKeyFile    = "32 random bytes in base64 in a file of mode 0600, of root, of the user that this runs as or of its directory's owner"
 	expectKey        = "the key that the database was made with, now or in secret_key_previous"
 	expectIndexKey   = "the oldest root key as the last of secret_key_previous"
 	expectIndexOrder = "secret_key_previous newest first: the oldest root key, with which recipients were indexed first, as the last of the list"

@@ -3,22 +3,37 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"os"
 )
 
 // soleNode names the server that has its database to itself. It takes up at
 // once what an earlier one left.
 const soleNode = "sole"
 
-// node names this process in leases and says whether no other serves from the
-// database. Nodes of PostgreSQL cannot know that of each other.
-func (s *Server) node(ctx context.Context, p *parts) (name string, sole bool, err error) {
-	if s.Config.Postgres() {
-		return rand.Text(), false, nil
+// node is this process among those that serve from one database.
+type node struct {
+	name string   // in leases
+	sole bool     // no other serves from the database
+	lock *os.File // that says so; nil if another server holds it
+}
+
+// close lets another server be the sole one.
+func (n node) close() {
+	if n.lock != nil {
+		_ = n.lock.Close()
 	}
-	p.lock, sole, err = lock(s.Config.DatabasePath + ".lock")
+}
+
+// node says which node this process is. Nodes of PostgreSQL cannot know of each
+// other.
+func (s *Server) node(ctx context.Context) (node, error) {
+	if s.Config.Postgres() {
+		return node{name: rand.Text()}, nil
+	}
+	held, sole, err := lock(s.Config.DatabasePath + ".lock")
 	if err != nil || sole {
-		return soleNode, sole, err
+		return node{soleNode, sole, held}, err
 	}
 	s.Log.WarnContext(ctx, "another server uses this database; working beside it")
-	return rand.Text(), false, nil
+	return node{name: rand.Text()}, nil
 }

@@ -22,6 +22,9 @@ type Options struct {
 	// Fatal is called when the disk failed to sync; the process must end
 	// (D-07). Nil for a panic.
 	Fatal func(error)
+	// Existing refuses an SQLite database that is not there, instead of making it:
+	// so that a wrong path is seen.
+	Existing bool
 }
 
 // now is the time without a database.
@@ -52,6 +55,15 @@ func Open(ctx context.Context, c config.Config, log *slog.Logger, o Options) (*D
 }
 
 func openSQLite(ctx context.Context, c config.Config, log *slog.Logger, o Options) (*Deployment, error) {
+	if o.Existing {
+		has, err := hasDatabase(c.DatabasePath)
+		if err != nil {
+			return nil, err
+		}
+		if !has {
+			return nil, &RefusalError{"there is no database " + c.DatabasePath, "the data directory or database of a deployment; serve, migrate and account create make one", nil}
+		}
+	}
 	if err := prepareDirs(ctx, c, log); err != nil {
 		return nil, err
 	}

@@ -158,10 +158,10 @@ func TestADataDirectoryThatAnybodyMayWriteToIsRefused(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
+	chmod(t, dir, 0o777)
 	refused(t, open(t, dir), "anybody may write")
+	chmod(t, dir, 0o777|fs.ModeSticky) // what is not there yet anybody may put there
+	refused(t, open(t, dir), "anybody may write to the data directory "+dir+", mode 1777")
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,9 @@
 package server_test
 
 import (
+	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,11 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/countersign/countersign/internal/delivery"
 	text "github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/server"
+	"github.com/countersign/countersign/internal/stolen"
+	"github.com/countersign/countersign/internal/store/storetest"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -154,6 +160,48 @@ func TestAQuarantineStopsServersThatRunWithinASecond(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	time.Sleep(time.Second)
+	stolen.Within(t, time.Second, "a send is refused", func() bool {
+		status, _ := r.call("POST", "/2fa/v4/otp", `{"to":"+4915112345671","profileName":"login","priorityName":"sms-then-voice"}`)
+		return status == http.StatusServiceUnavailable
+	})
 	refusedInQuarantine(t, r, otp)
+}
+
+func TestInQuarantineNoWaitEndsAndNoDeliveryIsAdded(t *testing.T) {
+	t.Parallel()
+	wall := &storetest.Wall{}
+	d, err := server.Open(t.Context(), settings(t, fresh(t)), slog.New(slog.DiscardHandler), server.Options{Wall: wall.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, _, err := d.Bootstrap(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	id := queue(t, d, "+4915112345670")
+	jobs, _, err := d.Store.ClaimDeliveries(t.Context(), "n1", 10, time.Minute)
+	if err != nil || len(jobs) != 1 {
+		t.Fatalf("claimed %d deliveries, %v; want one", len(jobs), err)
+	}
+	taken := delivery.SubmitOutcome{Key: jobs[0].Key, Carrier: "sandbox", Result: delivery.Result{Class: delivery.Accepted, Ref: "r1"}}
+	if _, err := d.Store.RecordSubmits(t.Context(), []delivery.SubmitOutcome{taken}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Store.BeginQuarantine(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ref := verify.Ref{Account: "default", Origin: "test", ID: id}
+	if _, err := d.Store.AddDelivery(t.Context(), verify.NewDelivery{Ref: ref, Channel: text.SMS, Sender: "VERIFY", Dedupe: uuid.NewString()}); !errors.Is(err, verify.ErrUnavailable) {
+		t.Errorf("AddDelivery in quarantine = %v; want ErrUnavailable", err)
+	}
+	wall.Add(time.Hour)
+	if n, started, err := d.Store.EndWaits(t.Context(), 10); n != 0 || started || err != nil {
+		t.Errorf("EndWaits in quarantine = %d, %v, %v; want none", n, started, err)
+	}
+	if _, err := d.Store.EndQuarantine(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n, _, err := d.Store.EndWaits(t.Context(), 10); n != 1 || err != nil {
+		t.Errorf("EndWaits after the release = %d, %v; want the one", n, err)
+	}
 }

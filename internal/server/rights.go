@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/countersign/countersign/internal/config"
+	"github.com/countersign/countersign/internal/secret"
 )
 
 // prepareDirs makes the data directory, mode 0700, and looks at the one that the
@@ -46,12 +47,25 @@ func checkDir(ctx context.Context, name, path string, log *slog.Logger) error {
 	switch {
 	case !info.IsDir():
 		return &RefusalError{path + " is a file", name, nil}
-	case mode.Perm()&0o002 != 0 && mode&fs.ModeSticky == 0:
-		return &RefusalError{fmt.Sprintf("anybody may write to %s %s, mode %04o", name, path, mode.Perm()), "mode 0700", nil}
+	case mode.Perm()&0o002 != 0: // also a sticky one: files that are not there yet could be put there
+		return &RefusalError{fmt.Sprintf("anybody may write to %s %s, mode %s", name, path, octal(mode)), "mode 0700", nil}
+	case !secret.Trusted(info):
+		return &RefusalError{name + " " + path + " belongs to somebody else", "one of root or of the user that this runs as", nil}
 	case mode.Perm()&0o077 != 0:
-		log.WarnContext(ctx, "others may look into a directory; mode 0700 keeps them out", slog.String("directory", path), slog.String("mode", fmt.Sprintf("%04o", mode.Perm())))
+		log.WarnContext(ctx, "others may look into a directory; mode 0700 keeps them out", slog.String("directory", path), slog.String("mode", octal(mode)))
 	}
 	return nil
+}
+
+// octal writes a mode as chmod reads it.
+func octal(mode fs.FileMode) string {
+	bits := mode.Perm()
+	for of, bit := range map[fs.FileMode]fs.FileMode{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
+		if mode&of != 0 {
+			bits |= bit
+		}
+	}
+	return fmt.Sprintf("%04o", bits)
 }
 
 // checkFile looks at the rights of a file that holds what is private. One that
@@ -79,6 +93,9 @@ func checkDatabase(ctx context.Context, path string, log *slog.Logger) error {
 	for _, part := range []string{"", "-wal", "-shm"} {
 		if err := checkFile(ctx, "the database", path+part, log); err != nil {
 			return err
+		}
+		if err := secret.CheckOwner(path + part); err != nil {
+			return &RefusalError{"the database cannot be trusted", "a file of root, of the user that this runs as or of its directory's owner", err}
 		}
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/metrics"
 	"github.com/countersign/countersign/internal/upkeep"
+	"github.com/countersign/countersign/internal/verify"
 )
 
 // The parts of a drain; together they stay under 15 s (D-09).
@@ -72,28 +73,25 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	m := metrics.New(s.Version)
 	d, err := Open(ctx, s.Config, s.Log, Options{Observer: m.Commits(), Fatal: s.Fatal})
 	if err != nil {
-		return err
+		return s.unlessStopped(ctx, err)
 	}
+	var n node
 	left := false // parts of a drain that took too long still use the database
 	defer func() {
-		if !left {
-			err = errors.Join(err, d.Close())
+		if left { // the lock too stays theirs, until the process ends
+			return
 		}
+		err = errors.Join(err, d.Close())
+		n.close() // after the database: whoever takes the lock has it alone
 	}()
-	p, err := s.build(ctx, d, m)
-	if err != nil {
+	if n, err = s.node(ctx); err != nil {
 		return err
 	}
-	defer p.close()
+	p, l, err := s.start(ctx, d, m, n)
+	if err != nil {
+		return s.unlessStopped(ctx, err)
+	}
 	p.tls = certificate
-	l, err := s.listen(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.begin(ctx, d, p, l); err != nil {
-		l.close()
-		return err
-	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.serve(ctx, d, p, l) }()
 	select {
@@ -110,6 +108,39 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		left = true
 		return errDrainBound
 	}
+}
+
+// start makes what serves, takes the ports and tells people of it.
+func (s *Server) start(ctx context.Context, d *Deployment, m *metrics.Metrics, n node) (*parts, listeners, error) {
+	p, err := s.build(d, m, n)
+	if err != nil {
+		return nil, listeners{}, err
+	}
+	l, err := s.listen(ctx)
+	if err != nil {
+		return nil, l, err
+	}
+	if err := s.begin(ctx, d, p, l); err != nil {
+		l.close()
+		return nil, l, err
+	}
+	return p, l, nil
+}
+
+// unlessStopped is err, which kept the server from starting, but nil where it
+// comes of the end of ctx: whoever ends a server that starts has nothing to mend.
+func (s *Server) unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	// What was under way in the database then may have happened.
+	for _, of := range []error{context.Canceled, context.Cause(ctx), verify.ErrOutcomeUnknown} {
+		if errors.Is(err, of) {
+			s.Log.InfoContext(ctx, "stopped")
+			return nil
+		}
+	}
+	return err
 }
 
 // listeners are what the server listens on.
@@ -171,8 +202,8 @@ func (s *Server) begin(ctx context.Context, d *Deployment, p *parts, l listeners
 	}
 	if s.Out != nil {
 		link, err := d.firstLink(ctx, p.doors, shownAddress(s.Config.Listen, l.api.Addr()))
-		if err != nil {
-			return err
+		if err != nil { // as on a full disk: no reason to refuse what does not need it
+			s.Log.WarnContext(ctx, "there is no link to the console; countersign console invite makes one", slog.Any("err", err))
 		}
 		if link != "" {
 			lines += "console " + link + "\n"

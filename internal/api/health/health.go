@@ -17,9 +17,14 @@ const pingTimeout = 2 * time.Second
 
 // Database is what readiness asks.
 type Database interface {
-	// Ping returns nil if the database answers and its schema is this version's.
+	// Ping returns nil if the database answers and this version runs on its schema,
+	// an error that is ErrSchema if it does not.
 	Ping(ctx context.Context) error
 }
+
+// ErrSchema is what Ping returns where the database answers and this version does
+// not run on its schema.
+var ErrSchema = errors.New("this version does not run on the database's schema")
 
 var errPingTimeout = errors.New("the database did not answer in time")
 
@@ -60,11 +65,14 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) {
 			h.log.InfoContext(ctx, "ready again")
 		}
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrSchema):
+		answer(w, http.StatusServiceUnavailable, ErrSchema.Error()+"\n")
+	case err != nil:
 		answer(w, http.StatusServiceUnavailable, "the database does not answer\n")
-		return
+	default:
+		answer(w, http.StatusOK, "ready\n")
 	}
-	answer(w, http.StatusOK, "ready\n")
 }
 
 func answer(w http.ResponseWriter, status int, text string) {
