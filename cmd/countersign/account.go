@@ -97,8 +97,9 @@ func (c accountShowCmd) Run(e *environment) error {
 		if err != nil {
 			return err
 		}
-		for _, s := range account.Settings() {
-			if err := e.say(s.Key + "=" + a.Setting(s.Key)); err != nil {
+		all := server.AccountSettings()
+		for _, s := range all {
+			if err := e.say(s.Key + "=" + all.Of(a, s.Key)); err != nil {
 				return err
 			}
 		}
@@ -118,7 +119,7 @@ func (c accountSetCmd) Run(e *environment) error {
 		if !ok {
 			return useError{fmt.Sprintf("setting %q; expected KEY=VALUE", s)}
 		}
-		if err := account.ValidateSetting(key, value); err != nil {
+		if err := server.AccountSettings().Validate(key, value); err != nil {
 			return err
 		}
 		changes[key] = value

@@ -184,22 +184,22 @@ func publicURL(c *Config, v string) bool {
 
 func smsSender(c *Config, v string) bool {
 	c.Senders.SMS = v
-	return v != "" && account.ValidateSetting(account.SettingSender, v) == nil
+	return v != "" && account.Common().Validate(account.SettingSender, v) == nil
 }
 
 func voiceCaller(c *Config, v string) bool {
 	c.Senders.Voice = v
-	return account.ValidateSetting(account.SettingCaller, v) == nil
+	return account.Common().Validate(account.SettingCaller, v) == nil
 }
 
 func viberSender(c *Config, v string) bool {
 	c.Senders.Viber = v
-	return account.ValidateSetting(account.SettingSenderViber, v) == nil
+	return account.Common().Validate(account.SettingSenderViber, v) == nil
 }
 
 func whatsAppSender(c *Config, v string) bool {
 	c.Senders.WhatsApp = v
-	return account.ValidateSetting(account.SettingSenderWA, v) == nil
+	return account.Common().Validate(account.SettingSenderWA, v) == nil
 }
 
 var prefixForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)

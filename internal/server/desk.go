@@ -45,7 +45,7 @@ func (d *Deployment) deskGroups(carriers *fleet.Fleet, v4 tyntecv4.Config, w wor
 	w.v1.Catalog = v4.Catalog
 	c := desk.Config{
 		V4: newInside(d.Store, v4), V1: newInsideV1(d.Store, w.v1), Catalog: v4.Catalog, Letters: d.Store, Test: w.pusher.Test,
-		Accounts: d.Store, Keys: d.Keys, Audit: log, Random: rand.Reader,
+		Accounts: d.Store, Settings: AccountSettings(), Keys: d.Keys, Audit: log, Random: rand.Reader,
 		Text: tyntecv4.Text, AppText: tyntecv1.Text, MaxCode: tyntecv4.MaxCodeLength,
 		Carriers: func() []desk.Carrier { return d.carrierStates(carriers, w.circuits()) }, Queues: d.Store.Queues,
 		Nodes: func(ctx context.Context) ([]desk.Node, error) { return d.nodes(ctx, w.node.Name) },

@@ -13,7 +13,7 @@ const (
 // so that a check may leave it out: nothing, unless the account lets it.
 func bind(c *call) (binding, remembered string) {
 	binding = c.in.text("recipient_ip")
-	if c.account.Setting(settingRecipientIP) == ifPresent {
+	if settings.Of(c.account, settingRecipientIP) == ifPresent {
 		remembered = binding
 	}
 	return binding, remembered

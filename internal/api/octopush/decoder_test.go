@@ -144,10 +144,10 @@ func TestBodiesAreReadWhateverTheyAreCalled(t *testing.T) {
 func TestEverySettingExistsAndItsDefaultIsOneThatTheParameterMayHave(t *testing.T) {
 	t.Parallel()
 	known := map[string]string{}
-	for _, s := range account.Settings() {
+	for _, s := range octopush.Settings() {
 		known[s.Key] = s.Default
 	}
-	for _, key := range octopush.Settings() {
+	for _, key := range octopush.ReadSettings() {
 		value, ok := known[key]
 		if !ok {
 			t.Errorf("there is no account setting %s", key)

@@ -32,7 +32,7 @@ func decodeFor(parameters []parameter, body []byte, a account.Account) (Decoded,
 	if !ok {
 		return Decoded{}, false
 	}
-	c := &call{account: a, in: decode(parameters, object, a.Setting)}
+	c := &call{account: a, in: decode(parameters, object, settingsOf(a))}
 	d := Decoded{Text: map[string]string{}, Given: map[string]string{}, Policy: policyOf(c)}
 	d.Step = compose(c, message.SMS, d.Policy.Length, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	for name, f := range c.in {
@@ -52,8 +52,8 @@ func Recast(name, text string) (string, bool) {
 	return "", false
 }
 
-// Settings are the account settings that the facade reads of its own.
-func Settings() []string {
+// ReadSettings are the account settings of its own that the facade reads.
+func ReadSettings() []string {
 	var out []string
 	for _, p := range generateParameters {
 		if p.setting != "" {

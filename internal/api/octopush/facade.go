@@ -105,7 +105,7 @@ func (f *facade) serve(w http.ResponseWriter, r *http.Request) (answer, error) {
 	if !ok {
 		return answer{}, errNoRequest
 	}
-	c := &call{account: identity.Account, in: decode(op.parameters, body, identity.Account.Setting)}
+	c := &call{account: identity.Account, in: decode(op.parameters, body, settingsOf(identity.Account))}
 	if c.once, err = f.once(r, c.account.Name, op.pattern, raw); err != nil {
 		return answer{}, err
 	}

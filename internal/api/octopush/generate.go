@@ -85,8 +85,8 @@ func recipient(c *call) (phone.Number, error) {
 // step is how the code is to travel, the text still missing.
 func (f *facade) step(c *call) delivery.Step {
 	s := delivery.Step{Channel: message.SMS, Sender: c.in.text("sender")}
-	if c.account.Setting(settingChooseSender) == no {
-		s.Sender = c.account.Setting("octopush.sender")
+	if settings.Of(c.account, settingChooseSender) == no {
+		s.Sender = settings.Of(c.account, "octopush.sender")
 	}
 	if c.in.text("channel") == channelVoice {
 		s = delivery.Step{
@@ -117,7 +117,7 @@ func (f *facade) names(channel message.Channel) (ticket, token string, err error
 // policyOf says how the code is made.
 func policyOf(c *call) otp.Policy {
 	life := c.in.number("validity_period")
-	if most, err := strconv.Atoi(c.account.Setting(settingMaxValidity)); err == nil {
+	if most, err := strconv.Atoi(settings.Of(c.account, settingMaxValidity)); err == nil {
 		life = min(life, most)
 	}
 	return otp.Policy{

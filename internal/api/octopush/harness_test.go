@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -102,7 +103,7 @@ func startWith(t *testing.T, o options) *harness {
 	}
 	h.must(h.store.SetSettings(t.Context(), "ops", o.settings))
 	for name, value := range o.settings {
-		h.must(account.ValidateSetting(name, value))
+		h.must(slices.Concat(account.Common(), octopush.Settings()).Validate(name, value))
 	}
 	h.server = httptest.NewServer(octopush.New(config))
 	t.Cleanup(h.server.Close)

@@ -63,7 +63,7 @@ func numberOf(c *call) numberField {
 func (f *facade) locate(ctx context.Context, c *call, token field, number numberField) (id, binding string, err error) {
 	address := c.in["recipient_ip"]
 	binding = address.text
-	lenient := address.given == absent && c.account.Setting(settingRecipientIP) == ifPresent
+	lenient := address.given == absent && settings.Of(c.account, settingRecipientIP) == ifPresent
 	var record verify.Record
 	switch {
 	case token.given != usable:

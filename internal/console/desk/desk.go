@@ -82,6 +82,7 @@ type Config struct {
 	// Test posts a test event now.
 	Test     func(ctx context.Context, to callback.Post) callback.Outcome
 	Accounts Accounts
+	Settings account.Settings // that owners choose
 	Keys     Keys
 	Audit    ledger.Auditor
 	Random   io.Reader

@@ -127,7 +127,7 @@ func newSite(t *testing.T) *site {
 			RefuseURL: guard.CheckURL,
 		})},
 		V1:      inside{tyntecv1.New(tyntecv1.Config{Accounts: byName{s.store}, Catalog: s.catalog, Now: s.store.Now})},
-		Catalog: s.catalog, Letters: s.store, Test: pusher.Test, Accounts: s.store, Keys: s.Keys, Audit: list, Random: rand.Reader,
+		Catalog: s.catalog, Letters: s.store, Test: pusher.Test, Accounts: s.store, Settings: account.Common(), Keys: s.Keys, Audit: list, Random: rand.Reader,
 		Text: tyntecv4.Text, AppText: tyntecv1.Text, MaxCode: tyntecv4.MaxCodeLength,
 		Carriers: func() []desk.Carrier { s.mu.Lock(); defer s.mu.Unlock(); return s.carriers },
 		Queues:   s.store.Queues,

@@ -109,7 +109,7 @@ func (g *Group) showSettings(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return fmt.Errorf("read account: %w", err)
 	}
-	for _, s := range account.Settings() {
+	for _, s := range g.cfg.Settings {
 		r.Form().Set(s.Key, a.Settings[s.Key])
 	}
 	return g.renderSettings(w, r, http.StatusOK)
@@ -117,7 +117,7 @@ func (g *Group) showSettings(w http.ResponseWriter, r *page.Request) error {
 
 func (g *Group) renderSettings(w http.ResponseWriter, r *page.Request, status int) error {
 	var rows []setting
-	for _, s := range account.Settings() {
+	for _, s := range g.cfg.Settings {
 		rows = append(rows, setting{s, r.Form().Raw(s.Key) != ""})
 	}
 	return r.Render(w, status, "settings.html", rows)
@@ -131,12 +131,12 @@ func (g *Group) changeSettings(w http.ResponseWriter, r *page.Request) error {
 	f := r.Form()
 	changes := map[string]string{}
 	var names []string
-	for _, s := range account.Settings() {
+	for _, s := range g.cfg.Settings {
 		value := f.Raw(s.Key)
 		if !f.Has(s.Key) || value == a.Settings[s.Key] {
 			continue
 		}
-		if account.ValidateSetting(s.Key, value) != nil {
+		if g.cfg.Settings.Validate(s.Key, value) != nil {
 			f.Refuse(s.Key, s.Key+": expected "+s.Expected+".")
 		}
 		changes[s.Key] = value

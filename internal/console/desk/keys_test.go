@@ -79,12 +79,12 @@ func TestSettingsAreSavedAndRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	owner, support := s.as(access.Owner), s.as(access.Support)
-	for _, set := range account.Settings() {
+	for _, set := range account.Common() {
 		owner.get(http.StatusOK, "/keys/settings").has(`name="` + set.Key + `"`)
 	}
 	pairs := func(change map[string]string) []string {
 		var all []string
-		for _, set := range account.Settings() {
+		for _, set := range account.Common() {
 			all = append(all, set.Key, change[set.Key])
 		}
 		return all
