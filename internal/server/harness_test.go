@@ -36,7 +36,7 @@ const patience = 2 * time.Minute
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(testdb.Both(m,
 		"TestANewDeploymentIsPrivateToItsOwner", "TestADatabaseWithoutItsKeyFileIsRefusedAndGetsNoNewOne", "TestAKeyFileThatCannotBeTrustedIsRefused",
-		"TestADatabaseOfAnotherKeyIsRefused", "TestAFileThatIsNoDatabaseIsRefusedUntouched", "TestADataDirectoryThatAnybodyMayWriteToIsRefused",
+		"TestADatabaseOfAnotherKeyIsRefused", "TestAFileThatIsNoDatabaseIsRefusedUntouched", "TestADataDirectoryThatAnybodyMayWriteToIsRefused", "TestAStickyDirectoryIsWarnedOf",
 		"TestADatabaseFileThatOthersMayReadIsRefused", "TestADatabaseElsewhereIsGuardedByItsDirectoryToo", "TestADatabaseThatCannotBeMadeLeavesNothingBehind",
 		"TestWhatIsWrongWithCertificateOrCarriersIsSaidBeforeADatabaseIsMade",
 		"TestAServerThatCannotKeepAConsoleLinkServesWithoutIt", "TestReadinessSaysThatTheSchemaBecameTooNew", "TestEveryPackageIsNamedWhereTheArchitectureIsTold", "TestASecondServerIsSoleOnlyOnceTheFirstHasClosedTheDatabase",

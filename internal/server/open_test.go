@@ -160,13 +160,23 @@ func TestADataDirectoryThatAnybodyMayWriteToIsRefused(t *testing.T) {
 	}
 	chmod(t, dir, 0o777)
 	refused(t, open(t, dir), "anybody may write")
-	chmod(t, dir, 0o777|fs.ModeSticky) // what is not there yet anybody may put there
-	refused(t, open(t, dir), "anybody may write to the data directory "+dir+", mode 1777")
+	chmod(t, dir, 0o773)
+	refused(t, open(t, dir), "anybody may write to the data directory "+dir+", mode 0773")
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	refused(t, open(t, filepath.Join(file, "below")), "cannot be made")
+}
+
+// Nobody can exchange others' files there, and theirs are not taken.
+func TestAStickyDirectoryIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	chmod(t, dir, 0o777|fs.ModeSticky)
+	if log := start(t, dir).log.String(); !strings.Contains(log, "others may look into a directory") || !strings.Contains(log, "1777") {
+		t.Errorf("log %q; want a warning with the mode", log)
+	}
 }
 
 func TestTheFirstAccountIsMadeOnceAndItsKeyIsTheOneThatWasSet(t *testing.T) {

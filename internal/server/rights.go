@@ -37,7 +37,8 @@ func same(a, b string) bool {
 
 // checkDir looks at the rights of a directory. It may be looser than 0700, since
 // what is in it has rights of its own; one that anybody may write to is refused,
-// since files in it could be exchanged.
+// since files in it could be exchanged. In a sticky one (/tmp) they cannot be, and
+// what others put there first is refused by its owner (secret.CheckOwner).
 func checkDir(ctx context.Context, name, path string, log *slog.Logger) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -47,7 +48,7 @@ func checkDir(ctx context.Context, name, path string, log *slog.Logger) error {
 	switch {
 	case !info.IsDir():
 		return &RefusalError{path + " is a file", name, nil}
-	case mode.Perm()&0o002 != 0: // also a sticky one: files that are not there yet could be put there
+	case mode.Perm()&0o002 != 0 && mode&fs.ModeSticky == 0:
 		return &RefusalError{fmt.Sprintf("anybody may write to %s %s, mode %s", name, path, octal(mode)), "mode 0700", nil}
 	case !secret.Trusted(info):
 		return &RefusalError{name + " " + path + " belongs to somebody else", "one of root or of the user that this runs as", nil}
