@@ -143,13 +143,10 @@ func (m *memory) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOu
 	for _, o := range outcomes {
 		i := slices.IndexFunc(m.rows, func(r *row) bool { return r.Key == o.Key })
 		r, l := m.rows[i], m.otps[o.OTPID]
-		c, ok := r.Submitted(o, r.step, l.now(), l.expires, time.Now())
-		if !ok {
-			continue
-		}
-		started = m.apply(r, c) || started
-		if o.Result.Receipt != nil && r.State == delivery.Dispatched {
-			started = m.receive(r, *o.Result.Receipt) || started
+		changes, reported := r.Answered(o, r.standing(l))
+		r.reported = reported
+		for _, c := range changes {
+			started = m.apply(r, c) || started
 		}
 	}
 	return started, nil
@@ -167,19 +164,17 @@ func (m *memory) apply(r *row, c delivery.Change) bool {
 }
 
 func (m *memory) receive(r *row, rec delivery.Receipt) bool {
-	o := m.otps[r.OTPID]
-	if c, ok := r.Taken(r.step, o.now(), o.expires, time.Now()); ok {
-		m.apply(r, c)
+	changes, reported := r.Told(rec, r.standing(m.otps[r.OTPID]))
+	r.reported = reported
+	started := false
+	for _, c := range changes {
+		started = m.apply(r, c) || started
 	}
-	if c, ok := r.Again(rec, o.now(), true, time.Now()); ok {
-		return m.apply(r, c)
-	}
-	c, ok := r.Received(rec, o.now(), r.reported)
-	if !ok {
-		return false
-	}
-	r.reported = r.reported || rec.State != delivery.ReceiptTimedOut
-	return m.apply(r, c)
+	return started
+}
+
+func (r *row) standing(o *life) delivery.Standing {
+	return delivery.Standing{Now: time.Now(), Of: o.now(), Expires: o.expires, Step: r.step, Sealed: true, Reported: r.reported}
 }
 
 func (m *memory) EndWaits(ctx context.Context, limit int) (n int, started bool, err error) {

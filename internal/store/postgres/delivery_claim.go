@@ -101,7 +101,7 @@ func (s *Store) endOver(ctx context.Context, keys []deliveryKey) error {
 			if !ok {
 				continue
 			}
-			if _, err := t.apply(r, []delivery.Change{c}); err != nil {
+			if _, _, err := t.apply(r, []delivery.Change{c}); err != nil {
 				return err
 			}
 		}

@@ -58,21 +58,9 @@ func (s *Store) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOut
 }
 
 func (t *tx) recordSubmit(r *deliveryRow, o delivery.SubmitOutcome) (started bool, extended time.Time, err error) {
-	c, ok := r.Submitted(o, r.step, r.otp.At(t.now), r.otp.Expires, t.now)
-	if !ok {
-		return false, extended, nil
-	}
-	r.notes = report.NoteTries(r.Queued, o.Tries)
-	changes := []delivery.Change{c}
-	if o.Result.Receipt != nil && c.Delivery.State == delivery.Dispatched {
-		if rc, ok := c.Delivery.Received(*o.Result.Receipt, r.otp.At(t.now), false); ok {
-			rc.Extend = c.Extend
-			changes = append(changes, rc)
-			r.reported = true
-		}
-	}
-	started, err = t.apply(r, changes)
-	return started, c.Extend, err
+	changes, reported := r.Answered(o, r.standing(t.now))
+	r.reported, r.notes = reported, report.NoteTries(r.Queued, o.Tries)
+	return t.apply(r, changes)
 }
 
 // A wait whose OTP another transaction holds is passed over until the next
@@ -108,7 +96,7 @@ func (s *Store) EndWaits(ctx context.Context, limit int) (ended int, next bool, 
 			if !ok {
 				continue
 			}
-			next, err := t.apply(r, []delivery.Change{c})
+			next, _, err := t.apply(r, []delivery.Change{c})
 			if err != nil {
 				return err
 			}
@@ -145,19 +133,8 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 		found = true
 		r := rows[0]
 		var changes []delivery.Change
-		if c, ok := r.Taken(r.step, r.otp.At(t.now), r.otp.Expires, t.now); ok {
-			changes, r.Delivery, extended = append(changes, c), c.Delivery, c.Extend
-		}
-		c, again := r.Again(rec, r.otp.At(t.now), r.sealed != nil, t.now)
-		if !again {
-			var ok bool
-			if c, ok = r.Received(rec, r.otp.At(t.now), r.reported); !ok {
-				return nil
-			}
-			r.reported = r.reported || rec.State != delivery.ReceiptTimedOut
-		}
-		c.Extend = extended
-		started, err = t.apply(r, append(changes, c))
+		changes, r.reported = r.Told(rec, r.standing(t.now))
+		started, extended, err = t.apply(r, changes)
 		return err
 	})
 	if err != nil {
@@ -176,8 +153,12 @@ const updateDelivery = `UPDATE deliveries SET state = $1, next_step = $2, tries 
 	WHERE account_id = $9 AND otp = $10 AND seq = $11`
 
 // apply writes what rules made of a delivery, one change after the other, and
-// queues the plan's next step where the last asks for it.
-func (t *tx) apply(r *deliveryRow, changes []delivery.Change) (started bool, err error) {
+// queues the plan's next step where the last asks for it. extended is until when the
+// OTP is to last, zero for no change.
+func (t *tx) apply(r *deliveryRow, changes []delivery.Change) (started bool, extended time.Time, err error) {
+	if len(changes) == 0 {
+		return false, extended, nil
+	}
 	last := changes[len(changes)-1]
 	d := last.Delivery
 	sealed := r.sealed
@@ -192,7 +173,7 @@ func (t *tx) apply(r *deliveryRow, changes []delivery.Change) (started bool, err
 		}
 		if c.Event != nil {
 			if err := t.recordEvent(r.otp, t.store.Told(r.otp.Record, *c.Event)); err != nil {
-				return false, err
+				return false, extended, err
 			}
 		}
 	}
@@ -200,10 +181,10 @@ func (t *tx) apply(r *deliveryRow, changes []delivery.Change) (started bool, err
 		r.otp.Expires = last.Extend
 		t.saveLife(r.otp)
 	}
-	if !last.StartNext {
-		return false, nil
+	if last.StartNext {
+		started, err = t.startNext(r, d)
 	}
-	return t.startNext(r, d)
+	return started, last.Extend, err
 }
 
 // startNext queues the step after a failed delivery. A step that a limit

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -24,6 +25,13 @@ type deliveryRow struct {
 	sealed   []byte
 	reported bool   // a final receipt was recorded
 	notes    []byte // of tries, to be added to those that are kept
+}
+
+// standing is what the rules ask of the row at now.
+func (r *deliveryRow) standing(now time.Time) delivery.Standing {
+	return delivery.Standing{
+		Now: now, Of: r.otp.At(now), Expires: r.otp.Expires, Step: r.step, Sealed: r.sealed != nil, Reported: r.reported,
+	}
 }
 
 // scan reads otpColumns, deliveryColumns and then more.

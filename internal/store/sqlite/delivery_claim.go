@@ -27,6 +27,13 @@ type deliveryRow struct {
 	notes    []byte // of tries, to be added to those that are kept
 }
 
+// standing is what the rules ask of the row at now.
+func (r *deliveryRow) standing(now time.Time) delivery.Standing {
+	return delivery.Standing{
+		Now: now, Of: r.otp.At(now), Expires: r.otp.Expires, Step: r.step, Sealed: r.sealed != nil, Reported: r.reported,
+	}
+}
+
 // scanDelivery reads otpColumns and deliveryColumns.
 func (s *Store) scanDelivery(t *tx, from rower) (*deliveryRow, error) {
 	r := &deliveryRow{}
@@ -111,7 +118,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, node string, limit int, lea
 		}
 		for _, r := range due {
 			if c, over := r.TimeOver(r.otp.At(t.now), r.otp.Expires); over {
-				if _, err := s.apply(t, r, []delivery.Change{c}); err != nil {
+				if _, _, err := s.apply(t, r, []delivery.Change{c}); err != nil {
 					return err
 				}
 				continue

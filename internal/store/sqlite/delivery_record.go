@@ -60,21 +60,9 @@ func (s *Store) recordSubmit(t *tx, o delivery.SubmitOutcome) (started bool, ext
 	if err != nil {
 		return false, extended, fmt.Errorf("record submit: %w", err)
 	}
-	c, ok := r.Submitted(o, r.step, r.otp.At(t.now), r.otp.Expires, t.now)
-	if !ok {
-		return false, extended, nil
-	}
-	r.notes = report.NoteTries(r.Queued, o.Tries)
-	changes := []delivery.Change{c}
-	if o.Result.Receipt != nil && c.Delivery.State == delivery.Dispatched {
-		if rc, ok := c.Delivery.Received(*o.Result.Receipt, r.otp.At(t.now), false); ok {
-			rc.Extend = c.Extend
-			changes = append(changes, rc)
-			r.reported = true
-		}
-	}
-	started, err = s.apply(t, r, changes)
-	return started, c.Extend, err
+	changes, reported := r.Answered(o, r.standing(t.now))
+	r.reported, r.notes = reported, report.NoteTries(r.Queued, o.Tries)
+	return s.apply(t, r, changes)
 }
 
 // EndWaits implements delivery.Store.
@@ -99,7 +87,7 @@ func (s *Store) EndWaits(ctx context.Context, limit int) (ended int, next bool, 
 			if !ok {
 				continue
 			}
-			next, err := s.apply(t, r, []delivery.Change{c})
+			next, _, err := s.apply(t, r, []delivery.Change{c})
 			if err != nil {
 				return err
 			}
@@ -132,19 +120,8 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 		}
 		found = true
 		var changes []delivery.Change
-		if c, ok := r.Taken(r.step, r.otp.At(t.now), r.otp.Expires, t.now); ok {
-			changes, r.Delivery, extended = append(changes, c), c.Delivery, c.Extend
-		}
-		c, again := r.Again(rec, r.otp.At(t.now), r.sealed != nil, t.now)
-		if !again {
-			var ok bool
-			if c, ok = r.Received(rec, r.otp.At(t.now), r.reported); !ok {
-				return nil
-			}
-			r.reported = r.reported || rec.State != delivery.ReceiptTimedOut
-		}
-		c.Extend = extended
-		started, err = s.apply(t, r, append(changes, c))
+		changes, r.reported = r.Told(rec, r.standing(t.now))
+		started, extended, err = s.apply(t, r, changes)
 		return err
 	})
 	if err != nil {
@@ -164,8 +141,12 @@ const updateDelivery = `UPDATE deliveries SET state = ?, next_step = ?, tries = 
 	carrier = ?, ref = ?, sealed = ?, notes = ` + addNotes + ` WHERE account_id = ? AND otp = ? AND seq = ?`
 
 // apply writes what rules made of a delivery, one change after the other, and
-// queues the plan's next step where the last asks for it.
-func (s *Store) apply(t *tx, r *deliveryRow, changes []delivery.Change) (started bool, err error) {
+// queues the plan's next step where the last asks for it. extended is until when the
+// OTP is to last, zero for no change.
+func (s *Store) apply(t *tx, r *deliveryRow, changes []delivery.Change) (started bool, extended time.Time, err error) {
+	if len(changes) == 0 {
+		return false, extended, nil
+	}
 	last := changes[len(changes)-1]
 	d := last.Delivery
 	sealed := r.sealed
@@ -175,30 +156,30 @@ func (s *Store) apply(t *tx, r *deliveryRow, changes []delivery.Change) (started
 	_, err = t.exec(updateDelivery, d.State, d.Next, d.Tries, r.reported, column.OptionalMicros(d.Due), column.OptionalMicros(d.AgainUntil),
 		column.OptionalText(d.Carrier), column.OptionalText(d.Ref), sealed, r.notes, r.notes, r.otp.accountID, r.otp.seq, d.Seq)
 	if err != nil {
-		return false, fmt.Errorf("write delivery: %w", err)
+		return false, extended, fmt.Errorf("write delivery: %w", err)
 	}
 	for _, c := range changes {
 		if c.ByID {
 			if _, err := t.exec(insertDeliveryID, r.otp.accountID, r.otp.seq, d.Seq); err != nil {
-				return false, fmt.Errorf("write delivery: %w", err)
+				return false, extended, fmt.Errorf("write delivery: %w", err)
 			}
 		}
 		if c.Event != nil {
 			if err := t.recordEvent(&r.otp, s.Told(r.otp.Record, *c.Event), t.now); err != nil {
-				return false, err
+				return false, extended, err
 			}
 		}
 	}
 	if last.Extend.After(r.otp.Expires) {
 		r.otp.Expires = last.Extend
 		if err := t.saveLife(&r.otp); err != nil {
-			return false, err
+			return false, extended, err
 		}
 	}
-	if !last.StartNext {
-		return false, nil
+	if last.StartNext {
+		started, err = s.startNext(t, r, d)
 	}
-	return s.startNext(t, r, d)
+	return started, last.Extend, err
 }
 
 // startNext queues the step after a failed delivery. A step that a limit
