@@ -179,6 +179,7 @@ func (c *Client) Do(req *http.Request) (Answer, *delivery.Result) {
 		WroteHeaders: func() { written.Store(true) },
 		WroteRequest: func(httptrace.WroteRequestInfo) { written.Store(true) },
 	})))
+	inTime(ctx, req)
 	// RoundTrip and not http.Client: no redirects, no cookies, and basic
 	// authentication only where the carrier put it.
 	resp, err := transport.RoundTrip(req)
