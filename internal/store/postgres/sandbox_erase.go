@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/countersign/countersign/internal/store/registry"
-	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // uses sandbox_messages_recipient_idx.
@@ -21,10 +20,5 @@ func (s *Store) EraseMessages(ctx context.Context, account string, recipientKey 
 	if err != nil {
 		return 0, err
 	}
-	for total := 0; ; {
-		n, err := s.drop(ctx, eraseSandboxMessages, owner, recipientKey[:], upkeep.SweepBatch)
-		if total += n; err != nil || n < upkeep.SweepBatch {
-			return total, err
-		}
-	}
+	return s.dropAll(ctx, eraseSandboxMessages, owner, recipientKey[:])
 }

@@ -1,7 +1,6 @@
 package postgres_test
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/url"
@@ -41,34 +40,11 @@ type upstream struct {
 // url starts the pooler and returns how to connect to it.
 func (p *pooler) url(t *testing.T) string {
 	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			serving.Go(func() {
-				defer c.Close()
-				defer context.AfterFunc(t.Context(), func() { _ = c.Close() })()
-				p.serve(t, pgproto3.NewBackend(c, c))
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		serving.Wait()
-	})
 	at, err := url.Parse(p.server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	host, port, _ := net.SplitHostPort(l.Addr().String())
+	host, port, _ := net.SplitHostPort(listen(t, func(b *pgproto3.Backend) { p.serve(t, b) }))
 	q := at.Query()
 	q.Set("host", host)
 	q.Set("port", port)

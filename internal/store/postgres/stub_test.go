@@ -24,6 +24,12 @@ type stub struct {
 // url starts the server and returns how to connect to it.
 func (s stub) url(t *testing.T) string {
 	t.Helper()
+	return "postgres://user:hunter2@" + listen(t, s.serve) + "/db?sslmode=disable"
+}
+
+// listen gives each client to serve until the test ends, and returns the address.
+func listen(t *testing.T, serve func(*pgproto3.Backend)) string {
+	t.Helper()
 	var lc net.ListenConfig
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -39,7 +45,7 @@ func (s stub) url(t *testing.T) string {
 			serving.Go(func() {
 				defer c.Close()
 				defer context.AfterFunc(t.Context(), func() { _ = c.Close() })()
-				s.serve(pgproto3.NewBackend(c, c))
+				serve(pgproto3.NewBackend(c, c))
 			})
 		}
 	})
@@ -47,7 +53,7 @@ func (s stub) url(t *testing.T) string {
 		_ = l.Close()
 		serving.Wait()
 	})
-	return "postgres://user:hunter2@" + l.Addr().String() + "/db?sslmode=disable"
+	return l.Addr().String()
 }
 
 func failed(severity, code string) *pgproto3.ErrorResponse {

@@ -150,18 +150,11 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 		}
 		total += n
 	}
-	for _, old := range []struct {
-		query  string
-		cutoff int64
-	}{
-		{purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks))},
-		{purgeAnswers, column.Micros(now.Add(-answer.KeptFor))},
-	} {
-		for n := upkeep.SweepBatch; n == upkeep.SweepBatch; {
-			if n, err = s.drop(ctx, old.query, old.cutoff, upkeep.SweepBatch); err != nil {
-				return total, err
-			}
-		}
+	if _, err := s.dropAll(ctx, purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks))); err != nil {
+		return total, err
+	}
+	if _, err := s.dropAll(ctx, purgeAnswers, column.Micros(now.Add(-answer.KeptFor))); err != nil {
+		return total, err
 	}
 	if err := s.purgeFigures(ctx); err != nil {
 		return total, err
@@ -237,6 +230,18 @@ func (s *Store) drop(ctx context.Context, query string, args ...any) (int, error
 		return 0, err
 	}
 	return int(n), nil
+}
+
+// dropAll drops batch after batch until nothing is left. The query's last
+// argument bounds a batch.
+func (s *Store) dropAll(ctx context.Context, query string, args ...any) (int, error) {
+	args = append(args, upkeep.SweepBatch)
+	for total := 0; ; {
+		n, err := s.drop(ctx, query, args...)
+		if total += n; err != nil || n < upkeep.SweepBatch {
+			return total, err
+		}
+	}
 }
 
 // lockBySeq locks OTPs in the order that everybody locks them in. uses
