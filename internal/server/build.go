@@ -58,7 +58,7 @@ func (s *Server) build(d *Deployment, m *metrics.Metrics, n node) (*parts, error
 		return nil, err //nolint:wrapcheck // it names file and line
 	}
 	dispatcher = delivery.NewDispatcher(delivery.DispatcherConfig{
-		Store: m.DeliveryStore(d.Store), Router: carriers.Router(), Open: d.openCode, Node: n.name, Log: s.Log, Resume: n.sole,
+		Store: m.DeliveryStore(d.Store), Router: carriers.Router(), Open: d.openCode, Node: n.name, Log: s.Log, Resume: n.sole(),
 		Now: d.Store.Now, Observer: m.Deliveries(), OnEvents: pusher.Wake, Carriers: carriers.Size(),
 	})
 	d.Store.LimitSteps(d.Rules())

@@ -13,9 +13,11 @@ const soleNode = "sole"
 // node is this process among those that serve from one database.
 type node struct {
 	name string   // in leases
-	sole bool     // no other serves from the database
-	lock *os.File // that says so; nil if another server holds it
+	lock *os.File // that no other serves from the database; nil if one may
 }
+
+// sole reports whether no other serves from the database.
+func (n node) sole() bool { return n.lock != nil }
 
 // close lets another server be the sole one.
 func (n node) close() {
@@ -32,7 +34,7 @@ func (s *Server) node(ctx context.Context) (node, error) {
 	}
 	held, sole, err := lock(s.Config.DatabasePath + ".lock")
 	if err != nil || sole {
-		return node{soleNode, sole, held}, err
+		return node{soleNode, held}, err
 	}
 	s.Log.WarnContext(ctx, "another server uses this database; working beside it")
 	return node{name: rand.Text()}, nil
