@@ -67,6 +67,26 @@ func TestTheKeysAboutSMSWorkAtEveryType(t *testing.T) {
 	}
 }
 
+func TestMaxSegmentsCountsThePartsThatTheCarrierMakes(t *testing.T) {
+	t.Parallel()
+	over, cancel := context.WithCancel(t.Context())
+	cancel() // nothing is bound, and nobody waits for it: a message that is not refused is unreachable
+	for long, want := range map[string]string{"udh": delivery.Unreachable.Code, "udh16": "segments", "sar": "segments"} {
+		read, _ := settings(t, smppTOML("s", `max_segments = 2`, `long = "`+long+`"`), "auto", environ()...)
+		f, err := fleet.New(read, deps())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := f.Router().Route(message.SMS, number(t), "")[0].Submit(over, delivery.Message{
+			Dedupe: "d1", Recipient: number(t), Expires: time.Now().Add(time.Minute), Try: 1,
+			Step: delivery.Step{Channel: message.SMS, Sender: "Acme", Text: message.Parse(strings.Repeat("x", 306), nil)},
+		})
+		if r.Failure.Code != want {
+			t.Errorf("%s: Submit = %+v; want it to fail with %s", long, r, want)
+		}
+	}
+}
+
 func TestWrongKeysAboutSMSAreNamed(t *testing.T) {
 	t.Parallel()
 	for more, want := range map[string]string{

@@ -17,7 +17,7 @@ func (m *member) submit(ctx context.Context, msg delivery.Message) delivery.Resu
 	if msg.DefaultSender && msg.Step.Channel == message.SMS && m.hasSender() {
 		msg.Step.Sender = ""
 	}
-	fit, refused := m.fit.Fit(msg)
+	fit, refused := m.fit.Fit(msg, m.segments)
 	if refused != nil {
 		return *refused
 	}
@@ -31,6 +31,15 @@ func (m *member) submit(ctx context.Context, msg delivery.Message) delivery.Resu
 	// it must not close the carrier to those who name none or a better one (D-14).
 	r.Own = r.Own || r.Class == delivery.Config
 	return r
+}
+
+// segments returns how many parts the carrier makes of an SMS: as many as it says,
+// else as networks do.
+func (m *member) segments(text string) int {
+	if c, ok := m.carrier.(interface{ Segments(text string) int }); ok {
+		return c.Segments(text)
+	}
+	return message.Segments(text).Segments
 }
 
 // namedByServer reports whether the sender is the one that the server names where

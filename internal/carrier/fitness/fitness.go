@@ -45,9 +45,9 @@ type Rules struct {
 const maxRetriever = 140
 
 // Fit returns the message as the carrier is to get it, or why it is not sent.
-// A line that would take the text beyond MaxSegments, or beyond what Android
+// segments tells how many parts that carrier makes of a text. A line that would take the text beyond MaxSegments, or beyond what Android
 // reads, is left out: the person can still type the code.
-func (r Rules) Fit(m delivery.Message) (delivery.Message, *delivery.Result) {
+func (r Rules) Fit(m delivery.Message, segments func(text string) int) (delivery.Message, *delivery.Result) {
 	if m.Step.Channel != message.SMS {
 		return m, nil
 	}
@@ -61,7 +61,7 @@ func (r Rules) Fit(m delivery.Message) (delivery.Message, *delivery.Result) {
 	for _, text := range r.variants(plain, m.Code.Reveal()) {
 		m.Step.Text = text.Template
 		whole := m.Text()
-		if r.MaxSegments > 0 && message.Segments(whole).Segments > r.MaxSegments {
+		if r.MaxSegments > 0 && segments(whole) > r.MaxSegments {
 			continue
 		}
 		if text.forAndroid && len(whole) > maxRetriever {

@@ -22,6 +22,9 @@ const (
 	app    = "\n" + hash
 )
 
+// segments counts as most carriers do.
+func segments(text string) int { return message.Segments(text).Segments }
+
 func text(words string) delivery.Message {
 	return delivery.Message{
 		Step: delivery.Step{
@@ -66,13 +69,32 @@ func TestLinesForPhonesAreAddedWhereTheyFit(t *testing.T) {
 		"UCS-2: app line in 140":     {fitness.Rules{AndroidHash: hash}, x("я", 61) + "{code}", x("я", 61) + "482913" + app},
 		"UCS-2: app line beyond 140": {fitness.Rules{AndroidHash: hash}, x("я", 62) + "{code}", x("я", 62) + "482913"},
 	} {
-		m, refused := c.rules.Fit(text(c.words))
+		m, refused := c.rules.Fit(text(c.words), segments)
 		switch {
 		case c.want == "" && (refused == nil || refused.Class != delivery.Permanent || refused.Failure.Code != "segments" || refused.Failure.Text == ""):
 			t.Errorf("%s: Fit = %q, %+v; want it refused for its segments", name, m.Text(), refused)
 		case c.want != "" && (refused != nil || m.Text() != c.want):
 			t.Errorf("%s: Fit = %q, %+v; want %q", name, m.Text(), refused, c.want)
 		}
+	}
+}
+
+func TestPartsAreCountedAsTheCarrierMakesThem(t *testing.T) {
+	t.Parallel()
+	rules := fitness.Rules{MaxSegments: 2, WebOTPDomain: domain}
+	half := func(text string) int { return (len(text) + 79) / 80 }
+	x := strings.Repeat
+	for words, want := range map[string]string{
+		x("x", 133) + "{code}": x("x", 133) + "482913" + origin, // 160
+		x("x", 134) + "{code}": x("x", 134) + "482913",
+		x("x", 154) + "{code}": x("x", 154) + "482913", // 160
+	} {
+		if got, refused := rules.Fit(text(words), half); refused != nil || got.Text() != want {
+			t.Errorf("%d characters: Fit = %q, %+v; want %q", len(words), got.Text(), refused, want)
+		}
+	}
+	if _, refused := rules.Fit(text(x("x", 155)+"{code}"), half); refused == nil || refused.Failure.Code != "segments" {
+		t.Errorf("Fit = %+v; want it refused for its segments", refused)
 	}
 }
 
@@ -85,7 +107,7 @@ func TestOtherChannelsAreLeftAlone(t *testing.T) {
 		}
 		m := text(strings.Repeat("x", 1000) + "{code}")
 		m.Step.Channel, m.Step.Sender = c, "a sender of more than eleven"
-		got, refused := rules.Fit(m)
+		got, refused := rules.Fit(m, segments)
 		if refused != nil || got.Text() != m.Text() || got.Step.Sender != m.Step.Sender {
 			t.Errorf("%s: Fit = %+v, %+v; want the message as it was", c, got, refused)
 		}
@@ -102,15 +124,15 @@ func TestWhatIsSentKeepsTheLimitsAndTheText(t *testing.T) {
 			AndroidPrefix: rapid.Bool().Draw(t, "prefix"),
 		}
 		m := text(rapid.StringN(0, 200, -1).Draw(t, "before") + "{code}" + rapid.StringN(0, 200, -1).Draw(t, "after"))
-		fit, refused := rules.Fit(m)
+		fit, refused := rules.Fit(m, segments)
 		plain, got := m.Text(), fit.Text()
-		switch segments := message.Segments(got).Segments; {
+		switch n := segments(got); {
 		case refused != nil:
-			if rules.MaxSegments == 0 || message.Segments(plain).Segments <= rules.MaxSegments {
+			if rules.MaxSegments == 0 || segments(plain) <= rules.MaxSegments {
 				t.Fatalf("%q refused with a limit of %d", plain, rules.MaxSegments)
 			}
-		case rules.MaxSegments > 0 && segments > rules.MaxSegments:
-			t.Fatalf("%q has %d segments; the limit is %d", got, segments, rules.MaxSegments)
+		case rules.MaxSegments > 0 && n > rules.MaxSegments:
+			t.Fatalf("%q has %d segments; the limit is %d", got, n, rules.MaxSegments)
 		case !strings.Contains(got, plain):
 			t.Fatalf("%q does not hold %q", got, plain)
 		}
@@ -149,10 +171,10 @@ func TestSendersThatNoNetworkTakesAreReplacedOrRefused(t *testing.T) {
 		if !fit {
 			want = ""
 		}
-		if got, refused := (fitness.Rules{}).Fit(m); refused != nil || got.Step.Sender != want {
+		if got, refused := (fitness.Rules{}).Fit(m, segments); refused != nil || got.Step.Sender != want {
 			t.Errorf("Fit from %q = from %q, %+v; want from %q", sender, got.Step.Sender, refused, want)
 		}
-		_, refused := fitness.Rules{UnfitSender: fitness.Refuse}.Fit(m)
+		_, refused := fitness.Rules{UnfitSender: fitness.Refuse}.Fit(m, segments)
 		if (refused == nil) != fit || refused != nil && (refused.Class != delivery.Permanent || refused.Failure.Code != "sender") {
 			t.Errorf("Fit from %q = %+v; want it refused unless it is fit", sender, refused)
 		}

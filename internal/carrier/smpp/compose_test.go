@@ -169,6 +169,35 @@ func TestPartsAreThoseThatSegmentsCount(t *testing.T) {
 	}
 }
 
+func TestPartsAreCountedAsTheyAreSent(t *testing.T) {
+	t.Parallel()
+	x := strings.Repeat
+	for name, c := range map[string]struct {
+		change func(*smpp.Config)
+		words  string
+		want   int
+	}{
+		"udh":                    {func(c *smpp.Config) { c.Long = "udh" }, x("a", 306), 2},
+		"udh16":                  {func(c *smpp.Config) { c.Long = "udh16" }, x("a", 306), 3},
+		"sar":                    {func(c *smpp.Config) { c.Long = "sar" }, x("a", 306), 3},
+		"sar, UCS-2":             {func(c *smpp.Config) { c.Long = "sar" }, x("ж", 133), 3},
+		"udh, UCS-2":             {func(c *smpp.Config) { c.Long = "udh" }, x("ж", 133), 2},
+		"a letter Latin-1 lacks": {func(c *smpp.Config) { c.Alphabet = "latin1" }, x("Ω", 100), 2},
+	} {
+		bubble(t, c.change, func(t *testing.T, r running) {
+			r.submit(t, text(t, c.words))
+			if got, sent := r.Segments(c.words), len(r.smsc.seen()); got != c.want || sent != c.want {
+				t.Errorf("%s: Segments = %d, and %d parts were sent; want %d", name, got, sent, c.want)
+			}
+		})
+	}
+	bubble(t, func(c *smpp.Config) { c.Long = "payload" }, func(t *testing.T, r running) {
+		if got := r.Segments(x("a", 306)); got != 2 {
+			t.Errorf("payload: Segments = %d; want 2, which the message centre makes", got)
+		}
+	})
+}
+
 func encoded(words string, coding uint8) []byte {
 	if coding == 0 {
 		b, _ := message.EncodeGSM7(words)

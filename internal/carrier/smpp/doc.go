@@ -24,7 +24,10 @@
 // Every part of a long message has a message id of its own. The delivery's
 // reference is the first part's; which other parts belong to it is kept in
 // memory. The delivery is DELIVERED when all parts are and UNDELIVERABLE or
-// TIMED_OUT when one is. After a restart only the first part's receipt is
+// TIMED_OUT when one is. A part's receipt that is faster than its answer waits for
+// that; one of a failure ends the message though other parts are still to be
+// submitted or were not answered. An id that the message centre gives again is the
+// newest message's. After a restart only the first part's receipt is
 // recognised and speaks for all; a receipt of another part is then unknown, and
 // a delivery whose first part was reported before the restart and the others
 // not ends by time-out.

@@ -42,18 +42,17 @@ func (l *link) run(ctx, apart context.Context) {
 	defer l.hope(true)
 	log := l.carrier.logger().With(slog.Int("bind", l.bind), slog.String("kind", l.kind.String()))
 	for attempt := 0; ; attempt++ {
-		began := l.carrier.deps.Now()
 		s, err := l.connect(ctx, apart)
 		if err == nil {
 			log.InfoContext(ctx, "bound")
-			began = l.carrier.deps.Now()
+			bound := l.carrier.deps.Now()
 			err = l.serve(ctx, apart, s)
+			if l.carrier.deps.Now().Sub(bound) >= steady {
+				attempt = 0
+			}
 		}
 		if ctx.Err() != nil {
 			return
-		}
-		if l.carrier.deps.Now().Sub(began) >= steady && !isStatus(err) {
-			attempt = 0
 		}
 		wait := l.pause(attempt, err)
 		log.WarnContext(ctx, "not bound", slog.Any("err", err), slog.Duration("again_in", wait))
@@ -65,11 +64,6 @@ func (l *link) run(ctx, apart context.Context) {
 		case <-timer.C:
 		}
 	}
-}
-
-func isStatus(err error) bool {
-	var refused *StatusError
-	return errors.As(err, &refused)
 }
 
 // pause returns how long to wait after the attempt, counted from 0, and says

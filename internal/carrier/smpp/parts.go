@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/otp"
 )
 
 // Bounds of what is remembered of long messages.
@@ -25,6 +26,7 @@ type group struct {
 	reported  map[string]bool
 	outcome   *delivery.Receipt // once it is settled
 	announced bool              // the submit's result is on its way: outcomes go to the dispatcher
+	asked     []<-chan struct{} // closed when the dispatcher has answered about a part that it was asked about too early
 	until     time.Time
 }
 
@@ -36,11 +38,12 @@ type parts struct {
 	mu    sync.Mutex // guards what follows, the groups too
 	byRef map[string]*group
 	byID  map[string]*group
+	asked map[string][]*asking // by the receipt's id
 	swept time.Time
 }
 
 func newParts(now func() time.Time) *parts {
-	return &parts{now: now, byRef: map[string]*group{}, byID: map[string]*group{}, swept: now()}
+	return &parts{now: now, byRef: map[string]*group{}, byID: map[string]*group{}, asked: map[string][]*asking{}, swept: now()}
 }
 
 // begin returns the group of a message of n parts: that of an earlier try, if
@@ -56,8 +59,8 @@ func (p *parts) begin(dedupe string, n int, expires time.Time, taken string) *gr
 	if ids, ok := readTaken(taken); ok && len(ids) == n {
 		g.ids = ids
 		for _, id := range ids {
-			if g.reported[id] = id != ""; id != "" && len(p.byID) < maxGroups {
-				p.byID[id] = g
+			if g.reported[id] = id != ""; id != "" {
+				p.own(g, id)
 			}
 		}
 	}
@@ -80,8 +83,46 @@ func (p *parts) accepted(g *group, i int, id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g.ids[i] = id
-	if len(p.byID) < maxGroups {
-		p.byID[id] = g
+	p.own(g, id)
+}
+
+// own makes an id that of a part of g, and of nothing else. The caller holds mu.
+func (p *parts) own(g *group, id string) {
+	p.disown(id, g)
+	if len(p.byID) >= maxGroups {
+		return
+	}
+	p.byID[id] = g
+	for _, a := range p.asked[id] {
+		a.stop(errPart)
+		g.asked = append(g.asked, a.over)
+	}
+}
+
+// alone records the id of a message of one part.
+func (p *parts) alone(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.disown(id, nil)
+}
+
+// disown takes an id from the message that had it, unless that is g: message
+// centres give ids again, and then they are the newest message's, as in the
+// store. A message whose reference is another's is not followed any more. The
+// caller holds mu.
+func (p *parts) disown(id string, g *group) {
+	old := p.byID[id]
+	if old == nil || old == g {
+		return
+	}
+	delete(p.byID, id)
+	if old.ref() != id {
+		return
+	}
+	for _, other := range old.ids {
+		if p.byID[other] == old {
+			delete(p.byID, other)
+		}
 	}
 }
 
@@ -156,6 +197,27 @@ func (g *group) complete() bool {
 	return true
 }
 
+// settles reports whether a part's receipt decides what becomes of the message: a
+// failure does, and the last part's delivery. EXPIRED is not the last word, as
+// with messages of one part.
+func (g *group) settles(r delivery.Receipt) bool {
+	if g.outcome != nil && g.outcome.State != delivery.ReceiptTimedOut {
+		return false
+	}
+	return r.State != delivery.ReceiptDelivered || g.complete()
+}
+
+// undelivered returns why a part that was accepted was not delivered, if a receipt has
+// said so.
+func (p *parts) undelivered(g *group) (otp.Failure, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if g.outcome == nil || g.outcome.State != delivery.ReceiptUndeliverable {
+		return otp.Failure{}, false
+	}
+	return g.outcome.Failure, true
+}
+
 // report takes what a receipt says of one part. known says that the part
 // belongs to a long message; whole is not nil if the dispatcher is to be told.
 func (p *parts) report(id string, r delivery.Receipt) (whole *delivery.Receipt, known bool) {
@@ -168,13 +230,10 @@ func (p *parts) report(id string, r delivery.Receipt) (whole *delivery.Receipt, 
 	if r.State == delivery.ReceiptDelivered {
 		g.reported[id] = true
 	}
-	switch {
-	case g.outcome == nil && r.State == delivery.ReceiptDelivered && !g.complete():
-		return nil, true
-	case g.outcome == nil:
+	if g.settles(r) {
 		g.outcome = &r
 	}
-	if !g.announced {
+	if g.outcome == nil || !g.announced {
 		return nil, true
 	}
 	out := *g.outcome // told again where the receipt comes again: the first may not have been recorded

@@ -123,14 +123,14 @@ func (c *Carrier) handle(ctx context.Context, p pdu.PDU) (status pdu.Status) {
 func (c *Carrier) record(ctx context.Context, r delivery.Receipt) error {
 	whole, part := c.parts.report(r.Ref, r)
 	if !part {
-		known, err := c.deps.Receive(ctx, r)
-		if err != nil {
+		switch known, err := c.ask(ctx, r); {
+		case errors.Is(err, errPart):
+		case err != nil:
 			return fmt.Errorf("receive: %w", err)
-		}
-		if known {
+		case known:
 			return nil
 		}
-		// The answer to the part may have come over another connection meanwhile.
+		// The answer to the part may have come meanwhile.
 		if whole, part = c.parts.report(r.Ref, r); !part {
 			c.notice(UnknownReceipt)
 		}

@@ -151,6 +151,83 @@ func TestALongMessageFailsWhenAPartDoes(t *testing.T) {
 	})
 }
 
+func TestEXPIREDIsNotTheLastWordOnALongMessage(t *testing.T) {
+	t.Parallel()
+	expired := delivery.Receipt{Carrier: "direct", Ref: "m1", State: delivery.ReceiptTimedOut}
+	failure := delivery.Receipt{Carrier: "direct", Ref: "m1", State: delivery.ReceiptUndeliverable, Failure: failed("UNDELIV", "UNDELIV")}
+	arrived := delivery.Receipt{Carrier: "direct", Ref: "m1", State: delivery.ReceiptDelivered}
+	for name, c := range map[string]struct {
+		reports [][2]string
+		want    []delivery.Receipt
+	}{
+		"another part fails":         {[][2]string{{"m1", "EXPIRED"}, {"m2", "UNDELIV"}}, []delivery.Receipt{expired, failure}},
+		"the same part fails":        {[][2]string{{"m2", "EXPIRED"}, {"m2", "UNDELIV"}}, []delivery.Receipt{expired, failure}},
+		"all parts arrive after all": {[][2]string{{"m1", "DELIVRD"}, {"m2", "EXPIRED"}, {"m2", "DELIVRD"}}, []delivery.Receipt{expired, arrived}},
+		"a failure is the last word": {[][2]string{{"m1", "UNDELIV"}, {"m2", "EXPIRED"}}, []delivery.Receipt{failure, failure}},
+	} {
+		bubble(t, nil, func(t *testing.T, r running) {
+			r.twoParts(t)
+			for _, report := range c.reports {
+				r.smsc.report(t, report[0], report[1])
+			}
+			if diff := cmp.Diff(c.want, r.desk.received()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		})
+	}
+}
+
+func TestAnIDThatIsGivenAgainIsTheNewestMessages(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		words string
+		ids   int      // how many the message centre goes back
+		told  []string // receipts then, of one state
+		want  []delivery.Receipt
+	}{
+		"the reference, to a short message":                           {"{code}", 2, []string{"m1"}, []delivery.Receipt{{Carrier: "direct", Ref: "m1", State: delivery.ReceiptDelivered}}},
+		"another part's, to a short one":                              {"{code}", 1, []string{"m2"}, []delivery.Receipt{{Carrier: "direct", Ref: "m2", State: delivery.ReceiptDelivered}}},
+		"both, to a long message":                                     {long, 2, []string{"m2", "m1"}, []delivery.Receipt{{Carrier: "direct", Ref: "m1", State: delivery.ReceiptDelivered}}},
+		"the reference, and the old message's other part is reported": {"{code}", 2, []string{"m2"}, []delivery.Receipt{{Carrier: "direct", Ref: "m2", State: delivery.ReceiptDelivered}}},
+	} {
+		bubble(t, nil, func(t *testing.T, r running) {
+			r.twoParts(t)
+			r.smsc.report(t, "m1", "UNDELIV")
+			before := len(r.desk.received())
+			r.smsc.mu.Lock()
+			r.smsc.ids -= c.ids
+			r.smsc.mu.Unlock()
+			if got := r.submit(t, text(t, c.words)); got.Class != delivery.Accepted {
+				t.Fatalf("%s: Submit = %+v; want Accepted", name, got)
+			}
+			for _, id := range c.told {
+				r.smsc.report(t, id, "DELIVRD")
+			}
+			if diff := cmp.Diff(c.want, r.desk.received()[before:]); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		})
+	}
+}
+
+func TestOctetsBehindAReceiptThatAreNoParameterAreDropped(t *testing.T) {
+	t.Parallel()
+	bubble(t, nil, func(t *testing.T, r running) {
+		b, err := pdu.PDU{ID: pdu.DeliverSM, Seq: 77, Body: receipt("7", "DELIVRD")}.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b = append(b, 0)
+		b[3]++ // its length
+		r.smsc.peer(t).raw(b)
+		synctest.Wait()
+		want := []delivery.Receipt{{Carrier: "direct", Ref: "7", State: delivery.ReceiptDelivered}}
+		if diff := cmp.Diff(want, r.desk.received()); diff != "" || r.smsc.dialled() != 1 {
+			t.Errorf("over %d connections (-want +got):\n%s", r.smsc.dialled(), diff)
+		}
+	})
+}
+
 func TestReceiptsBeforeTheLastAnswerComeWithTheResult(t *testing.T) {
 	t.Parallel()
 	bubble(t, nil, func(t *testing.T, r running) {

@@ -331,6 +331,30 @@ func TestConnectionsAreTriedEverMoreSlowly(t *testing.T) {
 	})
 }
 
+func TestPeersThatNeverAnswerABindAreTriedEverMoreSlowly(t *testing.T) {
+	t.Parallel()
+	bubble(t, nil, func(t *testing.T, r running) {
+		time.Sleep(time.Minute) // a bind that lasted
+		var mu sync.Mutex
+		var at []time.Duration
+		began := time.Now()
+		r.smsc.handle(pdu.BindTransceiver, func(*peer, pdu.PDU) {
+			mu.Lock()
+			defer mu.Unlock()
+			at = append(at, time.Since(began).Round(time.Second)/time.Second)
+		})
+		r.smsc.drop()
+		time.Sleep(5 * time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
+		// Each takes 10 s, and the pauses are 1, 2, 4, … s, at most a minute.
+		want := []time.Duration{1, 13, 27, 45, 71, 113, 183, 253}
+		if diff := cmp.Diff(want, at); diff != "" {
+			t.Errorf("bound after so many seconds (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestARefusedBindIsTheOperatorsAndTriedSlowly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -53,6 +53,9 @@ func (c *Carrier) attempt(ctx, turn context.Context, m delivery.Message, bodies 
 	for _, one := range all {
 		one.wait(ctx)
 	}
+	if g != nil {
+		c.parts.answered(ctx, g)
+	}
 	return c.outcome(m, g, all), false
 }
 
@@ -135,10 +138,14 @@ func (p *submit) enter(ctx context.Context) error {
 
 // learn is called with the answer by the session's reader.
 func (p *submit) learn(answer pdu.PDU) {
-	if answer.ID != pdu.SubmitSMResp || answer.Status != pdu.OK || p.group == nil {
+	if answer.ID != pdu.SubmitSMResp || answer.Status != pdu.OK {
 		return
 	}
-	if id := p.carrier.idOf(answer); id != "" {
+	switch id := p.carrier.idOf(answer); {
+	case id == "":
+	case p.group == nil:
+		p.carrier.parts.alone(id)
+	default:
 		p.carrier.parts.accepted(p.group, p.part, id)
 	}
 }
@@ -230,6 +237,13 @@ func (c *Carrier) outcome(m delivery.Message, g *group, all []*submit) delivery.
 		}
 		if one.failed {
 			fails = one
+		}
+	}
+	if g != nil && (r.Class == delivery.Retry || r.Class == delivery.Uncertain) {
+		// One part's failure is that of the message, so that neither repeating
+		// the others nor waiting for their receipts makes a difference.
+		if why, failed := c.parts.undelivered(g); failed {
+			r = delivery.Result{Class: delivery.Permanent, Failure: why}
 		}
 	}
 	switch r.Class {

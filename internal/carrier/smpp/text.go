@@ -68,6 +68,10 @@ func (s *settled) write(text string, whole bool) written {
 	return w
 }
 
+// Segments returns how many parts a text takes: with long = "payload", where the
+// message centre makes them, as many as networks make of it.
+func (c *Carrier) Segments(text string) int { return len(c.cfg.write(text, false).parts) }
+
 // cut returns the pieces of text that fit, at least one. No character is split,
 // and so no escape or surrogate pair.
 func cut(text string, cost func(rune) int, alone, part int) []string {

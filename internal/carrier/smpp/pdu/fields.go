@@ -62,14 +62,16 @@ func (r *reader) address(size int) Address {
 	return Address{TON: r.u8(), NPI: r.u8(), Text: r.text(size)}
 }
 
-// tlvs reads optional parameters up to the end.
+// tlvHead are the octets of a parameter's tag and length.
+const tlvHead = 4
+
+// tlvs reads optional parameters up to the end. Fewer octets than a parameter's
+// head are dropped: some peers put a NUL behind short_message, and the receipt in
+// front of it is worth having.
 func (r *reader) tlvs() []TLV {
 	var all []TLV
-	for len(r.b) > 0 && !r.bad {
-		head := r.octets(4)
-		if head == nil {
-			break
-		}
+	for len(r.b) >= tlvHead && !r.bad {
+		head := r.octets(tlvHead)
 		tag := Tag(binary.BigEndian.Uint16(head))
 		all = append(all, TLV{Tag: tag, Value: r.octets(int(binary.BigEndian.Uint16(head[2:])))})
 	}

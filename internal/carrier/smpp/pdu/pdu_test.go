@@ -140,7 +140,6 @@ func TestABodyThatDoesNotFitItsCommandIsMalformedAndTheNextPDUIsRead(t *testing.
 		"an address without end":      "\x00\x01\x01" + strings.Repeat("4", 70),
 		"sm_length beyond the end":    head + "\x05abc",
 		"sm_length of 255":            head + "\xff" + strings.Repeat("a", 255),
-		"a parameter cut in its tag":  head + "\x00\x00",
 		"a parameter beyond the end":  head + "\x00\x04\x27\x00\x02\x01",
 		"a parameter of 65535 octets": head + "\x00\x04\x24\xff\xff\x01",
 	} {
@@ -152,6 +151,22 @@ func TestABodyThatDoesNotFitItsCommandIsMalformedAndTheNextPDUIsRead(t *testing.
 		}
 		if next, err := pdu.Read(r); err != nil || next.ID != pdu.EnquireLink {
 			t.Errorf("%s: the next Read = %+v, %v; want enquire_link", name, next, err)
+		}
+	}
+}
+
+func TestTooFewOctetsForAParameterAreDropped(t *testing.T) {
+	t.Parallel()
+	want := pdu.PDU{ID: pdu.DeliverSM, Seq: 5, Body: &pdu.Message{ESMClass: 4, Short: []byte("id:17 stat:DELIVRD"), TLVs: []pdu.TLV{pdu.U8(pdu.MessageState, 2)}}}
+	whole, err := want.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n < 4; n++ {
+		got, err := pdu.Read(bytes.NewReader(frame(t, pdu.DeliverSM, append(whole[16:len(whole):len(whole)], make([]byte, n)...))))
+		got.Seq = want.Seq
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%d octets too many: %v (-want +got):\n%s", n, err, diff)
 		}
 	}
 }
