@@ -60,7 +60,7 @@ type Delivery struct {
 	State   State
 	Sender  string          // replaces the step's sender; "" keeps it, Withheld is none
 	Channel message.Channel // the step's
-	Carrier string          // who took it, or was tried last; "" before
+	Carrier string          // who took it, was tried last or is to be tried next; "" before
 	Ref     string          // the carrier's message id; see unsure and partly while Queued
 	Tries   int             // submits begun and answered
 	Queued  time.Time       // when the delivery was made
@@ -87,8 +87,12 @@ type SubmitOutcome struct {
 	Key
 	Carrier string
 	Result  Result
+	// Next is the carrier to begin with next, with Deferred; "" to begin where
+	// this round began. Then Carrier is one that was looked at in this round, and
+	// somebody was asked.
+	Next string
 	// RetryAt is when to try again; zero if the dispatcher gave up. Only with
-	// the classes Retry, Config and Uncertain.
+	// the classes Retry, Config, Uncertain and Deferred.
 	RetryAt time.Time
 	// Tries are the carriers that were looked at, in order, for the story.
 	Tries []Try

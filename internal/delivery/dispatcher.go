@@ -91,9 +91,11 @@ type DispatcherConfig struct {
 // the delivery was queued, and never past the OTP's end; then the next carrier
 // is tried. Config closes the carrier to everyone for 30 to 60 s and goes on
 // with the next carrier; a Config that is the message's own only goes on, unless
-// messages of two accounts meet one with none taken in between. A carrier that fails over and over is skipped as long
-// where the route has another one. Permanent ends the delivery. Uncertain is repeated
-// where the carrier recognises a repetition, and otherwise recorded as it is; after it
+// messages of two accounts meet one with none taken in between. While a carrier
+// has no room the delivery waits for it, and those that refused before are not
+// asked again. A carrier that fails over and over is skipped as long where the
+// route has another one. Permanent ends the delivery. Uncertain is repeated where
+// the carrier recognises a repetition, and otherwise recorded as it is; after it
 // no other carrier gets the message, and it counts as dispatched whatever else comes.
 //
 // A submit that was answered and not recorded (the process was killed) is
@@ -106,7 +108,7 @@ type Dispatcher struct {
 	claims   claims
 	carriers carriers
 	outcomes outcomes
-	late     chan struct{} // a place for each Receive that waits for its submit's recording
+	late     lateness      // each Receive that waits for its submit's recording
 	wake     chan struct{} // of size 1: something may be due now
 	freed    chan struct{} // of size 1: a claimed delivery is settled
 	workers  sync.WaitGroup
@@ -138,7 +140,6 @@ func NewDispatcher(c DispatcherConfig) *Dispatcher {
 		claims:   claims{open: map[otpRef]*claim{}, limit: c.places(c.Carriers)},
 		carriers: carriers{known: map[string]*lane{}, places: c.PerCarrier, jitter: c.Jitter},
 		outcomes: outcomes{kick: make(chan struct{}, 1)},
-		late:     make(chan struct{}, maxLate),
 		wake:     make(chan struct{}, 1),
 		freed:    make(chan struct{}, 1),
 	}

@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -54,6 +55,7 @@ type row struct {
 	node     string
 	reported bool
 	byID     bool
+	tries    []delivery.Try
 }
 
 func newMemory() *memory { return &memory{otps: map[string]*life{}, calls: map[string]int{}} }
@@ -144,7 +146,7 @@ func (m *memory) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOu
 		i := slices.IndexFunc(m.rows, func(r *row) bool { return r.Key == o.Key })
 		r, l := m.rows[i], m.otps[o.OTPID]
 		changes, reported := r.Answered(o, r.standing(l))
-		r.reported = reported
+		r.reported, r.tries = reported, append(r.tries, o.Tries...)
 		for _, c := range changes {
 			started = m.apply(r, c) || started
 		}
@@ -217,6 +219,22 @@ func (m *memory) ReleaseDeliveries(ctx context.Context, node string) error {
 		}
 	}
 	return nil
+}
+
+// story returns the tries of an OTP's first delivery as "PLACE/OF CARRIER CLASS",
+// and how many tries were counted.
+func (m *memory) story(id string) (lines []string, counted int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := slices.IndexFunc(m.rows, func(r *row) bool { return r.OTPID == id && r.Seq == 1 })
+	for _, t := range m.rows[i].tries {
+		word := t.Class.String()
+		if t.Passed != 0 {
+			word = t.Passed.String()
+		}
+		lines = append(lines, fmt.Sprintf("%d/%d %s %s", t.Place, t.Of, t.Carrier, word))
+	}
+	return lines, m.rows[i].Tries
 }
 
 // told returns the events so far as "CHANNEL KIND" or "CHANNEL KIND code".

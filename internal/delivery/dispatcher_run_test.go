@@ -384,14 +384,73 @@ func TestAnUnknownReceiptIsGivenUp(t *testing.T) {
 		if known, err := d.Receive(ctx, delivery.Receipt{Carrier: "c1", Ref: "nobody's"}); known || !errors.Is(err, errDown) {
 			t.Errorf("Receive with an ending context = %v, %v; want its cause", known, err)
 		}
-		// A flood does not pile up.
-		for range 1000 {
-			go func() { _, _ = d.Receive(t.Context(), delivery.Receipt{Carrier: "c1", Ref: "nobody's"}) }()
+	})
+}
+
+func TestAReceiptIsWaitedForNoLongerIfTheDatabaseIsSlow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		m.fail = func(string) error { time.Sleep(400 * time.Millisecond); return nil }
+		d := delivery.NewDispatcher(config(m, routes{}))
+		start := time.Now()
+		known, err := d.Receive(t.Context(), delivery.Receipt{Carrier: "c1", Ref: "nobody's", State: delivery.ReceiptDelivered})
+		if took := time.Since(start); known || err != nil || took < 5*time.Second || took > 6500*time.Millisecond {
+			t.Errorf("Receive = %v, %v after %v; want unknown soon after 5s", known, err, took)
+		}
+	})
+}
+
+func TestAFloodOfForeignReceiptsEndsItsOwnWaitsAndNotThoseOfOurs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		sick := atomic.Bool{}
+		sick.Store(true)
+		m.fail = func(call string) error {
+			if call == "record" && sick.Load() {
+				return errDown
+			}
+			return nil
+		}
+		d, stop := run(t, config(m, routes{message.SMS: {accepting("c1")}}))
+		m.send("o1", someone(t), 3*time.Minute, sms())
+		d.Wake()
+		synctest.Wait()
+		var over atomic.Int32
+		foreign := func() {
+			known, err := d.Receive(t.Context(), delivery.Receipt{Carrier: "c1", Ref: "nobody's"})
+			if known || err != nil {
+				t.Errorf("Receive of nobody's receipt = %v, %v; want unknown", known, err)
+			}
+			over.Add(1)
+		}
+		for range delivery.MaxLate {
+			go foreign()
 		}
 		synctest.Wait()
-		start = time.Now()
-		if known, err := d.Receive(t.Context(), delivery.Receipt{Carrier: "c1", Ref: "one more"}); known || err != nil || time.Since(start) != 0 {
-			t.Errorf("Receive beside 1,000 others = %v, %v after %v; want unknown at once", known, err, time.Since(start))
+		if n := over.Load(); n != 0 {
+			t.Errorf("%d receipts were given up at once; want all to wait", n)
+		}
+		ours := make(chan bool)
+		go func() {
+			known, err := d.Receive(t.Context(), delivery.Receipt{Carrier: "c1", Ref: "o1/1", State: delivery.ReceiptDelivered})
+			ours <- known && err == nil
+		}()
+		synctest.Wait()
+		if n := over.Load(); n != 1 {
+			t.Errorf("%d receipts were given up for one more; want one", n)
+		}
+		for range delivery.MaxLate - 1 { // and as many as do not end the wait of ours
+			go foreign()
+		}
+		synctest.Wait()
+		sick.Store(false)
+		if !<-ours {
+			t.Error("the receipt of ours was given up; want it known")
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run = %v", err)
 		}
 		time.Sleep(10 * time.Second)
 	})

@@ -126,8 +126,7 @@ func (d *Dispatcher) offer(ctx context.Context, out *SubmitOutcome, j leased, m 
 	case a == failing:
 		out.passed(c.Name(), now, PassedFailing, trouble, i+1, len(route))
 		return skip
-	case a == full && j.mayWait(at):
-		*out = SubmitOutcome{Key: j.Key, Result: Result{Class: Deferred}, RetryAt: at}
+	case a == full && d.putBack(out, j, route, i, at):
 		return taken
 	case a == full:
 		out.Carrier, out.Result = c.Name(), Result{Class: Retry, Failure: Unreachable}
@@ -146,6 +145,36 @@ func (d *Dispatcher) offer(ctx context.Context, out *SubmitOutcome, j leased, m 
 		return taken
 	}
 	return refusedIt
+}
+
+// putBack has the job wait until there may be room at carrier i of the route, at
+// at the earliest. False means that there is no time for that.
+//
+// Carriers that were asked in this round and refused are not asked again for it:
+// the next round begins behind the last of them.
+func (d *Dispatcher) putBack(out *SubmitOutcome, j leased, route []Carrier, i int, at time.Time) bool {
+	next, asked := "", out.lastAsked()
+	switch {
+	case asked == 0: // nothing was tried
+	case asked <= i:
+		next = route[asked].Name()
+	default:
+		// Carrier i fails and has no room, and those behind it refused. They are
+		// asked again, as behind the last of them there is nobody; not before
+		// they would be if they were alone.
+		next = route[i].Name()
+		if again := d.again(j, out.Result); again.After(at) {
+			at = again
+		}
+	}
+	if !j.mayWait(at) {
+		return false
+	}
+	if next == "" {
+		*out = SubmitOutcome{Key: j.Key}
+	}
+	out.Next, out.Result, out.RetryAt = next, Result{Class: Deferred, Failure: out.Result.Failure}, at
+	return true
 }
 
 // settled reports whether the answer of carrier i of n ends this round for the

@@ -48,11 +48,7 @@ func (d Delivery) Submitted(o SubmitOutcome, step Step, of otp.State, expires, n
 	}
 	o.Result.Ref = plainRef(o.Result.Ref)
 	if o.Result.Class == Deferred {
-		if of.Final() {
-			return d.stopped(otp.Failure{}, of, expires), true
-		}
-		d.Due = o.RetryAt
-		return Change{Delivery: d}, true
+		return d.deferred(o, of, expires), true
 	}
 	d.Tries++
 	if o.Carrier != "" {
@@ -92,6 +88,26 @@ func (d Delivery) Submitted(o SubmitOutcome, step Step, of otp.State, expires, n
 	}
 	d.Ref = ""
 	return d.fail(o.Result.Failure, of), true
+}
+
+// deferred is Submitted of a delivery that was put back. With Next others were
+// asked before it was: that counts as a try, and they are not asked again.
+func (d Delivery) deferred(o SubmitOutcome, of otp.State, expires time.Time) Change {
+	if o.Next != "" {
+		d.Tries++
+		d.Carrier = o.Carrier
+		if _, uncertain := d.maybeTaken(); !uncertain && !d.calledAgain() {
+			d.Ref = "" // what it said of parts is not the next carrier's
+		}
+	}
+	if of.Final() {
+		return d.stopped(o.Result.Failure, of, expires)
+	}
+	if o.Next != "" {
+		d.Carrier = o.Next
+	}
+	d.Due = o.RetryAt
+	return Change{Delivery: d}
 }
 
 // Taken applies that a receipt tells of a Queued delivery, before Received is

@@ -54,6 +54,14 @@ func unsure(id string) func(*delivery.Delivery) {
 	return func(d *delivery.Delivery) { d.Tries, d.Carrier, d.Ref = 1, "c1", "(uncertain)"+id }
 }
 
+// parts is a queued delivery of which c1 has taken a part.
+func parts(d *delivery.Delivery) { d.Carrier, d.Ref = "c1", "(partly)1 of 2" }
+
+// nextIs is a delivery that is the carrier's next, after one try.
+func nextIs(carrier string) func(*delivery.Delivery) {
+	return func(d *delivery.Delivery) { d.Tries, d.Carrier = 1, carrier }
+}
+
 func twice(d *delivery.Delivery) { d.Tries = 2 }
 
 func second(d *delivery.Delivery) { d.Seq = 2 }
@@ -73,6 +81,8 @@ func TestASubmitMovesADelivery(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		from    delivery.Delivery
+		asked   string // deferred: who was asked before
+		next    string // deferred: who is next
 		result  delivery.Result
 		retryAt time.Time
 		step    delivery.Step
@@ -235,6 +245,26 @@ func TestASubmitMovesADelivery(t *testing.T) {
 				Delivery: unasked, Event: &otp.Event{Kind: otp.EventUndeliverable, Delivery: 1, Channel: "SMS", Failure: &delivery.Unreachable}, Done: true,
 			},
 		},
+		{
+			name: "deferred once c1 was asked: a try, and c2 is next", from: at(delivery.Queued, next), asked: "c1", next: "c2",
+			result: delivery.Result{Class: delivery.Deferred, Failure: refused}, retryAt: retryAt,
+			want: delivery.Change{Delivery: at(delivery.Queued, next, nextIs("c2"), due(retryAt))},
+		},
+		{
+			name: "deferred once c1 was asked for the rest of its parts: c2 gets all", from: at(delivery.Queued, parts), asked: "c1", next: "c2",
+			result: delivery.Result{Class: delivery.Deferred, Failure: refused}, retryAt: retryAt,
+			want: delivery.Change{Delivery: at(delivery.Queued, nextIs("c2"), due(retryAt))},
+		},
+		{
+			name: "deferred before c1 was asked for the rest of its parts", from: at(delivery.Queued, parts),
+			result: delivery.Result{Class: delivery.Deferred}, retryAt: retryAt,
+			want: delivery.Change{Delivery: at(delivery.Queued, parts, due(retryAt))},
+		},
+		{
+			name: "deferred once c1 was asked, after the OTP's time: c1 was the last", from: at(delivery.Queued), asked: "c1", next: "c2",
+			result: delivery.Result{Class: delivery.Deferred, Failure: refused}, retryAt: retryAt, of: otp.Expired,
+			want: delivery.Change{Delivery: at(delivery.Undeliverable, unnamed), Event: told(otp.EventUndeliverable, &refused), Done: true},
+		},
 		{name: "another answer was first: dispatched", from: at(delivery.Dispatched), result: accepted, ignored: true},
 		{name: "another answer was first: undeliverable", from: at(delivery.Undeliverable), result: accepted, ignored: true},
 		{name: "another answer was first: timed out", from: at(delivery.TimedOut), result: failed(delivery.Permanent), ignored: true},
@@ -244,6 +274,8 @@ func TestASubmitMovesADelivery(t *testing.T) {
 			o := delivery.SubmitOutcome{Key: c.from.Key, Result: c.result, RetryAt: c.retryAt}
 			if c.result.Class != delivery.Deferred {
 				o.Carrier = "c1"
+			} else {
+				o.Carrier, o.Next = c.asked, c.next
 			}
 			got, ok := c.from.Submitted(o, c.step, stateOr(c.of, otp.Active), expires, noon)
 			if ok == c.ignored {

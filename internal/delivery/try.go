@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"slices"
 	"time"
 
 	"github.com/countersign/countersign/internal/otp"
@@ -31,8 +32,8 @@ func (p Passed) String() string {
 }
 
 // Try is one look at a carrier while a delivery is carried out: a submit, or
-// that the carrier was passed over. It is for the delivery's story; no rule
-// depends on it.
+// that the carrier was passed over. It is for the delivery's story; no rule of
+// deliveries depends on it.
 type Try struct {
 	Carrier string
 	At      time.Time     // when it began
@@ -54,6 +55,17 @@ func (o *SubmitOutcome) tried(begun, ended time.Time, place, of int) {
 		t.Failure = otp.Failure{}
 	}
 	o.Tries = append(o.Tries, t)
+}
+
+// lastAsked is the place in the route of the carrier that was asked last, 0 if
+// none was.
+func (o *SubmitOutcome) lastAsked() int {
+	for _, t := range slices.Backward(o.Tries) {
+		if t.Passed == 0 {
+			return t.Place
+		}
+	}
+	return 0
 }
 
 // passed notes that a carrier was passed over.

@@ -58,9 +58,12 @@ const (
 	Inbound         Notice = "inbound"          // a message from a person; it is dropped
 )
 
-// maxReceipts is how many receipts are being recorded at a time. Webhooks with
-// more are answered with 503, so that they come again.
-const maxReceipts = 500
+// maxReceipts is how many receipts are being recorded at a time, of all webhooks
+// together. Others wait for a place, each webhook with one of its own at a time,
+// so that a long one does not keep short ones out. More than those that may wait
+// for their submits: news of messages that are not ours, or not from here, must
+// not take all places for as long as that.
+const maxReceipts = delivery.MaxLate + 500
 
 // Carrier sends codes over WhatsApp. It satisfies delivery.Carrier, and
 // catalog.WhatsApp for the accounts that it answers for.

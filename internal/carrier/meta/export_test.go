@@ -38,3 +38,6 @@ func (m *Memory) Add(key int, now time.Time, life time.Duration) { m.of.add(key,
 
 // Has reports whether a key is remembered.
 func (m *Memory) Has(key int, now time.Time) bool { return m.of.has(key, now) }
+
+// MaxReceipts is how many receipts are being recorded at a time.
+const MaxReceipts = maxReceipts

@@ -32,7 +32,6 @@ const (
 
 var (
 	errReceiveBound = errors.New("the receipts took too long to record")
-	errNoPlace      = errors.New("too many receipts at a time")
 	errPanic        = errors.New("a receipt led to a panic")
 )
 
@@ -156,8 +155,8 @@ func (c *Carrier) take(ctx context.Context, hook webhook, signed map[string]bool
 					}
 					select {
 					case c.receipts <- struct{}{}:
-					default:
-						fail(errNoPlace)
+					case <-ctx.Done():
+						fail(fmt.Errorf("wait for a place: %w", context.Cause(ctx)))
 						continue
 					}
 					recording.Go(func() {
