@@ -22,7 +22,7 @@ const (
 // account's catalog and, under registry.AccessKey, of accounts and keys.
 func (s *Store) newVersions() *version.Cache {
 	return version.New(version.Config{
-		Fresh: versionFresh, Stale: versionStale, Go: func(f func()) { s.background.Go(f) },
+		Read: s.readVersion, Fresh: versionFresh, Stale: versionStale, Go: func(f func()) { s.background.Go(f) },
 		Now: time.Now, //nolint:forbidigo // only for the age of copies
 	})
 }
@@ -30,6 +30,10 @@ func (s *Store) newVersions() *version.Cache {
 // version returns the number under key, not much older than versionFresh and
 // never older than a change that this process has committed.
 func (s *Store) version(ctx context.Context, key int64) (int64, error) {
+	return s.versions.Get(ctx, key)
+}
+
+func (s *Store) readVersion(ctx context.Context, key int64) (value int64, err error) {
 	query, arg := "SELECT catalog_version FROM accounts WHERE id = ?", any(key)
 	switch key {
 	case registry.AccessKey:
@@ -37,12 +41,10 @@ func (s *Store) version(ctx context.Context, key int64) (int64, error) {
 	case registry.QuarantineKey:
 		query, arg = readQuarantine, registry.QuarantineName
 	}
-	return s.versions.Get(ctx, key, func(ctx context.Context) (value int64, err error) {
-		if err := s.read.QueryRowContext(ctx, query, arg).Scan(&value); err != nil {
-			return 0, fmt.Errorf("read version: %w", err)
-		}
-		return value, nil
-	})
+	if err := s.read.QueryRowContext(ctx, query, arg).Scan(&value); err != nil {
+		return 0, fmt.Errorf("read version: %w", err)
+	}
+	return value, nil
 }
 
 // changed makes the next version read the database. Call it after a change was

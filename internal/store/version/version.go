@@ -11,8 +11,10 @@ import (
 	"time"
 )
 
-// Config is how old copies may become.
+// Config is how old copies may become, and how they are made.
 type Config struct {
+	// Read reads the number under a key from the database.
+	Read func(ctx context.Context, key int64) (int64, error)
 	// Fresh is the age up to which a copy is trusted: another process may have
 	// raised the number. Up to twice that age a copy is still returned while it
 	// is read anew beside.
@@ -29,9 +31,6 @@ type Config struct {
 }
 
 var errStale = errors.New("nobody waits for this any more")
-
-// Read reads a number from the database.
-type Read func(ctx context.Context) (int64, error)
 
 // Cache holds copies of numbers. It is safe for concurrent use.
 type Cache struct {
@@ -54,7 +53,7 @@ func New(c Config) *Cache { return &Cache{config: c, entries: map[int64]entry{}}
 // Get returns the number under key, never older than what this process has
 // said with Changed. It waits for the database only where there is no copy, or
 // one that nobody has asked for in a while.
-func (c *Cache) Get(ctx context.Context, key int64, read Read) (int64, error) {
+func (c *Cache) Get(ctx context.Context, key int64) (int64, error) {
 	c.mu.Lock()
 	e, known := c.entries[key]
 	changes := c.changes
@@ -71,19 +70,19 @@ func (c *Cache) Get(ctx context.Context, key int64, read Read) (int64, error) {
 		c.config.Go(func() {
 			late, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), c.config.Stale, errStale)
 			defer cancel()
-			_, _ = c.renew(late, key, read, begun, changes) // the next who asks tries again, and is told of an error
+			_, _ = c.renew(late, key, begun, changes) // the next who asks tries again, and is told of an error
 		})
 		return e.value, nil
 	case known && (age < c.config.Fresh || e.asked && age < c.config.Stale):
 		return e.value, nil
 	}
-	return c.renew(ctx, key, read, begun, changes)
+	return c.renew(ctx, key, begun, changes)
 }
 
 // renew reads the number. What was read is not kept after a change meanwhile,
 // which it may be older than.
-func (c *Cache) renew(ctx context.Context, key int64, read Read, begun time.Time, changes int64) (int64, error) {
-	value, err := read(ctx)
+func (c *Cache) renew(ctx context.Context, key int64, begun time.Time, changes int64) (int64, error) {
+	value, err := c.config.Read(ctx, key)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, known := c.entries[key]

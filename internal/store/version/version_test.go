@@ -30,7 +30,7 @@ func (d *database) time() time.Duration { return time.Duration(d.takes.Load()) }
 
 var errGone = errors.New("gone")
 
-func (d *database) read(ctx context.Context) (int64, error) {
+func (d *database) read(ctx context.Context, _ int64) (int64, error) {
 	d.reads.Add(1)
 	value := d.value.Load() // what is committed while the answer is under way is not in it
 	select {
@@ -49,8 +49,8 @@ func in(t *testing.T, story func(t *testing.T, c *version.Cache, d *database)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		var beside sync.WaitGroup
-		c := version.New(version.Config{Fresh: fresh, Stale: stale, Now: time.Now, Go: beside.Go})
 		var d database
+		c := version.New(version.Config{Read: d.read, Fresh: fresh, Stale: stale, Now: time.Now, Go: beside.Go})
 		d.takes.Store(int64(time.Millisecond))
 		story(t, c, &d)
 		beside.Wait()
@@ -58,10 +58,10 @@ func in(t *testing.T, story func(t *testing.T, c *version.Cache, d *database)) {
 }
 
 // get wants a number within a time.
-func get(t *testing.T, c *version.Cache, d *database, want int64, within time.Duration) {
+func get(t *testing.T, c *version.Cache, want int64, within time.Duration) {
 	t.Helper()
 	begun := time.Now()
-	got, err := c.Get(t.Context(), key, d.read)
+	got, err := c.Get(t.Context(), key)
 	if took := time.Since(begun); err != nil || got != want || took > within {
 		t.Errorf("Get = %d, %v after %v; want %d within %v", got, err, took, want, within)
 	}
@@ -71,9 +71,9 @@ func TestOnlyTheFirstOfManyWaitsForTheDatabase(t *testing.T) {
 	t.Parallel()
 	in(t, func(t *testing.T, c *version.Cache, d *database) {
 		d.takes.Store(int64(30 * time.Millisecond))
-		get(t, c, d, 0, d.time())
+		get(t, c, 0, d.time())
 		for begun := time.Now(); time.Since(begun) < 5*time.Second; time.Sleep(2 * time.Millisecond) {
-			get(t, c, d, 0, 0)
+			get(t, c, 0, 0)
 		}
 		// Each copy is read anew when it is fresh no more, once.
 		if n := d.reads.Load(); n < 90 || n > 101 {
@@ -85,10 +85,10 @@ func TestOnlyTheFirstOfManyWaitsForTheDatabase(t *testing.T) {
 func TestAnothersChangeIsSeenSoon(t *testing.T) {
 	t.Parallel()
 	in(t, func(t *testing.T, c *version.Cache, d *database) {
-		get(t, c, d, 0, d.time())
+		get(t, c, 0, d.time())
 		d.value.Store(1)
 		for begun := time.Now(); ; time.Sleep(time.Millisecond) {
-			if got, err := c.Get(t.Context(), key, d.read); err != nil {
+			if got, err := c.Get(t.Context(), key); err != nil {
 				t.Fatal(err)
 			} else if got == 1 {
 				break
@@ -103,10 +103,10 @@ func TestAnothersChangeIsSeenSoon(t *testing.T) {
 func TestACopyThatNobodyAskedForIsReadBeforeItIsUsed(t *testing.T) {
 	t.Parallel()
 	in(t, func(t *testing.T, c *version.Cache, d *database) {
-		get(t, c, d, 0, d.time())
+		get(t, c, 0, d.time())
 		d.value.Store(1)
 		time.Sleep(2 * fresh)
-		get(t, c, d, 1, d.time())
+		get(t, c, 1, d.time())
 	})
 }
 
@@ -114,32 +114,32 @@ func TestACopyThatNobodyAskedForIsReadBeforeItIsUsed(t *testing.T) {
 func TestNoCopyIsOlderThanIsAllowed(t *testing.T) {
 	t.Parallel()
 	in(t, func(t *testing.T, c *version.Cache, d *database) {
-		get(t, c, d, 0, d.time())
+		get(t, c, 0, d.time())
 		read := time.Now()
 		d.value.Store(1)
 		d.takes.Store(int64(time.Hour))
 		for ; time.Since(read) < stale-2*time.Millisecond; time.Sleep(time.Millisecond) {
-			get(t, c, d, 0, 0)
+			get(t, c, 0, 0)
 		}
 		time.Sleep(2 * time.Millisecond)
 		d.takes.Store(int64(time.Millisecond))
-		get(t, c, d, 1, d.time())
+		get(t, c, 1, d.time())
 	})
 }
 
 func TestAFailureIsToldOnceTheCopyIsOld(t *testing.T) {
 	t.Parallel()
 	in(t, func(t *testing.T, c *version.Cache, d *database) {
-		get(t, c, d, 0, d.time())
+		get(t, c, 0, d.time())
 		d.fails.Store(true)
 		time.Sleep(fresh)
-		get(t, c, d, 0, 0) // and this one's reading fails
+		get(t, c, 0, 0) // and this one's reading fails
 		time.Sleep(fresh)
-		if _, err := c.Get(t.Context(), key, d.read); !errors.Is(err, errGone) {
+		if _, err := c.Get(t.Context(), key); !errors.Is(err, errGone) {
 			t.Errorf("Get from a database that is gone = %v, want %v", err, errGone)
 		}
 		d.fails.Store(false)
-		get(t, c, d, 0, d.time())
+		get(t, c, 0, d.time())
 	})
 }
 
@@ -152,16 +152,16 @@ func TestAnOwnChangeIsSeenAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			in(t, func(t *testing.T, c *version.Cache, d *database) {
-				get(t, c, d, 0, d.time())
+				get(t, c, 0, d.time())
 				d.takes.Store(int64(10 * time.Millisecond))
 				time.Sleep(fresh)
-				get(t, c, d, 0, 0) // reads beside what will be old when it is there
+				get(t, c, 0, 0) // reads beside what will be old when it is there
 				time.Sleep(time.Millisecond)
 				d.value.Store(1)
 				c.Changed(key)
 				time.Sleep(wait)
-				get(t, c, d, 1, d.time())
-				get(t, c, d, 1, 0)
+				get(t, c, 1, d.time())
+				get(t, c, 1, 0)
 			})
 		})
 	}
@@ -170,16 +170,16 @@ func TestAnOwnChangeIsSeenAtOnce(t *testing.T) {
 func TestWhoeverLeavesDoesNotStopAReadingForOthers(t *testing.T) {
 	t.Parallel()
 	in(t, func(t *testing.T, c *version.Cache, d *database) {
-		get(t, c, d, 0, d.time())
+		get(t, c, 0, d.time())
 		d.value.Store(1)
 		time.Sleep(fresh)
 		ctx, leave := context.WithCancel(t.Context())
-		if _, err := c.Get(ctx, key, d.read); err != nil {
+		if _, err := c.Get(ctx, key); err != nil {
 			t.Fatal(err)
 		}
 		leave()
 		time.Sleep(d.time() + 1)
-		get(t, c, d, 1, 0)
+		get(t, c, 1, 0)
 	})
 }
 
@@ -188,12 +188,12 @@ func TestASlowReadingDoesNotReplaceANewerOne(t *testing.T) {
 	in(t, func(t *testing.T, c *version.Cache, d *database) {
 		d.takes.Store(int64(20 * time.Millisecond))
 		var slow sync.WaitGroup
-		slow.Go(func() { get(t, c, d, 0, 20*time.Millisecond) })
+		slow.Go(func() { get(t, c, 0, 20*time.Millisecond) })
 		time.Sleep(time.Millisecond)
 		d.value.Store(1)
 		d.takes.Store(int64(time.Millisecond))
-		get(t, c, d, 1, d.time())
+		get(t, c, 1, d.time())
 		slow.Wait()
-		get(t, c, d, 1, 0)
+		get(t, c, 1, 0)
 	})
 }
