@@ -20,17 +20,17 @@ import (
 const (
 	checkpointEvery = 250 * time.Millisecond
 	// checkpointFrom is how many pages the WAL gathers before they are moved
-	// home: few enough that it is soon done, many enough that pages written
-	// again and again are moved once.
-	checkpointFrom = 8000
-	// checkpointRestart is how many pages the WAL may hold before it is made to
-	// start over, which holds up the writer for as long as a sync takes: so
-	// rarely that fewer than one call in a hundred meets it.
-	checkpointRestart = 32000
+	// home and it starts over: so many that pages written again and again are
+	// moved once, and that fewer than one call in a hundred comes while it is
+	// done; so few that the WAL stays within journalLimit.
+	checkpointFrom = 32000
+	// checkpointAgain is how many pages come before that is tried again where a
+	// reader kept the WAL from starting over.
+	checkpointAgain = 8000
 	// checkpointRest is how many pages may be left to be moved while the writer
 	// waits: a commit or two of its time. checkpointPasses is after how many
 	// attempts to get there it waits for more.
-	checkpointRest   = 400
+	checkpointRest   = 100
 	checkpointPasses = 4
 	// checkpointIdle is after how many rounds with next to no writes whatever is
 	// left is moved and the WAL emptied, so that an idle node has nothing to
@@ -62,11 +62,8 @@ func (s *Store) checkpoints(ctx context.Context) {
 		case err != nil:
 		case quiet == checkpointIdle && pages > 0:
 			err = s.startOver(ctx, "TRUNCATE")
-		case pages-moved < checkpointFrom:
-		case pages >= checkpointRestart:
+		case pages >= checkpointFrom && pages-moved >= checkpointAgain:
 			err = s.startOver(ctx, "PASSIVE")
-		default:
-			_, _, err = s.checkpoint(ctx, "PASSIVE")
 		}
 		s.endUnsynced(err)
 		if err != nil && ctx.Err() == nil {
