@@ -35,7 +35,7 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 // root key that is not among known: ErrDamaged, ErrOtherProgram, registry.ErrOtherKey,
 // ErrNewer or ErrOlder.
 func Inspect(ctx context.Context, path string, known []otp.KeyID) error {
-	if err := inspect(ctx, dsn(path), known); err != nil {
+	if err := inspect(ctx, looking(path), known); err != nil {
 		return err
 	}
 	_, err := examine(ctx, path, false)

@@ -128,6 +128,16 @@ func dsn(path string, more ...string) string {
 	return location(path, url.Values{"_pragma": pragmas(readerCache, more...)})
 }
 
+// looking is dsn for who changes nothing. The last connection to close moves home
+// what the log of a killed process still holds, unless it cannot write. Without a
+// log one that cannot write would leave an empty one.
+func looking(path string) string {
+	if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 {
+		return dsn(path) + "&mode=ro"
+	}
+	return dsn(path)
+}
+
 // openWriter opens the writer's connection. It lies below package database/sql:
 // the writer's statements are so many that what that package does beside them
 // counts.

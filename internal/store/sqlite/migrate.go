@@ -25,7 +25,7 @@ func examine(ctx context.Context, path string, may bool) (pending bool, err erro
 		return false, err
 	}
 	// Without journal_mode(WAL), which would change another program's file.
-	db, err := sql.Open("sqlite", dsn(path))
+	db, err := sql.Open("sqlite", looking(path))
 	if err != nil {
 		return false, fmt.Errorf("open database: %w", err)
 	}

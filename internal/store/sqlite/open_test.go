@@ -50,7 +50,35 @@ func run(t testing.TB, path string, statements ...string) {
 	}
 }
 
-// files reads the whole directory of path.
+// killed returns a copy of the database at path as a process leaves it that is
+// killed after these statements: they stand in the log only.
+func killed(t testing.TB, path string, statements ...string) string {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, s := range append([]string{"PRAGMA wal_autocheckpoint(0)"}, statements...) {
+		if _, err := db.ExecContext(t.Context(), s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+	left := filepath.Join(t.TempDir(), filepath.Base(path))
+	for _, end := range []string{"", "-wal"} {
+		b, err := os.ReadFile(path + end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(left+end, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return left
+}
+
+// files reads the whole directory of path, without the index that whoever reads
+// a log makes of it.
 func files(t testing.TB, path string) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
@@ -59,6 +87,9 @@ func files(t testing.TB, path string) map[string][]byte {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), "-shm") {
+			continue
+		}
 		b, err := os.ReadFile(filepath.Join(filepath.Dir(path), e.Name()))
 		if err != nil {
 			t.Fatal(err)
@@ -87,6 +118,10 @@ func TestADatabaseItMustNotTouchIsRefusedUntouched(t *testing.T) {
 			run(t, p, newer, saysSo, `UPDATE meta SET value = 9000 WHERE name = 'oldest_schema_that_may_run'`)
 			return p
 		}, true, sqlite.ErrNewer, "9999"},
+		{"a newer schema, in the log that a kill left", func(t *testing.T) string { return killed(t, made(t), newer) }, true, sqlite.ErrNewer, "9999"},
+		{"an older schema without Migrate, in the log that a kill left", func(t *testing.T) string {
+			return killed(t, made(t), older)
+		}, false, sqlite.ErrOlder, "migrate"},
 		{"an older schema without Migrate", func(t *testing.T) string { p := made(t); run(t, p, older); return p }, false, sqlite.ErrOlder, "migrate"},
 		{"another program's database", func(t *testing.T) string {
 			p := filepath.Join(t.TempDir(), "notes.db")
