@@ -45,6 +45,7 @@ type client struct {
 	wall      func() time.Time // this machine's
 	dialer    *net.Dialer
 	transport *http.Transport
+	fresh     *http.Transport // it connects anew for each request
 }
 
 func newDialer(g *Guard) *net.Dialer {
@@ -66,6 +67,14 @@ func newTransport(dialer *net.Dialer, roots *x509.CertPool, idle int) *http.Tran
 		MaxResponseHeaderBytes: maxAnswerHead,
 		Protocols:              http1,
 	}
+}
+
+// freshTransport is one like t that keeps no connection. DisableKeepAlives
+// would tell the receiver.
+func freshTransport(t *http.Transport) *http.Transport {
+	t = t.Clone()
+	t.MaxIdleConnsPerHost = -1
+	return t
 }
 
 // answer is what a POST came to.
@@ -97,13 +106,10 @@ func (c *client) send(ctx context.Context, p Post, body []byte) answer {
 		return answer{problem: problem}
 	}
 	start := c.wall()
-	// RoundTrip and not http.Client: no redirects, no cookies, and basic
-	// authentication only where request put it.
-	resp, err := c.transport.RoundTrip(req)
+	resp, problem := c.exchange(req, body)
 	end := c.wall()
-	a := answer{latency: end.Sub(start), took: end.Sub(start)}
-	if err != nil {
-		a.problem = problemOf(err)
+	a := answer{problem: problem, latency: end.Sub(start), took: end.Sub(start)}
+	if problem != "" {
 		return a
 	}
 	a.status, a.retryAfter = resp.StatusCode, retryAfter(resp.StatusCode, resp.Header, end)
@@ -162,21 +168,7 @@ func (c *client) request(ctx context.Context, p Post, body []byte) (*http.Reques
 	req.Header[headerID] = []string{id}
 	req.Header[headerTimestamp] = []string{strconv.FormatInt(now.Unix(), 10)}
 	req.Header[headerSignature] = []string{signature}
-	markReplayable(req.Header)
 	return req, ""
-}
-
-// markReplayable lets net/http make a POST again at once, on another
-// connection, that met the close of an idle one: almost always nothing reached
-// the receiver, and the event would wait for its retry. net/http does so only
-// while no byte of an answer has come, and never after a new connection broke.
-// If the receiver did take the first, the second has the same webhook-id (S6).
-// An entry without values marks and is not sent (net/http.Transport).
-func markReplayable(h http.Header) {
-	const mark = "X-Idempotency-Key"
-	if _, custom := h[mark]; !custom {
-		h[mark] = []string{}
-	}
 }
 
 // escapeForeign percent-encodes the octets that no URI has (RFC 3986 §2) and

@@ -15,11 +15,16 @@ var (
 
 // DialBy makes the pusher connect by dial, past the guard.
 func (p *Pusher) DialBy(dial func(ctx context.Context, network, addr string) (net.Conn, error)) {
-	p.client.transport.DialContext = dial
+	p.client.transport.DialContext, p.client.fresh.DialContext = dial, dial
 }
 
+// KeepIdle is for how long the pusher keeps idle connections.
+func (p *Pusher) KeepIdle(d time.Duration) { p.client.transport.IdleConnTimeout = d }
+
 // AsksForProxy reports whether anything may name a proxy to connect through.
-func (p *Pusher) AsksForProxy() bool { return p.client.transport.Proxy != nil }
+func (p *Pusher) AsksForProxy() bool {
+	return p.client.transport.Proxy != nil || p.client.fresh.Proxy != nil
+}
 
 // ConnectTimeout is how long the pusher's dialer takes, name resolution included.
 func (p *Pusher) ConnectTimeout() time.Duration { return p.client.dialer.Timeout }

@@ -102,11 +102,12 @@ func New(c Config) *Pusher {
 		c.Timeout = defaultTimeout
 	}
 	dialer := newDialer(c.Guard)
+	transport := newTransport(dialer, c.RootCAs, c.InFlight)
 	return &Pusher{
 		store: c.Store,
 		client: &client{
 			guard: c.Guard, keys: c.Keys, agent: "Countersign/" + c.Version, prefix: c.ErrorPrefix,
-			timeout: c.Timeout, now: c.Now, wall: c.Wall, dialer: dialer, transport: newTransport(dialer, c.RootCAs, c.InFlight),
+			timeout: c.Timeout, now: c.Now, wall: c.Wall, dialer: dialer, transport: transport, fresh: freshTransport(transport),
 		},
 		random: c.Random, now: c.Now, node: c.Node, log: c.Log, observer: c.Observer,
 		load: newLoad(c.InFlight), wake: make(chan struct{}, 1),

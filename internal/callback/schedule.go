@@ -39,7 +39,7 @@ func jitter(wait time.Duration, random io.Reader) (time.Duration, error) {
 }
 
 // retryAfter reads how long a 429 or 503 asks to wait; zero if it does not say,
-// at most a day: dead letters and what waits are kept for seven (P-04).
+// at most a day: eight attempts then take eight days and not for ever.
 func retryAfter(status int, h http.Header, now time.Time) time.Duration {
 	if status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
 		return 0

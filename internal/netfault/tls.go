@@ -7,10 +7,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"net"
 )
 
-// IsTLS reports whether the handshake failed: the certificate is not trusted,
-// or the peer spoke no TLS.
+// IsTLS reports whether TLS failed: the certificate is not trusted, the peer
+// spoke no TLS, or one of the two ended it with an alert. It cannot know a
+// handshake that the peer answered with a version or parameters that were not
+// offered, or by hanging up: the errors of these have no type.
 func IsTLS(err error) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return true
@@ -18,7 +21,8 @@ func IsTLS(err error) bool {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return true
 	}
-	if _, ok := errors.AsType[tls.AlertError](err); ok {
+	// Alerts over TCP, received and sent; tls.AlertError is for QUIC only.
+	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "remote error" || op.Op == "local error") {
 		return true
 	}
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
