@@ -9,7 +9,7 @@ import (
 
 type connectorCmd struct {
 	Host string `required:"" placeholder:"HOST" help:"The server's public host name, with a port if it is not 443."`
-	Out  string `default:"./connector" placeholder:"DIR" help:"Where to write the files."`
+	Out  string `default:"./connector" placeholder:"DIR" help:"Where to write the files; ./connector if not given."`
 }
 
 func (c connectorCmd) Run(e *environment) error {

@@ -43,6 +43,11 @@ type consoleUsersCmd struct {
 
 func (c consoleUsersCmd) Run(e *environment) error {
 	return e.with(func(d *server.Deployment) error {
+		if c.Account != "" {
+			if _, err := existing(e.ctx, d, c.Account); err != nil {
+				return err
+			}
+		}
 		accounts, err := d.Store.Accounts(e.ctx)
 		if err != nil {
 			return fmt.Errorf("list accounts: %w", err)

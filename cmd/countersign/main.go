@@ -51,7 +51,7 @@ type cli struct {
 	Send       sendCmd       `cmd:"" help:"Send a one-time password and print its id."`
 	Check      checkCmd      `cmd:"" help:"Check the code on standard input and print the state."`
 	Limit      limitCmd      `cmd:"" help:"What limits remember of a recipient."`
-	Erase      eraseCmd      `cmd:"" help:"Remove everything that was sent to a recipient."`
+	Erase      eraseCmd      `cmd:"" help:"Remove everything that was sent to a recipient; audited."`
 	Inbox      inboxCmd      `cmd:"" help:"What the sandbox carriers received."`
 	Carrier    carrierCmd    `cmd:"" help:"The carriers of the configuration."`
 	Route      routeCmd      `cmd:"" help:"Who carries what."`
@@ -96,8 +96,12 @@ func run(ctx context.Context, args []string, s streams, environ []string) int {
 // from a URL, which may hold a password, on they are cut.
 func said(err error) string {
 	text := err.Error()
-	if _, ok := errors.AsType[*kong.ParseError](err); !ok {
+	wrong, ok := errors.AsType[*kong.ParseError](err)
+	if !ok {
 		return text
+	}
+	if wrong.Context.Selected() == nil {
+		text += "; countersign --help lists the commands"
 	}
 	before, _, found := strings.Cut(text, "://")
 	if !found {

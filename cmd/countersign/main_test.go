@@ -335,6 +335,7 @@ func TestWrongUseAndWrongSettingsExitWithTwoAndSayWhatWasExpected(t *testing.T) 
 		{"a channel", nil, []string{"send", "--account", "a", "--to", "+4915112345678", "--channel", "PIGEON"}, []string{"PIGEON", "SMS"}},
 		{"a text without a code", nil, []string{"send", "--account", "a", "--to", "+4915112345678", "--text", "hello"}, []string{"{{otp_code}}"}},
 		{"no code", nil, []string{"check", "--account", "a", "x"}, []string{"standard input"}},
+		{"no command", nil, nil, []string{"serve", "countersign --help"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -363,6 +364,7 @@ func TestWhatIsNotThereExitsWithOne(t *testing.T) {
 		{"key", "create", "--account", "nobody"},
 		{"key", "list", "--account", "nobody"},
 		{"callback", "list", "--account", "nobody"},
+		{"console", "users", "--account", "nobody"},
 		{"key", "revoke", "nothing"},
 		{"send", "--account", "nobody", "--to", "+4915112345678"},
 		{"limit", "clear", "--account", "nobody", "--to", "+4915112345678"},
@@ -379,7 +381,7 @@ func TestWhatIsNotThereExitsWithOne(t *testing.T) {
 func TestHelpAndVersionNeedNothing(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, "COUNTERSIGN_MODE=wrong")
-	for args, want := range map[string]string{"version": "go1.", "--help": "--data-dir", "key create --help": "--throttle"} {
+	for args, want := range map[string]string{"version": "go1.", "--help": "--data-dir", "key create --help": "--throttle", "connector --help": "./connector", "erase --help": "audited"} {
 		if got := p.done(strings.Fields(args)...); !strings.Contains(got, want) {
 			t.Errorf("%s printed %q; want %s in it", args, got, want)
 		}

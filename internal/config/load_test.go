@@ -345,7 +345,8 @@ func TestAKeyIsReadInEitherAlphabetPaddedOrNot(t *testing.T) {
 func TestAContractNumberThatContradictsAnotherIsRefused(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"default_minutes = 91":                     "v4.default_minutes",
+		"default_minutes = 91":                     "a whole number from 1 to 90",
+		"max_minutes_whatsapp = 2":                 "v4.default_minutes",
 		"max_minutes = 2":                          "v4.default_minutes",
 		"max_attempts = 2":                         "v4.default_attempts",
 		"default_code_length = 3":                  "v4.default_code_length",
@@ -354,7 +355,7 @@ func TestAContractNumberThatContradictsAnotherIsRefused(t *testing.T) {
 		"callback_header_value_length = 100000000": "v4.callback_header_value_length",
 	} {
 		if _, err := config.Load(config.Sources{File: file(t, "[v4]\n"+text+"\n")}); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error %v; want %s named", text, err, want)
+			t.Errorf("%s: error %v; want %q in it", text, err, want)
 		}
 	}
 }

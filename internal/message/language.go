@@ -16,11 +16,6 @@ func Languages() []string {
 	}
 }
 
-// KnownLanguage reports whether code is one of [Languages].
-func KnownLanguage(code string) bool {
-	return slices.Contains(Languages(), code)
-}
-
 // ChooseLanguage returns the index in available of the language to use when
 // wanted is asked for, or -1 if available is empty (contract v4 §8.3). First
 // hit wins: wanted itself; its bare language; the other regions of that

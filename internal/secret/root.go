@@ -93,12 +93,14 @@ func (r Root) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // ReadRootFile reads the key file at path. A file that others may read is
 // ErrLooseFile, one that CheckOwner refuses ErrForeignFile; a missing one is
 // fs.ErrNotExist.
-func ReadRootFile(path string) (Root, error) {
-	info, err := os.Stat(path)
+func ReadRootFile(path string) (Root, error) { return readRootFile(path, os.Stat) }
+
+func readRootFile(path string, stat stat) (Root, error) {
+	info, err := stat(path)
 	if err != nil {
 		return Root{}, fmt.Errorf("read key file: %w", err)
 	}
-	if err := errors.Join(private(path, info, false), CheckOwner(path)); err != nil {
+	if err := errors.Join(private(path, info, false), checkOwner(path, stat)); err != nil {
 		return Root{}, err
 	}
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names it

@@ -24,9 +24,6 @@ const (
 	Support Role = "support" // reads, with numbers masked
 )
 
-// ValidRole reports whether r is a role.
-func ValidRole(r Role) bool { return r == Owner || r == Support }
-
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._@+-]{0,62}$`)
 
 // ValidName reports whether name can name a user: 1 to 63 of a-z, 0-9 and

@@ -18,7 +18,7 @@ type preview struct {
 	Length   int    // characters of the code that it is shown with
 	By       string // the profile that asks for so many, "" if none uses the template
 	Segments message.Segmentation
-	Most     message.Segmentation // with a code of MostLength characters
+	Most     message.Segmentation // with a code of MostLen characters
 	MostLen  int
 	Parts    []string
 	Pieces   []piece   // the whole text
