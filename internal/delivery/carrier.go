@@ -162,7 +162,9 @@ type Receipt struct {
 	// its own id of it from Result.Ref. One of them is enough; ID goes first.
 	ID, Ref string
 	State   ReceiptState
-	Failure otp.Failure // with ReceiptUndeliverable
+	// Failure says why, with ReceiptUndeliverable. With ReceiptTimedOut it may be
+	// set for the delivery's story; no event holds it.
+	Failure otp.Failure
 	// Busy says, with ReceiptUndeliverable, that the line was busy: the same
 	// message is to be handed over once more, if time allows. Only of carriers
 	// that recognise no repetition, which would be none, and give each call a Ref

@@ -10,8 +10,8 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 )
 
-// MaxNotes is how many bytes of notes a store keeps for one delivery or event:
-// beyond it, later ones are left out.
+// MaxNotes is how many bytes of notes a store keeps for one delivery or event.
+// The note that crosses it is kept whole; later ones are left out.
 const MaxNotes = 4 << 10
 
 // Flags of a noted try, beside its class in the lowest three bits.
@@ -21,6 +21,7 @@ const (
 	tryCarrier = 0x10 // the carrier's name follows; else it is the delivery's
 	tryFailure = 0x20 // area, code and text follow
 	tryPlace   = 0x40 // place in the route and its length follow; else both are 1
+	tryGaveUp  = 0x80 // no try, but that the carrier gave up; failure only
 )
 
 // tick is the unit that noted latencies are kept in.
@@ -61,10 +62,40 @@ func NoteTries(queued time.Time, tries []delivery.Try) []byte {
 	return b
 }
 
-// Tries is the inverse of NoteTries. carrier is the delivery's.
-func Tries(notes []byte, queued time.Time, carrier string) ([]delivery.Try, error) {
+// GaveUp is a receipt that says that the carrier tries no longer. No event holds
+// what it says: callbacks are told a time-out as if nothing had come.
+type GaveUp struct {
+	At      time.Time   // when it was recorded
+	Failure otp.Failure // the carrier's reason, zero if it gave none
+}
+
+// NoteOutcome packs what came of a submit at now of a delivery that was queued at
+// queued, to be put behind its other notes.
+func NoteOutcome(queued, now time.Time, o delivery.SubmitOutcome) []byte {
+	notes := NoteTries(queued, o.Tries)
+	if o.Result.Receipt != nil {
+		notes = append(notes, NoteReceipt(queued, now, *o.Result.Receipt)...)
+	}
+	return notes
+}
+
+// NoteReceipt packs what no event tells of a receipt that is recorded at now: that
+// the carrier gave up, and why. It is nil for every other. It reads as a try
+// where an older version meets it.
+func NoteReceipt(queued, now time.Time, r delivery.Receipt) []byte {
+	if r.State != delivery.ReceiptTimedOut {
+		return nil
+	}
+	gaveUp := delivery.Try{At: now, Class: delivery.Uncertain, Failure: r.Failure, Carrier: r.Carrier, Place: 1, Of: 1}
+	notes := NoteTries(queued, []delivery.Try{gaveUp})
+	notes[0] |= tryGaveUp
+	return notes
+}
+
+// Tries is the inverse of NoteTries and NoteReceipt. carrier is the delivery's;
+// gaveUp is nil if it did not give up.
+func Tries(notes []byte, queued time.Time, carrier string) (tries []delivery.Try, gaveUp *GaveUp, err error) {
 	r := reader{b: notes}
-	var tries []delivery.Try
 	for len(r.b) > 0 {
 		flags := r.byte()
 		t := delivery.Try{Carrier: carrier, Place: 1, Of: 1}
@@ -85,11 +116,15 @@ func Tries(notes []byte, queued time.Time, carrier string) ([]delivery.Try, erro
 			t.Place, t.Of = int(r.byte()), int(r.byte())
 		}
 		if r.bad {
-			return tries, ErrStored
+			return tries, gaveUp, ErrStored
+		}
+		if flags&tryGaveUp != 0 {
+			gaveUp = &GaveUp{t.At, t.Failure}
+			continue
 		}
 		tries = append(tries, t)
 	}
-	return tries, nil
+	return tries, gaveUp, nil
 }
 
 // bounded is n units, at most about a century.

@@ -121,7 +121,19 @@ func TestNotesReadBackAsTheyWereWritten(t *testing.T) {
 			}
 			pushes, pushed = append(pushes, p), append(pushed, report.NotePush(p)...)
 		}
-		got, err := report.Tries(report.NoteTries(queued, tries), queued, "taker")
+		var gaveUp *report.GaveUp
+		notes := report.NoteTries(queued, tries)
+		if rapid.Bool().Draw(t, "gave up") {
+			gaveUp = &report.GaveUp{At: queued.Add(rapid.Custom(millis).Draw(t, "given up"))}
+			if rapid.Bool().Draw(t, "says why") {
+				gaveUp.Failure = otp.Failure{Area: "carrier", Code: text.Draw(t, "code"), Text: text.Draw(t, "text")}
+			}
+			notes = append(notes, report.NoteReceipt(queued, gaveUp.At, delivery.Receipt{Carrier: "taker", State: delivery.ReceiptTimedOut, Failure: gaveUp.Failure})...)
+		}
+		got, gotUp, err := report.Tries(notes, queued, "taker")
+		if diff := cmp.Diff(gaveUp, gotUp); diff != "" {
+			t.Fatalf("what the receipt said differs:\n%s", diff)
+		}
 		if diff := cmp.Diff(tries, got); diff != "" || err != nil {
 			t.Fatalf("tries differ, %v:\n%s", err, diff)
 		}
@@ -142,6 +154,16 @@ func TestAnAcceptedFirstTryIsNotedInAFewBytes(t *testing.T) {
 	notes := report.NoteTries(at, []delivery.Try{{Carrier: "a carrier with a long name", At: at.Add(80 * time.Millisecond), Took: 120 * time.Millisecond, Class: delivery.Accepted, Place: 1, Of: 1}})
 	if len(notes) > 5 {
 		t.Errorf("%d bytes for every message that was ever sent, want 5 at most", len(notes))
+	}
+}
+
+func TestOnlyAReceiptThatGivesUpIsNoted(t *testing.T) {
+	t.Parallel()
+	at := time.Now()
+	for _, state := range []delivery.ReceiptState{delivery.ReceiptDelivered, delivery.ReceiptUndeliverable} {
+		if notes := report.NoteReceipt(at, at, delivery.Receipt{Carrier: "a", State: state}); notes != nil {
+			t.Errorf("%d bytes noted of a receipt of state %d, which an event tells", len(notes), state)
+		}
 	}
 }
 
@@ -172,9 +194,10 @@ func FuzzDay(f *testing.F) {
 func FuzzNotes(f *testing.F) {
 	at := time.UnixMilli(1_700_000_000_000).UTC()
 	f.Add(report.NoteTries(at, []delivery.Try{{Carrier: "a", At: at, Class: delivery.Retry, Failure: otp.Failure{Area: "carrier", Code: "8", Text: "no"}, Place: 1, Of: 2}}))
+	f.Add(report.NoteReceipt(at, at, delivery.Receipt{State: delivery.ReceiptTimedOut, Failure: otp.Failure{Code: "no-answer"}}))
 	f.Add(report.NotePush(report.Push{ConfigID: "x", At: at, Status: 500}))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if tries, err := report.Tries(b, at, "c"); err != nil && !errors.Is(err, report.ErrStored) || len(tries) > len(b) {
+		if tries, _, err := report.Tries(b, at, "c"); err != nil && !errors.Is(err, report.ErrStored) || len(tries) > len(b) {
 			t.Errorf("%d tries of %d bytes, %v", len(tries), len(b), err)
 		}
 		if pushes, err := report.Pushes(b); err != nil && !errors.Is(err, report.ErrStored) || len(pushes) > len(b) {

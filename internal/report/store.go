@@ -68,6 +68,7 @@ type Delivery struct {
 	delivery.Delivery
 	Reported bool // a final receipt came
 	Tries    []delivery.Try
+	GaveUp   *GaveUp // nil if the carrier did not say that it gave up
 }
 
 // Event is an event of an OTP with the attempts to push it.
@@ -89,6 +90,7 @@ type Waiting struct {
 // Record is all that is kept of one OTP, as it was at Now.
 type Record struct {
 	Summary
+	Life       time.Duration // what the OTP was accepted for
 	Plan       delivery.Plan // the texts hold no code
 	Deliveries []Delivery
 	Events     []Event

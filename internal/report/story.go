@@ -78,8 +78,21 @@ func acceptedDetail(r *Record) string {
 	for _, step := range r.Plan.Steps {
 		steps = append(steps, string(step.Channel))
 	}
-	return "By " + strings.Join(steps, ", then ") + "; valid until " + r.clock(r.Expires) + ", " + plural(r.Allowed, "attempt", "attempts") + "."
+	return "By " + strings.Join(steps, ", then ") + "; valid until " + r.clock(validUntil(r)) + ", " + plural(r.Allowed, "attempt", "attempts") + "."
 }
+
+// validUntil is the end that the OTP was accepted with, or a later one that a step
+// of its plan gave it.
+func validUntil(r *Record) time.Time {
+	if r.cutShort() {
+		return r.Created.Add(r.Life)
+	}
+	return r.Expires
+}
+
+// cutShort reports whether the OTP's end was brought forward. Only the release of
+// a quarantine does that.
+func (r *Record) cutShort() bool { return r.Expires.Sub(r.Created) < r.Life }
 
 // deliveryEntries are those of one delivery: why it was begun and every look at
 // a carrier.
@@ -106,10 +119,14 @@ func deliveryEntries(r *Record, d *Delivery) []Entry {
 		begun.Detail += "."
 	}
 	all := []Entry{begun}
-	for n, t := range d.Tries {
+	asked := 0
+	for _, t := range d.Tries {
+		if t.Passed == 0 {
+			asked++
+		}
 		e := base
 		e.At, e.Carrier, e.Took = t.At, t.Carrier, t.Took
-		e.Title, e.Detail, e.Tone = tryWords(t, n, d)
+		e.Title, e.Detail, e.Tone = tryWords(t, asked, d)
 		all = append(all, e)
 	}
 	return all

@@ -49,6 +49,16 @@ func ended(r *report.Record, s otp.State, at time.Duration, attempts int) {
 	r.State, r.Ended, r.Attempts = s, after(at), attempts
 }
 
+var (
+	throttled = otp.Failure{Area: delivery.AreaCarrier, Code: "88", Text: "Throttled"}
+	gone      = otp.Failure{Area: delivery.AreaCarrier, Code: "no-answer", Text: "The phone was off"}
+)
+
+// silent is a submit that was written and not answered.
+func silent() []delivery.Try {
+	return []delivery.Try{{Carrier: "a", Class: delivery.Uncertain, Failure: otp.Failure{Area: delivery.AreaCarrier, Code: "timeout", Text: "No answer in time"}}}
+}
+
 func TestASentenceSaysWhyAnOTPStandsWhereItStands(t *testing.T) {
 	t.Parallel()
 	unknown := &otp.Failure{Area: delivery.AreaCarrier, Code: "1", Text: "Unknown subscriber"}
@@ -119,6 +129,48 @@ func TestASentenceSaysWhyAnOTPStandsWhereItStands(t *testing.T) {
 		{"Expired: a took the SMS message but never reported that it arrived. Nobody typed a code.", func(r *report.Record) {
 			first(r, delivery.TimedOut, "a", time.Time{})
 			ended(r, otp.Expired, 5*time.Minute, 0)
+		}},
+		{"a took the SMS message and reported that it gave up: The phone was off (carrier no-answer). Nothing else is planned. The code is good until 12:05:00.", func(r *report.Record) {
+			first(r, delivery.TimedOut, "a", time.Time{}).GaveUp = &report.GaveUp{Failure: gone}
+		}},
+		{"Expired: a took the SMS message and reported that it gave up. Nobody typed a code.", func(r *report.Record) {
+			first(r, delivery.TimedOut, "a", time.Time{}).GaveUp = &report.GaveUp{}
+			ended(r, otp.Expired, 5*time.Minute, 0)
+		}},
+		{"a did not say whether it took the SMS message: No answer in time (carrier timeout). It has not reported yet whether the message arrived. If nothing comes until 12:01:00, VOICE is tried. The code is good until 12:05:00.", func(r *report.Record) {
+			first(r, delivery.Dispatched, "a", after(time.Minute)).Tries = silent()
+		}},
+		{"a did not say whether it took the SMS message: No answer in time (carrier timeout). It never reported whether the message arrived. Nothing else is planned. The code is good until 12:05:00.", func(r *report.Record) {
+			first(r, delivery.TimedOut, "a", time.Time{}).Tries = silent()
+		}},
+		{"a did not say whether it took the SMS message: No answer in time (carrier timeout). It is tried again at 12:00:02. The code is good until 12:05:00.", func(r *report.Record) {
+			first(r, delivery.Queued, "a", after(2*time.Second)).Tries = silent()
+		}},
+		{"Expired: a did not say whether it took the SMS message: No answer in time (carrier timeout). It never reported that the message arrived. Nobody typed a code.", func(r *report.Record) {
+			// A repetition that was refused for now tells nothing of the first try.
+			first(r, delivery.TimedOut, "a", time.Time{}).Tries = append(silent(), delivery.Try{Carrier: "a", Class: delivery.Retry, Failure: throttled})
+			ended(r, otp.Expired, 5*time.Minute, 0)
+		}},
+		{"a took the SMS message and has not reported yet whether it arrived. The code is good until 12:05:00.", func(r *report.Record) {
+			first(r, delivery.Dispatched, "a", time.Time{}).Tries = append(silent(), delivery.Try{Carrier: "a", Class: delivery.Accepted})
+		}},
+		{"The SMS message was undeliverable: The channel's carrier could not be reached (internal 503). a said: Throttled (carrier 88). Nothing else is planned: ask for a new OTP or a resend. The code is good until 12:05:00.", func(r *report.Record) {
+			first(r, delivery.Undeliverable, "a", time.Time{}).Tries = []delivery.Try{{Carrier: "a", Class: delivery.Retry, Failure: throttled}}
+			happened(r, time.Second, otp.EventUndeliverable, "a", &delivery.Unreachable)
+		}},
+		{"Expired: the code did not arrive. The SMS message was undeliverable: The channel's carrier could not be reached (internal 503). a was passed over: it kept failing. Its last failure: Throttled (carrier 88). Nobody typed a code.", func(r *report.Record) {
+			first(r, delivery.Undeliverable, "a", time.Time{}).Tries = []delivery.Try{{Carrier: "a", Passed: delivery.PassedFailing, Failure: throttled}}
+			happened(r, time.Second, otp.EventUndeliverable, "a", &delivery.Unreachable)
+			ended(r, otp.Expired, 5*time.Minute, 0)
+		}},
+		{"The SMS message was undeliverable: The channel's carrier could not be reached (internal 503). a was asked last. Nothing else is planned: ask for a new OTP or a resend. The code is good until 12:05:00.", func(r *report.Record) {
+			first(r, delivery.Undeliverable, "a", time.Time{}).Tries = []delivery.Try{{Carrier: "a", Class: delivery.Retry, Failure: delivery.Unreachable}}
+			happened(r, time.Second, otp.EventUndeliverable, "a", &delivery.Unreachable)
+		}},
+		{"Ended at 12:01:00, before its time, by the release of a quarantine. 1 wrong code was typed.", func(r *report.Record) {
+			first(r, delivery.TimedOut, "a", time.Time{})
+			r.Life, r.Expires = 5*time.Minute, after(time.Minute)
+			ended(r, otp.Expired, time.Minute, 1)
 		}},
 	} {
 		if diff := cmp.Diff(c.want, report.Tell(record(c.change)).Why); diff != "" {
@@ -201,5 +253,41 @@ func TestASecondCallIsPlanned(t *testing.T) {
 	}))
 	if got := titles(s.Planned)[0]; got != "25s Call the busy line again" {
 		t.Errorf("planned %q; want the second call", got)
+	}
+}
+
+func TestATimelineSaysThatTheCarrierGaveUp(t *testing.T) {
+	t.Parallel()
+	s := report.Tell(record(func(r *report.Record) {
+		first(r, delivery.TimedOut, "a", time.Time{}).GaveUp = &report.GaveUp{At: after(time.Second), Failure: gone}
+		happened(r, time.Second, otp.EventTimedOut, "a", nil)
+	}))
+	last := s.Timeline[len(s.Timeline)-1]
+	if last.Title != "a gave up the SMS message" || last.Detail != "So says its receipt: The phone was off (carrier no-answer)." {
+		t.Errorf("the time-out is told as %q, %q; want the receipt and its reason", last.Title, last.Detail)
+	}
+}
+
+func TestCarriersThatArePassedOverDoNotCountAsTries(t *testing.T) {
+	t.Parallel()
+	s := report.Tell(record(func(r *report.Record) {
+		first(r, delivery.Dispatched, "b", time.Time{}).Tries = []delivery.Try{
+			{Carrier: "a", At: after(time.Second), Passed: delivery.PassedFailing, Place: 1, Of: 2},
+			{Carrier: "b", At: after(2 * time.Second), Class: delivery.Accepted, Place: 2, Of: 2},
+		}
+	}))
+	if last := s.Timeline[len(s.Timeline)-1]; last.Detail != "Carrier 2 of 2 in the route. Try 1." {
+		t.Errorf("the first submit is told as %q", last.Detail)
+	}
+}
+
+func TestAnOTPThatWasCutShortWasValidForLonger(t *testing.T) {
+	t.Parallel()
+	s := report.Tell(record(func(r *report.Record) {
+		r.Life, r.Expires = 5*time.Minute, after(time.Minute)
+		ended(r, otp.Expired, time.Minute, 0)
+	}))
+	if got := s.Timeline[0].Detail; !strings.Contains(got, "valid until 12:05:00") {
+		t.Errorf("accepted: %q; want the end that it was accepted with, 12:05:00", got)
 	}
 }

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"strings"
+
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
 )
@@ -40,6 +42,16 @@ func eventOf(r *Record, kind otp.EventKind, seq int) *Event {
 	return nil
 }
 
+// deliveryOf returns the delivery that an event tells of, nil for none.
+func deliveryOf(r *Record, e *Event) *Delivery {
+	for i := range r.Deliveries {
+		if d := &r.Deliveries[i]; d.Seq == e.Delivery {
+			return d
+		}
+	}
+	return nil
+}
+
 func whyVerified(r *Record) string {
 	text := "Verified: the right code was typed " + length(r.Ended.Sub(r.Created)) + " after the OTP was accepted"
 	if sent := eventOf(r, otp.EventDispatched, 0); sent != nil && !sent.At.After(r.Ended) {
@@ -62,6 +74,9 @@ func whyExpired(r *Record) string {
 		tries = plural(r.Attempts, "wrong code was", "wrong codes were") + " typed."
 	}
 	d := newest(r)
+	if r.cutShort() {
+		return "Ended at " + r.clock(r.Expires) + ", before its time, by the release of a quarantine. " + tries
+	}
 	if e := eventOf(r, otp.EventDelivered, 0); e != nil {
 		return "Expired: the " + e.Channel + " message was delivered, but the right code was not typed in time. " + tries
 	}
@@ -69,7 +84,13 @@ func whyExpired(r *Record) string {
 		return "Expired. " + tries
 	}
 	if e := eventOf(r, otp.EventUndeliverable, d.Seq); e != nil {
-		return "Expired: the code did not arrive. " + lastFailure(e) + " " + tries
+		return "Expired: the code did not arrive. " + lastFailure(r, e) + " " + tries
+	}
+	if d.GaveUp != nil {
+		return "Expired: " + gaveUp(d) + tries
+	}
+	if text, unsure := mayHaveTaken(d); unsure {
+		return "Expired: " + text + "It never reported that the message arrived. " + tries
 	}
 	if d.State == delivery.Queued && d.AgainUntil.IsZero() {
 		return "Expired: no carrier took the " + string(d.Channel) + " message in time. " + lastTry(d) + tries
@@ -77,8 +98,28 @@ func whyExpired(r *Record) string {
 	return "Expired: " + d.Carrier + " took the " + string(d.Channel) + " message but never reported that it arrived. " + tries
 }
 
+// gaveUp tells that the carrier tries no longer, with a blank behind.
+func gaveUp(d *Delivery) string {
+	return d.Carrier + " took the " + string(d.Channel) + " message and reported that it gave up" + d.GaveUp.why() + ". "
+}
+
+// mayHaveTaken tells, with a blank behind, that a carrier was asked and nobody
+// knows whether it has the message; false if that is known.
+func mayHaveTaken(d *Delivery) (text string, unsure bool) {
+	for _, t := range d.Tries {
+		switch {
+		case t.Passed != 0:
+		case t.Class == delivery.Accepted:
+			return "", false
+		case t.Class == delivery.Uncertain:
+			text = t.Carrier + " did not say whether it took the " + string(d.Channel) + " message: " + because(t.Failure) + ". "
+		}
+	}
+	return text, text != ""
+}
+
 // lastFailure tells why a message could not be delivered.
-func lastFailure(e *Event) string {
+func lastFailure(r *Record, e *Event) string {
 	text := "The " + e.Channel + " message was undeliverable"
 	if e.Failure == nil {
 		return text + "."
@@ -87,7 +128,16 @@ func lastFailure(e *Event) string {
 	case delivery.AreaRouting:
 		return text + ": " + because(*e.Failure) + "; no carrier was asked for it."
 	case delivery.AreaInternal:
-		return text + ": " + because(*e.Failure) + "."
+		text += ": " + because(*e.Failure) + "."
+		if d := deliveryOf(r, e); d != nil && len(d.Tries) > 0 {
+			// The code is the same whatever the cause was: what the last carrier said
+			// tells more, if it is not this.
+			if t := d.Tries[len(d.Tries)-1]; t.Passed == 0 && t.Failure == *e.Failure {
+				return text + " " + t.Carrier + " was asked last."
+			}
+			text += " " + strings.TrimSpace(lastTry(d))
+		}
+		return text
 	}
 	if e.Carrier == "" {
 		return text + ": " + because(*e.Failure) + "."
@@ -102,7 +152,11 @@ func lastTry(d *Delivery) string {
 	}
 	t := d.Tries[len(d.Tries)-1]
 	if t.Passed != 0 {
-		return t.Carrier + " was passed over: " + t.Passed.String() + ". "
+		text := t.Carrier + " was passed over: " + t.Passed.String() + ". "
+		if t.Failure != (otp.Failure{}) {
+			text += "Its last failure: " + because(t.Failure) + ". "
+		}
+		return text
 	}
 	return t.Carrier + " said: " + because(t.Failure) + ". "
 }
@@ -126,13 +180,21 @@ func whyActive(r *Record) string {
 		if len(d.Tries) == 0 {
 			return "The " + channel + " message waits to be handed to a carrier." + until
 		}
-		text := "No carrier has taken the " + channel + " message yet. " + lastTry(d)
+		text, unsure := mayHaveTaken(d)
+		if !unsure {
+			text = "No carrier has taken the " + channel + " message yet. " + lastTry(d)
+		}
 		if !d.Due.IsZero() {
 			text += "It is tried again at " + r.clock(d.Due) + "."
 		}
 		return text + until
 	case delivery.Dispatched:
-		text := d.Carrier + " took the " + channel + " message and has not reported yet whether it arrived."
+		text, unsure := mayHaveTaken(d)
+		if unsure {
+			text += "It has not reported yet whether the message arrived."
+		} else {
+			text = d.Carrier + " took the " + channel + " message and has not reported yet whether it arrived."
+		}
 		if step, ok := r.Plan.Step(d.Next); ok && !d.Due.IsZero() {
 			text += " If nothing comes until " + r.clock(d.Due) + ", " + string(step.Channel) + " is tried."
 		}
@@ -141,9 +203,15 @@ func whyActive(r *Record) string {
 		return "The " + channel + " message was delivered by " + d.Carrier + "; the code was not typed yet." + until
 	case delivery.Undeliverable:
 		if e := eventOf(r, otp.EventUndeliverable, d.Seq); e != nil {
-			return lastFailure(e) + " Nothing else is planned: ask for a new OTP or a resend." + until
+			return lastFailure(r, e) + " Nothing else is planned: ask for a new OTP or a resend." + until
 		}
 	case delivery.TimedOut:
+		if d.GaveUp != nil {
+			return gaveUp(d) + "Nothing else is planned." + until
+		}
+		if text, unsure := mayHaveTaken(d); unsure {
+			return text + "It never reported whether the message arrived. Nothing else is planned." + until
+		}
 		return d.Carrier + " never reported whether the " + channel + " message arrived. Nothing else is planned." + until
 	}
 	return "Active." + until

@@ -63,6 +63,14 @@ func because(f otp.Failure) string {
 	return text
 }
 
+// why is the carrier's reason, to be put behind what it reported.
+func (g *GaveUp) why() string {
+	if g.Failure == (otp.Failure{}) {
+		return ""
+	}
+	return ": " + because(g.Failure)
+}
+
 // place says where in its route a carrier is.
 func place(t delivery.Try) string {
 	if t.Of <= 1 {
@@ -71,8 +79,8 @@ func place(t delivery.Try) string {
 	return "Carrier " + number(t.Place) + " of " + number(t.Of) + " in the route."
 }
 
-// tryWords tells one look at a carrier; n is its number in the delivery, from
-// 0.
+// tryWords tells one look at a carrier; n counts the submits of the delivery, this
+// one included.
 func tryWords(t delivery.Try, n int, d *Delivery) (title, detail string, tone Tone) {
 	if t.Passed != 0 {
 		detail = place(t)
@@ -81,7 +89,7 @@ func tryWords(t delivery.Try, n int, d *Delivery) (title, detail string, tone To
 		}
 		return t.Carrier + " passed over: " + t.Passed.String(), detail, Doubt
 	}
-	detail = place(t) + " Try " + number(n+1) + "."
+	detail = place(t) + " Try " + number(n) + "."
 	if t.Class != delivery.Accepted {
 		detail += " " + because(t.Failure) + "."
 	}
@@ -107,10 +115,9 @@ func tryWords(t delivery.Try, n int, d *Delivery) (title, detail string, tone To
 // eventEntries tell an event and the attempts to push it.
 func eventEntries(r *Record, e *Event) []Entry {
 	entry := Entry{At: e.At, Delivery: e.Delivery, Carrier: e.Carrier}
-	for i := range r.Deliveries {
-		if d := &r.Deliveries[i]; d.Seq == e.Delivery {
-			entry.Channel = d.Channel
-		}
+	d := deliveryOf(r, e)
+	if d != nil {
+		entry.Channel = d.Channel
 	}
 	channel := e.Channel
 	switch e.Kind {
@@ -126,6 +133,10 @@ func eventEntries(r *Record, e *Event) []Entry {
 		}
 	case otp.EventTimedOut:
 		entry.Title, entry.Tone = "No receipt came for the "+channel+" message in time", Doubt
+		if d != nil && d.GaveUp != nil {
+			entry.Title = e.Carrier + " gave up the " + channel + " message"
+			entry.Detail = "So says its receipt" + d.GaveUp.why() + "."
+		}
 	case otp.EventVerified:
 		entry.Title, entry.Tone = "The right code was typed", Good
 	case otp.EventWrongCode:

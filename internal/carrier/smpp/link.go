@@ -55,7 +55,7 @@ func (l *link) run(ctx, apart context.Context) {
 			return
 		}
 		wait := l.pause(attempt, err)
-		log.WarnContext(ctx, "not bound", slog.Any("err", err), slog.Duration("again_in", wait))
+		log.WarnContext(ctx, "not bound", slog.Any("err", err), slog.String("again_in", wait.String()))
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():

@@ -98,7 +98,7 @@ func (c *Carrier) handle(ctx context.Context, p pdu.PDU) (status pdu.Status) {
 	case pdu.Delivered:
 		r.State = delivery.ReceiptDelivered
 	case pdu.Expired:
-		r.State = delivery.ReceiptTimedOut
+		r.State, r.Failure = delivery.ReceiptTimedOut, why
 	case pdu.Undeliverable, pdu.Rejected, pdu.Deleted:
 		r.State, r.Failure = delivery.ReceiptUndeliverable, why
 	case pdu.Enroute, pdu.Accepted, pdu.Unknown:

@@ -46,7 +46,7 @@ func TestReceiptsAreReadByTextAndByParameters(t *testing.T) {
 		"REJECTD":              {receipt("7", "REJECTD"), refused(failed("REJECTD", "REJECTD"))},
 		"DELETED":              {receipt("7", "DELETED"), refused(failed("DELETED", "DELETED"))},
 		"a network's error":    {&pdu.Message{ESMClass: 4, TLVs: append(tlvs("7", 5), pdu.TLV{Tag: pdu.NetworkErrorCode, Value: []byte{3, 1, 2}})}, refused(failed("3-258", "UNDELIV"))},
-		"EXPIRED":              {receipt("7", "EXPIRED"), []delivery.Receipt{{Carrier: "direct", Ref: "7", State: delivery.ReceiptTimedOut}}},
+		"EXPIRED":              {receipt("7", "EXPIRED"), []delivery.Receipt{{Carrier: "direct", Ref: "7", State: delivery.ReceiptTimedOut, Failure: failed("EXPIRED", "EXPIRED")}}},
 		"ENROUTE":              {receipt("7", "ENROUTE"), nil},
 		"ACCEPTD":              {receipt("7", "ACCEPTD"), nil},
 		"UNKNOWN":              {receipt("7", "UNKNOWN"), nil},
@@ -153,7 +153,7 @@ func TestALongMessageFailsWhenAPartDoes(t *testing.T) {
 
 func TestEXPIREDIsNotTheLastWordOnALongMessage(t *testing.T) {
 	t.Parallel()
-	expired := delivery.Receipt{Carrier: "direct", Ref: "m1", State: delivery.ReceiptTimedOut}
+	expired := delivery.Receipt{Carrier: "direct", Ref: "m1", State: delivery.ReceiptTimedOut, Failure: failed("EXPIRED", "EXPIRED")}
 	failure := delivery.Receipt{Carrier: "direct", Ref: "m1", State: delivery.ReceiptUndeliverable, Failure: failed("UNDELIV", "UNDELIV")}
 	arrived := delivery.Receipt{Carrier: "direct", Ref: "m1", State: delivery.ReceiptDelivered}
 	for name, c := range map[string]struct {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/countersign/countersign/internal/carrier/smpp/pdu"
 	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/otp"
 )
 
 // turnBound is how long a message waits for a bind, the window and its turn.
@@ -169,10 +170,19 @@ func (p *submit) wait(ctx context.Context) {
 		if errors.Is(err, errNoAnswer) && p.session.timeouts.Add(1) >= maxTimeouts {
 			p.session.end(errUnanswered)
 		}
-		p.result = delivery.Result{Class: delivery.Uncertain, Failure: delivery.Unreachable}
+		p.result = delivery.Result{Class: delivery.Uncertain, Failure: unanswered(ctx, err)}
 		return
 	}
 	p.result = p.judge(answer)
+}
+
+// unanswered says why nothing came to a submit that was written: the time was over,
+// or the session was.
+func unanswered(ctx context.Context, err error) otp.Failure {
+	if ctx.Err() != nil || errors.Is(err, errNoAnswer) || errors.Is(err, errUnanswered) {
+		return failure("timeout", "The carrier did not answer in time")
+	}
+	return failure("connection", "The connection to the carrier broke")
 }
 
 // judge returns what an answer means.
@@ -180,7 +190,7 @@ func (p *submit) judge(answer pdu.PDU) delivery.Result {
 	c := p.carrier
 	if answer.Status == pdu.OK {
 		if answer.ID != pdu.SubmitSMResp { // a generic_nack that refuses nothing
-			return delivery.Result{Class: delivery.Uncertain, Failure: delivery.Unreachable}
+			return delivery.Result{Class: delivery.Uncertain, Failure: failure("answer", "The message centre's answer could not be understood")}
 		}
 		return delivery.Result{Class: delivery.Accepted, Ref: c.idOf(answer)}
 	}

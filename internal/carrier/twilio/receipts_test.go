@@ -55,7 +55,7 @@ func TestStatusCallbacksAreReceipts(t *testing.T) {
 		{"MessageStatus=failed", final(undeliverable, because("failed", "Twilio gave no reason"))},
 		{"MessageStatus=failed&ErrorCode=x", final(undeliverable, because("failed", "Twilio gave no reason"))},
 		{"MessageStatus=canceled", final(undeliverable, because("canceled", "Twilio gave no reason"))},
-		{"MessageStatus=undelivered&ErrorCode=30036", final(timedOut)},
+		{"MessageStatus=undelivered&ErrorCode=30036", final(timedOut, because("30036", "The message's time was over before it was sent"))},
 
 		{"CallStatus=queued", nil},
 		{"CallStatus=initiated", nil},
@@ -68,7 +68,7 @@ func TestStatusCallbacksAreReceipts(t *testing.T) {
 		{"CallStatus=completed&CallDuration=40&AnsweredBy=machine_end_beep", final(undeliverable, because("machine", "A machine answered the call"))},
 		{"CallStatus=completed&CallDuration=40&AnsweredBy=fax", final(undeliverable, because("machine", "A machine answered the call"))},
 		{"CallStatus=busy", []delivery.Receipt{busy}},
-		{"CallStatus=no-answer", final(timedOut)},
+		{"CallStatus=no-answer", final(timedOut, because("no-answer", "Nobody answered the call"))},
 		{"CallStatus=canceled", final(undeliverable, because("canceled", "The call was cancelled"))},
 		{"CallStatus=failed&SipResponseCode=404", final(undeliverable, because("404", "The call could not be made"))},
 		{"CallStatus=failed", final(undeliverable, because("failed", "The call could not be made"))},

@@ -20,7 +20,7 @@ func messageReceipt(status string, code int) (delivery.Receipt, bool) {
 		r := delivery.Receipt{State: delivery.ReceiptUndeliverable}
 		switch {
 		case code == codeExpired:
-			r.State = delivery.ReceiptTimedOut
+			r.State, r.Failure = delivery.ReceiptTimedOut, failureOf(code)
 		case code > 0:
 			r.Failure = failureOf(code)
 		default:
@@ -47,7 +47,7 @@ func (s *settled) callReceipt(status string, form url.Values) (delivery.Receipt,
 		}
 		return delivery.Receipt{State: delivery.ReceiptDelivered}, true
 	case "no-answer":
-		return delivery.Receipt{State: delivery.ReceiptTimedOut}, true
+		return delivery.Receipt{State: delivery.ReceiptTimedOut, Failure: failure(status, "Nobody answered the call")}, true
 	case "busy":
 		return delivery.Receipt{State: delivery.ReceiptUndeliverable, Failure: delivery.LineBusy, Busy: true}, true
 	case "canceled":

@@ -59,6 +59,9 @@ func (c *Carrier) serveReceipt(w http.ResponseWriter, r *http.Request) {
 		news.State = delivery.ReceiptDelivered
 	case timedOut:
 		news.State = delivery.ReceiptTimedOut
+		if reason := httpsubmit.Token(said.Reason); reason != "" {
+			news.Failure = failure(reason, "The receiver reported that the message was given up")
+		}
 	case undeliverable:
 		news.State = delivery.ReceiptUndeliverable
 		news.Failure = failure(cmp.Or(httpsubmit.Token(said.Reason), strings.ToLower(undeliverable)), "The receiver reported that the message was not delivered")

@@ -39,10 +39,13 @@ func TestReceiptsReachTheirDeliveries(t *testing.T) {
 	of := func(id, ref string, state delivery.ReceiptState) []delivery.Receipt {
 		return []delivery.Receipt{{Carrier: "gateway", ID: id, Ref: ref, State: state}}
 	}
+	unanswered := of("d1", "", delivery.ReceiptTimedOut)
+	unanswered[0].Failure = otp.Failure{Area: delivery.AreaCarrier, Code: "no-answer", Text: "The receiver reported that the message was given up"}
 	for body, c := range map[string]struct {
 		status int
 		want   []delivery.Receipt
 	}{
+		`{"id":"d1","status":"TIMED_OUT","reason":"no-answer"}`:                    {200, unanswered},
 		`{"ref":"r1","status":"DELIVERED","timestamp":"2026-11-22T02:00:00Z"}`:     {200, of("", "r1", delivery.ReceiptDelivered)},
 		`{"id":"d1","status":"TIMED_OUT"}`:                                         {200, of("d1", "", delivery.ReceiptTimedOut)},
 		`{"ref":"r1","status":"UNDELIVERABLE","reason":"30005"}`:                   {200, []delivery.Receipt{failed("30005")}},

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/countersign/countersign/internal/callback"
@@ -12,29 +13,30 @@ import (
 
 var _ callback.Store = (*Store)(nil)
 
+// notePushes notes attempts beside their events, in the order given: of one
+// event for two configurations both. An event that has more than report.MaxNotes bytes
+// gets no more. What is to be changed is locked first, in the order in which
+// everybody does: callbacks, then events. uses callbacks_id_idx, events_pkey.
+var notePushes = `WITH posted AS MATERIALIZED (
+		SELECT c.account_id, c.otp, c.event_seq, p.note, p.place
+		FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS p (id, note, place)
+		JOIN callbacks c ON c.id = p.id
+		ORDER BY c.account_id, c.otp, c.config_id, c.event_seq FOR UPDATE OF c
+	), noted AS MATERIALIZED (
+		SELECT e.account_id, e.otp, e.seq, coalesce(length(e.pushes), 0) AS size
+		FROM (SELECT DISTINCT account_id, otp, event_seq FROM posted) p
+		JOIN events e ON e.account_id = p.account_id AND e.otp = p.otp AND e.seq = p.event_seq
+		ORDER BY e.account_id, e.otp, e.seq FOR NO KEY UPDATE OF e
+	)
+	UPDATE events e SET pushes = coalesce(e.pushes || n.notes, n.notes)
+	FROM (SELECT account_id, otp, seq, string_agg(note, ''::bytea ORDER BY place) AS notes FROM (
+		SELECT e.account_id, e.otp, e.seq, p.note, p.place, e.size - length(p.note)
+			+ sum(length(p.note)) OVER (PARTITION BY e.account_id, e.otp, e.seq ORDER BY p.place) AS before
+		FROM posted p JOIN noted e ON e.account_id = p.account_id AND e.otp = p.otp AND e.seq = p.event_seq
+		) p WHERE before <= ` + strconv.Itoa(report.MaxNotes) + ` GROUP BY account_id, otp, seq) n
+	WHERE e.account_id = n.account_id AND e.otp = n.otp AND e.seq = n.seq`
+
 const (
-	// notePushes notes attempts beside their events, in the order given: of one
-	// event for two configurations both. An event that has 4096 bytes of notes
-	// gets no more. What is to be changed is locked first, in the order in which
-	// everybody does: callbacks, then events. uses callbacks_id_idx, events_pkey.
-	notePushes = `WITH posted AS MATERIALIZED (
-			SELECT c.account_id, c.otp, c.event_seq, p.note, p.place
-			FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS p (id, note, place)
-			JOIN callbacks c ON c.id = p.id
-			ORDER BY c.account_id, c.otp, c.config_id, c.event_seq FOR UPDATE OF c
-		), noted AS MATERIALIZED (
-			SELECT e.account_id, e.otp, e.seq, coalesce(length(e.pushes), 0) AS size
-			FROM (SELECT DISTINCT account_id, otp, event_seq FROM posted) p
-			JOIN events e ON e.account_id = p.account_id AND e.otp = p.otp AND e.seq = p.event_seq
-			ORDER BY e.account_id, e.otp, e.seq FOR NO KEY UPDATE OF e
-		)
-		UPDATE events e SET pushes = coalesce(e.pushes || n.notes, n.notes)
-		FROM (SELECT account_id, otp, seq, string_agg(note, ''::bytea ORDER BY place) AS notes FROM (
-			SELECT e.account_id, e.otp, e.seq, p.note, p.place, e.size - length(p.note)
-				+ sum(length(p.note)) OVER (PARTITION BY e.account_id, e.otp, e.seq ORDER BY p.place) AS before
-			FROM posted p JOIN noted e ON e.account_id = p.account_id AND e.otp = p.otp AND e.seq = p.event_seq
-			) p WHERE before <= 4096 GROUP BY account_id, otp, seq) n
-		WHERE e.account_id = n.account_id AND e.otp = n.otp AND e.seq = n.seq`
 	receivedCallbacks = `DELETE FROM callbacks WHERE id = ANY ($1::bytea[])` // uses callbacks_id_idx
 	// failedCallbacks has 0 for the time of those that are not tried again: they
 	// become dead letters. uses callbacks_id_idx.

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,11 +35,8 @@ func (s *Store) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOut
 		if err != nil {
 			return err
 		}
-		for i, r := range rows {
-			if r == nil {
-				continue // deleted meanwhile
-			}
-			next, until, err := t.recordSubmit(r, outcomes[i])
+		for _, i := range byRecipient(rows) {
+			next, until, err := t.recordSubmit(rows[i], outcomes[i])
 			if err != nil {
 				return err
 			}
@@ -57,9 +56,25 @@ func (s *Store) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOut
 	return started, nil
 }
 
+// byRecipient returns where the rows are that were not deleted meanwhile. Each may
+// start a next step, for which it locks what limits remember: hence the order.
+func byRecipient(rows []*deliveryRow) []int {
+	var at []int
+	for i, r := range rows {
+		if r != nil {
+			at = append(at, i)
+		}
+	}
+	slices.SortStableFunc(at, func(i, j int) int {
+		a, b := rows[i].otp, rows[j].otp
+		return tallyOrder(a.accountID, a.recipientKey, b.accountID, b.recipientKey)
+	})
+	return at
+}
+
 func (t *tx) recordSubmit(r *deliveryRow, o delivery.SubmitOutcome) (started bool, extended time.Time, err error) {
 	changes, reported := r.Answered(o, r.standing(t.now))
-	r.reported, r.notes = reported, report.NoteTries(r.Queued, o.Tries)
+	r.reported, r.notes = reported, report.NoteOutcome(r.Queued, t.now, o)
 	return t.apply(r, changes)
 }
 
@@ -88,10 +103,8 @@ func (s *Store) EndWaits(ctx context.Context, limit int) (ended int, next bool, 
 		if err != nil {
 			return err
 		}
-		for _, r := range rows {
-			if r == nil {
-				continue
-			}
+		for _, i := range byRecipient(rows) {
+			r := rows[i]
 			c, ok := r.WaitOver(r.otp.At(t.now), t.now)
 			if !ok {
 				continue
@@ -134,6 +147,7 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 		r := rows[0]
 		var changes []delivery.Change
 		changes, r.reported = r.Told(rec, r.standing(t.now))
+		r.notes = report.NoteReceipt(r.Queued, t.now, rec)
 		started, extended, err = t.apply(r, changes)
 		return err
 	})
@@ -146,9 +160,9 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 	return found, started, nil
 }
 
-const updateDelivery = `UPDATE deliveries SET state = $1, next_step = $2, tries = $3, reported = $4, due_at = $5, lease_node = NULL,
+var updateDelivery = `UPDATE deliveries SET state = $1, next_step = $2, tries = $3, reported = $4, due_at = $5, lease_node = NULL,
 	carrier = $6, ref = $7, sealed = $8,
-	notes = CASE WHEN length(notes) > 4096 THEN notes ELSE coalesce(notes || $12::bytea, $12, notes) END,
+	notes = CASE WHEN length(notes) > ` + strconv.Itoa(report.MaxNotes) + ` THEN notes ELSE coalesce(notes || $12::bytea, $12, notes) END,
 	again_until = $13
 	WHERE account_id = $9 AND otp = $10 AND seq = $11`
 

@@ -1,8 +1,6 @@
 package postgres
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -158,9 +156,8 @@ func nextOf(n *verify.NewOTP) int {
 // by another node meanwhile, so that why they were refused is not known.
 func (s *Store) flushSends(group []*send) (again []*send) {
 	start := started()
-	// Everybody locks what limits remember in this order.
 	slices.SortFunc(group, func(a, b *send) int {
-		return cmp.Or(cmp.Compare(a.accountID, b.accountID), bytes.Compare(a.otp.RecipientKey[:], b.otp.RecipientKey[:]))
+		return tallyOrder(a.accountID, a.otp.RecipientKey[:], b.accountID, b.otp.RecipientKey[:])
 	})
 	text := sendInput(group)
 	most, per, keep, span := windows(group[0].otp.Rules.Sends)
@@ -303,7 +300,7 @@ func (t *tx) create(job *send) (verify.Record, error) {
 			return verify.Record{}, err
 		}
 	case n.Limited: // for checks to lock
-		t.put(makeTally, job.accountID, n.RecipientKey[:], column.Micros(t.now))
+		t.put(holdTally, job.accountID, n.RecipientKey[:], column.Micros(t.now))
 	}
 	rec := job.record(t.now)
 	seq, ok, err := registry.First(t.query, registry.ScanInt, insertOTP, job.accountID, job.id, n.Origin, n.Allowed,

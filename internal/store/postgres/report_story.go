@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/report"
@@ -12,7 +13,7 @@ import (
 
 const (
 	// uses otps_id_key.
-	selectStoryOTP = `SELECT ` + summaryColumns + `, o.seq FROM otps o` + newestDelivery + `WHERE o.account_id = $1 AND o.id = $2`
+	selectStoryOTP = `SELECT ` + summaryColumns + `, o.seq, o.life FROM otps o` + newestDelivery + `WHERE o.account_id = $1 AND o.id = $2`
 	// uses deliveries_pkey.
 	selectStoryDeliveries = `SELECT seq, state, step, next_step, tries, reported, queued_at, coalesce(due_at, 0),
 		coalesce(again_until, 0), coalesce(sender, ''), coalesce(carrier, ''), coalesce(ref, ''), notes
@@ -39,7 +40,9 @@ func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Recor
 		var seq int64
 		var err error
 		seq, found, err = registry.First(q, func(row scanner) (seq int64, err error) {
-			r.Plan, err = scanSummary(row, &r.Summary, r.Now, &seq)
+			var life int64
+			r.Plan, err = scanSummary(row, &r.Summary, r.Now, &seq, &life)
+			r.Life = time.Duration(life) * time.Microsecond
 			return seq, err
 		}, selectStoryOTP, accountID, column.EncodeID(id))
 		if err != nil || !found {
@@ -86,7 +89,7 @@ func scanStoryDelivery(row scanner, r *report.Record) (d report.Delivery, err er
 	if step, ok := r.Plan.Step(d.StepAt); ok {
 		d.Channel = step.Channel
 	}
-	if d.Tries, err = report.Tries(notes, d.Queued, d.Carrier); err != nil {
+	if d.Tries, d.GaveUp, err = report.Tries(notes, d.Queued, d.Carrier); err != nil {
 		return d, fmt.Errorf("delivery %d: %w", d.Seq, err)
 	}
 	return d, nil

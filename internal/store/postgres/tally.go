@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 
@@ -11,19 +13,25 @@ import (
 
 // All use tallies_pkey.
 const (
-	makeTally = `INSERT INTO tallies (account_id, recipient_key, sends, failures, consecutive, updated_at) VALUES ($1, $2, '{}', '{}', 0, $3)
-		ON CONFLICT (account_id, recipient_key) DO NOTHING`
-	selectTally = `SELECT sends, failures, consecutive FROM tallies WHERE account_id = $1 AND recipient_key = $2 FOR UPDATE`
+	// holdTally locks and reads the row, made if need be, in one statement: one
+	// that is deleted while it waits is made anew.
+	holdTally = `INSERT INTO tallies (account_id, recipient_key, sends, failures, consecutive, updated_at) VALUES ($1, $2, '{}', '{}', 0, $3)
+		ON CONFLICT (account_id, recipient_key) DO UPDATE SET updated_at = tallies.updated_at RETURNING sends, failures, consecutive`
 	updateTally = `UPDATE tallies SET sends = $3, failures = $4, consecutive = $5, updated_at = $6 WHERE account_id = $1 AND recipient_key = $2`
 	clearTally  = `DELETE FROM tallies WHERE account_id = $1 AND recipient_key = $2
 		AND (cardinality(sends) > 0 OR cardinality(failures) > 0 OR consecutive > 0)`
 )
 
+// tallyOrder compares recipients as everybody orders them who locks what limits
+// remember of several, so that none waits for another in a circle.
+func tallyOrder(accountA int64, recipientA []byte, accountB int64, recipientB []byte) int {
+	return cmp.Or(cmp.Compare(accountA, accountB), bytes.Compare(recipientA, recipientB))
+}
+
 // lockTally makes what limits remember of a recipient this transaction's until
 // its end, and then reads the time.
 func (t *tx) lockTally(accountID int64, recipientKey []byte) error {
-	t.put(makeTally, accountID, recipientKey, column.Micros(t.now))
-	t.put(selectTally, accountID, recipientKey)
+	t.put(holdTally, accountID, recipientKey, column.Micros(t.now))
 	if err := t.readClock(); err != nil {
 		return fmt.Errorf("read limits: %w", err)
 	}
@@ -32,10 +40,9 @@ func (t *tx) lockTally(accountID int64, recipientKey []byte) error {
 
 // tally locks and reads what limits remember of a recipient.
 func (t *tx) tally(accountID int64, recipientKey []byte) (guard.Tally, error) {
-	t.put(makeTally, accountID, recipientKey, column.Micros(t.now))
 	var sends, failures []int64
 	var g guard.Tally
-	if err := t.row(selectTally, accountID, recipientKey).Scan(&sends, &failures, &g.Consecutive); err != nil {
+	if err := t.row(holdTally, accountID, recipientKey, column.Micros(t.now)).Scan(&sends, &failures, &g.Consecutive); err != nil {
 		return g, fmt.Errorf("read limits: %w", err)
 	}
 	g.Sends, g.Failures = fromAll(sends), fromAll(failures)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/report"
@@ -23,7 +24,7 @@ const (
 
 // notePush notes an attempt beside its event. uses callbacks_id_key, then
 // events_pkey.
-const notePush = `UPDATE events SET pushes = CASE WHEN length(pushes) > 4096 THEN pushes ELSE coalesce(CAST(pushes || ? AS BLOB), ?) END
+var notePush = `UPDATE events SET pushes = CASE WHEN length(pushes) > ` + strconv.Itoa(report.MaxNotes) + ` THEN pushes ELSE coalesce(CAST(pushes || ? AS BLOB), ?) END
 	FROM callbacks c WHERE c.id = ? AND events.account_id = c.account_id AND events.otp = c.otp AND events.seq = c.event_seq`
 
 func (t *tx) notePush(o callback.Outcome, id []byte) error {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -61,7 +62,7 @@ func (s *Store) recordSubmit(t *tx, o delivery.SubmitOutcome) (started bool, ext
 		return false, extended, fmt.Errorf("record submit: %w", err)
 	}
 	changes, reported := r.Answered(o, r.standing(t.now))
-	r.reported, r.notes = reported, report.NoteTries(r.Queued, o.Tries)
+	r.reported, r.notes = reported, report.NoteOutcome(r.Queued, t.now, o)
 	return s.apply(t, r, changes)
 }
 
@@ -121,6 +122,7 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 		found = true
 		var changes []delivery.Change
 		changes, r.reported = r.Told(rec, r.standing(t.now))
+		r.notes = report.NoteReceipt(r.Queued, t.now, rec)
 		started, extended, err = s.apply(t, r, changes)
 		return err
 	})
@@ -135,9 +137,9 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 
 // addNotes puts notes, given twice, behind those that are kept; NULL adds
 // nothing, nor does what would be too much.
-const addNotes = `CASE WHEN length(notes) > 4096 THEN notes ELSE coalesce(CAST(notes || ? AS BLOB), ?, notes) END`
+var addNotes = `CASE WHEN length(notes) > ` + strconv.Itoa(report.MaxNotes) + ` THEN notes ELSE coalesce(CAST(notes || ? AS BLOB), ?, notes) END`
 
-const updateDelivery = `UPDATE deliveries SET state = ?, next_step = ?, tries = ?, reported = ?, due_at = ?, again_until = ?, lease_node = NULL,
+var updateDelivery = `UPDATE deliveries SET state = ?, next_step = ?, tries = ?, reported = ?, due_at = ?, again_until = ?, lease_node = NULL,
 	carrier = ?, ref = ?, sealed = ?, notes = ` + addNotes + ` WHERE account_id = ? AND otp = ? AND seq = ?`
 
 // apply writes what rules made of a delivery, one change after the other, and

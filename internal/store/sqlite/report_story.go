@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/report"
@@ -13,7 +14,7 @@ import (
 
 const (
 	// uses otps_id_key.
-	selectStoryOTP = `SELECT ` + summaryColumns + `, o.seq FROM otps o
+	selectStoryOTP = `SELECT ` + summaryColumns + `, o.seq, o.life FROM otps o
 		LEFT JOIN deliveries d ON d.account_id = o.account_id AND d.otp = o.seq AND d.seq =
 			(SELECT max(seq) FROM deliveries WHERE account_id = o.account_id AND otp = o.seq)
 		WHERE o.account_id = ? AND o.id = ?`
@@ -76,13 +77,15 @@ func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Recor
 
 func (s *Store) storyOTP(q ask, r *report.Record, accountID int64, id string) (seq int64, found bool, err error) {
 	var row summaryRow
+	var life int64
 	seq, found, err = registry.First(q, func(rows rower) (seq int64, err error) {
-		err = rows.Scan(append(row.dest(&r.Summary), &seq)...)
+		err = rows.Scan(append(row.dest(&r.Summary), &seq, &life)...)
 		return seq, err
 	}, selectStoryOTP, accountID, column.EncodeID(id))
 	if err != nil || !found {
 		return 0, false, err
 	}
+	r.Life = time.Duration(life) * time.Microsecond
 	if err := row.finish(s, &r.Summary, r.Now); err != nil {
 		return 0, false, err
 	}
@@ -102,7 +105,7 @@ func scanStoryDelivery(rows rower, r *report.Record) (d report.Delivery, err err
 	if step, ok := r.Plan.Step(d.StepAt); ok {
 		d.Channel = step.Channel
 	}
-	if d.Tries, err = report.Tries(notes, d.Queued, d.Carrier); err != nil {
+	if d.Tries, d.GaveUp, err = report.Tries(notes, d.Queued, d.Carrier); err != nil {
 		return d, fmt.Errorf("delivery %d: %w", d.Seq, err)
 	}
 	return d, nil

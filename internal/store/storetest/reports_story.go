@@ -77,6 +77,52 @@ func storyBusy(t *testing.T, r *reports, _ func()) {
 	}
 }
 
+// storyGivenUp looks at receipts that end a wait: the event says nothing of them,
+// as if the time were over, and the story why.
+func storyGivenUp(t *testing.T, r *reports, _ func()) {
+	why := otp.Failure{Area: "carrier", Code: "no-answer", Text: "Nobody answered"}
+	later, held := r.send(order{}), r.send(order{})
+	for _, job := range r.claim("n1") {
+		took := delivery.Try{Carrier: "a", At: r.wall.Now(), Class: delivery.Accepted, Place: 1, Of: 1}
+		result := accepted("later")
+		if job.OTPID == held.ID {
+			result = accepted("held")
+			result.Receipt = &delivery.Receipt{State: delivery.ReceiptTimedOut, Failure: why}
+		}
+		r.submitted(job, "a", result, took)
+	}
+	r.wall.Add(time.Second)
+	if known, _, err := r.RecordReceipt(t.Context(), delivery.Receipt{Carrier: "a", Ref: "later", State: delivery.ReceiptTimedOut, Failure: why}); !known || err != nil {
+		t.Fatalf("RecordReceipt = %v, %v", known, err)
+	}
+	for id, at := range map[string]time.Time{later.ID: r.wall.Now(), held.ID: r.wall.Now().Add(-time.Second)} {
+		rec := r.story(id)
+		d := rec.Deliveries[0]
+		if diff := cmp.Diff(&report.GaveUp{At: at, Failure: why}, d.GaveUp); diff != "" || len(d.Tries) != 1 {
+			t.Errorf("%d tries, and of the receipt (-want +got):\n%s", len(d.Tries), diff)
+		}
+		if last := rec.Events[len(rec.Events)-1]; last.Kind != otp.EventTimedOut || last.Failure != nil {
+			t.Errorf("told as %+v; want a time-out without a failure", last.Event)
+		}
+	}
+}
+
+// storyCutShort looks at an OTP that the release of a quarantine ended.
+func storyCutShort(t *testing.T, r *reports, _ func()) {
+	sent := r.send(order{life: 5 * time.Minute})
+	if err := r.Store.BeginQuarantine(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.wall.Add(time.Minute)
+	if _, err := r.Store.EndQuarantine(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rec := r.story(sent.ID)
+	if rec.Life != 5*time.Minute || rec.Expires.Sub(rec.Created) != time.Minute {
+		t.Errorf("accepted for %v, lasted %v; want 5m and 1m", rec.Life, rec.Expires.Sub(rec.Created))
+	}
+}
+
 func storyPushes(t *testing.T, r *reports, _ func()) {
 	const profile = "p"
 	long, short := uuid.NewString(), "short"
