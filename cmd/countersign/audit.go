@@ -13,13 +13,13 @@ type auditCmd struct {
 }
 
 type auditVerifyCmd struct {
-	Checkpoint string `arg:"" optional:"" help:"What a server logged as checkpoint."`
+	Checkpoint *string `arg:"" optional:"" help:"What a server logged as checkpoint."`
 }
 
 func (c auditVerifyCmd) Run(e *environment) error {
 	var since *audit.Checkpoint
-	if c.Checkpoint != "" {
-		parsed, err := audit.ParseCheckpoint(c.Checkpoint)
+	if c.Checkpoint != nil { // one that is empty was asked for too: a script lost it
+		parsed, err := audit.ParseCheckpoint(*c.Checkpoint)
 		if err != nil {
 			return &server.RefusalError{What: "CHECKPOINT cannot be read", Expected: "c1.…, as a server logged it", Err: err}
 		}

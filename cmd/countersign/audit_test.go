@@ -49,3 +49,16 @@ func TestWhatTheAuditListCannotTakeIsNotDone(t *testing.T) {
 		t.Error("the quarantine was ended though the list does not tell of it")
 	}
 }
+
+func TestAnEmptyCheckpointIsRefusedAndProvesNothing(t *testing.T) {
+	t.Parallel()
+	p := onFiles(t)
+	p.done("account", "create", "acme")
+	p.done("limit", "clear", "--account", "acme", "--to", "+4915112345678")
+	p.done("audit", "verify", strings.Split(p.done("audit", "verify"), "\t")[1])
+	for _, text := range []string{"", " ", "garbage"} {
+		if r := p.run("", "audit", "verify", text); r.code != 2 || r.out != "" || !strings.Contains(r.err, "CHECKPOINT") {
+			t.Errorf("audit verify %q: exit code %d, %q %q; want 2 and a word of CHECKPOINT", text, r.code, r.out, r.err)
+		}
+	}
+}

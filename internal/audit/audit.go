@@ -59,9 +59,9 @@ type Store interface {
 	// its number, the link of the last entry (nil before the first) and the
 	// time. It may run more than once.
 	AppendAudit(ctx context.Context, seal func(seq int64, previous []byte, at time.Time) (Sealed, error)) error
-	// AuditEntries returns at most limit entries with numbers above after,
-	// lowest first.
-	AuditEntries(ctx context.Context, after int64, limit int) ([]Sealed, error)
+	// AuditEntries returns at most limit entries with the number from or above,
+	// lowest first. Whatever number is written there counts, also one below 1.
+	AuditEntries(ctx context.Context, from int64, limit int) ([]Sealed, error)
 }
 
 // Keys link entries; the keyring does.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -27,12 +28,19 @@ func (l *list) AppendAudit(_ context.Context, seal func(int64, []byte, time.Time
 	return err
 }
 
-func (l *list) AuditEntries(_ context.Context, after int64, limit int) ([]audit.Sealed, error) {
-	at := slices.IndexFunc(l.entries, func(e audit.Sealed) bool { return e.Seq > after })
+func (l *list) AuditEntries(_ context.Context, from int64, limit int) ([]audit.Sealed, error) {
+	at := slices.IndexFunc(l.entries, func(e audit.Sealed) bool { return e.Seq >= from })
 	if at < 0 {
 		return nil, nil
 	}
 	return l.entries[at:min(at+limit, len(l.entries))], nil
+}
+
+// precede puts a copy of the first entry before it, under another number.
+func (l *list) precede(seq int64) {
+	e := l.entries[0]
+	e.Seq = seq
+	l.entries = slices.Insert(l.entries, 0, e)
 }
 
 func keyring(t *testing.T) *secret.Keyring {
@@ -65,6 +73,9 @@ func TestTheListProvesItself(t *testing.T) {
 			l.entries[5].Text, l.entries[6].Text = l.entries[6].Text, l.entries[5].Text
 		}, audit.ErrChain, 5},
 		{"the first removed", func(l *list) { l.entries = l.entries[1:] }, audit.ErrChain, 0},
+		{"a copy put in as number 0", func(l *list) { l.precede(0) }, audit.ErrChain, 0},
+		{"a copy put in as number -1", func(l *list) { l.precede(-1) }, audit.ErrChain, 0},
+		{"a copy put in as the lowest number", func(l *list) { l.precede(math.MinInt64) }, audit.ErrChain, 0},
 		{"another key's entry", func(l *list) { l.entries[7].Key++ }, audit.ErrKeyUnknown, 7},
 		{"another key's entry in a gap", func(l *list) { l.entries = slices.Delete(l.entries, 7, 8); l.entries[7].Key++ }, audit.ErrChain, 7},
 	} {

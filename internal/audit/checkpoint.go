@@ -93,7 +93,7 @@ func (l *Log) Since(ctx context.Context, c Checkpoint) error {
 	if c.Entries == 0 {
 		return nil
 	}
-	last, err := l.store.AuditEntries(ctx, c.Entries-1, 1)
+	last, err := l.store.AuditEntries(ctx, c.Entries, 1)
 	if err != nil {
 		return fmt.Errorf("read audit list: %w", err)
 	}
@@ -109,8 +109,7 @@ const CheckpointEvery = time.Hour
 // Checkpoints proves the list now and every hour until ctx ends, each time what
 // is new, and logs a signed checkpoint, whatever is the least level of log:
 // whoever keeps the log elsewhere can tell later whether the list was shortened.
-// A list that does not hold together
-// is an error in the log.
+// A list that does not hold together is an error in the log.
 func (l *Log) Checkpoints(ctx context.Context, log *slog.Logger) {
 	ticker := time.NewTicker(CheckpointEvery)
 	defer ticker.Stop()

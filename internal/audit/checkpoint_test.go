@@ -89,10 +89,10 @@ type guarded struct {
 	*list
 }
 
-func (g *guarded) AuditEntries(ctx context.Context, after int64, limit int) ([]audit.Sealed, error) {
+func (g *guarded) AuditEntries(ctx context.Context, from int64, limit int) ([]audit.Sealed, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.list.AuditEntries(ctx, after, limit)
+	return g.list.AuditEntries(ctx, from, limit)
 }
 
 // shorten removes the newest entry.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"fmt"
+	"math"
 )
 
 // Proof is what a look at the whole list came to.
@@ -41,7 +42,11 @@ func (l *Log) Prove(ctx context.Context) (Proof, error) { return l.prove(ctx, Pr
 // prove goes on from p.
 func (l *Log) prove(ctx context.Context, p Proof) (Proof, error) {
 	for {
-		entries, err := l.store.AuditEntries(ctx, p.Entries, verifyBatch)
+		from := p.Entries + 1
+		if p.Entries == 0 {
+			from = math.MinInt64 // nothing belongs before the first: what stands there was put in
+		}
+		entries, err := l.store.AuditEntries(ctx, from, verifyBatch)
 		if err != nil {
 			return p, fmt.Errorf("read audit list: %w", err)
 		}

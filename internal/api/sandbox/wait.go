@@ -33,7 +33,8 @@ var errCrowded = errors.New("too many callers wait")
 // wait lists the messages that are newer than the one called after, as soon as
 // there is one; none when the time is over or the server is about to end. Of
 // more than the limit it takes the oldest, newest first like any list: whoever
-// asks again after the first of them misses none.
+// asks again after the first of them misses none. It fails as a fresh request
+// would once the key is not accepted any more (K-03).
 func (h *Handler) wait(w http.ResponseWriter, r *http.Request, q inbox.Query) ([]inbox.Message, error) {
 	after, timeout, err := decodeWait(r.URL.Query())
 	if err != nil {
@@ -63,11 +64,18 @@ func (h *Handler) wait(w http.ResponseWriter, r *http.Request, q inbox.Query) ([
 	defer look.Stop()
 	for {
 		list, err := h.cfg.Messages.List(ctx, q)
-		if err != nil || len(list) > 0 {
+		if err != nil {
+			return nil, err //nolint:wrapcheck // it says what it was doing
+		}
+		// After the look: what was found is not for a key that was revoked before.
+		if _, err := h.cfg.Keys.Authenticate(ctx, r.Header.Get("apiKey")); err != nil {
+			return nil, err //nolint:wrapcheck // account's sentinels decide the answer
+		}
+		if len(list) > 0 {
 			if q.OldestFirst {
 				slices.Reverse(list)
 			}
-			return list, err //nolint:wrapcheck // it says what it was doing
+			return list, nil
 		}
 		select {
 		case <-ctx.Done():

@@ -3,6 +3,7 @@ package sandbox_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -14,9 +15,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/api/sandbox"
 	inbox "github.com/countersign/countersign/internal/carrier/sandbox"
 	"github.com/countersign/countersign/internal/message"
+	"github.com/countersign/countersign/internal/verify"
 )
 
 // filling is an inbox that fills up while somebody waits.
@@ -149,6 +152,61 @@ func TestAWaitEndsWithTheMessageOrItsTime(t *testing.T) {
 			t.Errorf("the server ends: %+v, want %+v", got, want)
 		}
 	})
+}
+
+// closing is an Authenticator whose key ends with an error.
+type closing struct {
+	mu  sync.Mutex // guards err
+	err error
+}
+
+func (c *closing) Authenticate(context.Context, string) (account.Identity, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return account.Identity{Account: account.Account{Name: "acme"}}, c.err
+}
+
+func (c *closing) end(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = err
+}
+
+func TestAWaitEndsWithItsKey(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		err    error
+		status int
+	}{
+		{"revoked", account.ErrKeyDisabled, http.StatusForbidden},
+		{"suspended", account.ErrSuspended, http.StatusForbidden},
+		{"not known whether", fmt.Errorf("look up key: %w", verify.ErrUnavailable), http.StatusServiceUnavailable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f, key := &filling{woken: make(chan string, 1)}, &closing{}
+				h := sandbox.New(sandbox.Config{Keys: key, Messages: f, Log: slog.New(slog.DiscardHandler)})
+				go func() {
+					time.Sleep(2 * time.Second)
+					key.end(c.err)
+				}()
+				if got := wait(t, h, "?timeout=20"); got.status != c.status || got.after > 2300*time.Millisecond {
+					t.Errorf("nothing comes: %+v; want %d within 300 ms", got, c.status)
+				}
+				key.end(nil)
+				go func() {
+					time.Sleep(2*time.Second + time.Millisecond) // between two looks
+					key.end(c.err)
+					f.put(inbox.Message{Account: "acme", ID: "m1", Channel: message.SMS, To: recipient(t, "+4915112345678")}, true)
+				}()
+				if got, want := wait(t, h, "?timeout=20"), (waited{c.status, "", 2*time.Second + time.Millisecond}); got != want {
+					t.Errorf("a message comes right after: %+v, want %+v", got, want)
+				}
+			})
+		})
+	}
 }
 
 func TestOfMoreThanTheLimitNoneIsMissedFromOneWaitToTheNext(t *testing.T) {

@@ -81,6 +81,9 @@ type row struct {
 	Unreadable             bool
 }
 
+// Forged reports whether the entry was put in: the list begins at 1.
+func (r row) Forged() bool { return r.Seq < 1 }
+
 // filter says which entries are wanted.
 type filter struct{ Action, Actor string }
 
@@ -129,7 +132,7 @@ func (g *Group) list(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	if next != 0 {
+	if next > 0 { // below are forged ones at most, which are marked
 		data.Looked = at
 		data.Next = url.Values{"action": {data.Filter.Action}, "actor": {data.Filter.Actor}, "before": {strconv.FormatInt(next, 10)}}.Encode()
 	}

@@ -262,6 +262,8 @@ func TestABrokenChainIsShownWithItsFirstBadEntry(t *testing.T) {
 		{"a removed entry", `DELETE FROM audit WHERE seq = 4`, 4},
 		{"an unreadable entry", `UPDATE audit SET entry = 'x' WHERE seq = 6`, 6},
 		{"a changed time", `UPDATE audit SET at = at + 1 WHERE seq = 3`, 3},
+		{"a copy as number 0", `INSERT INTO audit SELECT 0, at, key_id, entry, link FROM audit WHERE seq = 3`, 1},
+		{"a copy as number -1", `INSERT INTO audit SELECT -1, at, key_id, entry, link FROM audit WHERE seq = 3`, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -278,6 +280,21 @@ func TestABrokenChainIsShownWithItsFirstBadEntry(t *testing.T) {
 			}
 			has(t, owner.get("/audit/proof"), "The list does not hold together")
 		})
+	}
+}
+
+func TestAnEntryBelowTheFirstIsMarkedAndNoOtherWhileNothingIsProved(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	owner := s.as(access.Owner) // two entries
+	const bad = ` <span class="tag bad">bad</span>`
+	s.tamper(`UPDATE audit SET seq = 5001 WHERE seq = 2`) // too long to be proved unasked
+	lacks(t, owner.get("/audit"), bad)
+	s.tamper(`INSERT INTO audit SELECT 0, at, key_id, entry, link FROM audit WHERE seq = 1`)
+	body := owner.get("/audit")
+	has(t, body, `class="broken"><td data-label="No." class="figure">0`+bad)
+	if n := strings.Count(body, bad); n != 1 {
+		t.Errorf("%d entries are marked, want that one", n)
 	}
 }
 

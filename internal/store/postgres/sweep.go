@@ -95,9 +95,11 @@ func scanOTPKey(row scanner) (k otpKey, err error) {
 	return k, err
 }
 
-// By key, account after account: nothing is read twice. An OTP stays while an
+// By key, account after account: nothing is returned twice. An OTP stays while an
 // older one of its recipient does: else that one would become the last to
-// whoever asks by the recipient alone. uses otps_pkey, then otps_recipient_idx.
+// whoever asks by the recipient alone. uses otps_pkey where much is old; where
+// little is, each batch reads the table, which costs less than all of it by key.
+// Then otps_recipient_idx.
 const selectOld = `WITH old AS MATERIALIZED (
 		SELECT account_id, seq, recipient_key, origin FROM otps
 		WHERE (account_id, seq) > ($1, $2) AND created_at < $3 AND expires_at < $3 ORDER BY account_id, seq LIMIT $4)
@@ -265,40 +267,4 @@ func (t *tx) deleteOTPs(keys []otpKey) (int, error) {
 		t.deleteOTP(k.account, k.seq)
 	}
 	return len(locked), nil
-}
-
-// uses otps_recipient_idx.
-const selectRecipientsOTPs = `SELECT account_id, seq FROM otps WHERE account_id = $1 AND recipient_key = $2 LIMIT $3`
-
-// EraseRecipient removes every OTP sent to the recipient that keys name by
-// account, with all that belongs to them (P-05); what limits remember stays,
-// under its keyed hash. It returns how many OTPs were removed. keys maps
-// account names to the recipient's key there.
-func (s *Store) EraseRecipient(ctx context.Context, keys map[string][16]byte) (int, error) {
-	total := 0
-	for account, key := range keys {
-		accountID, err := s.AccountID(ctx, account)
-		if err != nil {
-			return total, err
-		}
-		for {
-			found, err := registry.Collect(s.scoped(ctx, accountID), scanOTPKey, selectRecipientsOTPs, accountID, key[:], upkeep.SweepBatch)
-			if err != nil {
-				return total, readError("read the recipient's otps", err)
-			}
-			if len(found) == 0 {
-				break
-			}
-			var n int
-			err = s.write(ctx, func(t *tx) (err error) {
-				n, err = t.deleteOTPs(found)
-				return err
-			})
-			if err != nil {
-				return total, err
-			}
-			total += n
-		}
-	}
-	return total, nil
 }

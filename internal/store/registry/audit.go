@@ -10,13 +10,13 @@ import (
 
 const (
 	auditColumns = "SELECT seq, at, key_id, entry, link FROM audit"
-	auditAfter   = auditColumns + " WHERE seq > $1 ORDER BY seq LIMIT $2"
+	auditFrom    = auditColumns + " WHERE seq >= $1 ORDER BY seq LIMIT $2"
 	auditBefore  = auditColumns + " WHERE seq < $1 ORDER BY seq DESC LIMIT $2"
 )
 
 // AuditEntries implements audit.Store.
-func (r *Registry) AuditEntries(ctx context.Context, after int64, limit int) ([]audit.Sealed, error) {
-	return r.audit(ctx, auditAfter, after, limit)
+func (r *Registry) AuditEntries(ctx context.Context, from int64, limit int) ([]audit.Sealed, error) {
+	return r.audit(ctx, auditFrom, from, limit)
 }
 
 // AuditBefore returns at most limit audit entries with numbers below before,

@@ -11,8 +11,9 @@ import (
 
 var _ callback.DeskStore = (*Registry)(nil)
 
-// uses callbacks_config_idx.
 const (
+	// uses callbacks_config_idx and sorts; where a configuration has many,
+	// PostgreSQL may go by callbacks_pkey instead, which is in order.
 	selectConfigLetters = `SELECT c.seq, c.id, a.name, c.config_id, o.id, e.kind, c.created_at, c.attempts,
 		coalesce(c.due_at, 0), c.due_at IS NULL, c.last_status, c.last_problem
 	FROM callbacks c
@@ -21,10 +22,13 @@ const (
 	JOIN events e ON e.account_id = c.account_id AND e.otp = c.otp AND e.seq = c.event_seq
 	WHERE c.account_id = $1 AND c.config_id = $2 AND (c.due_at IS NULL) = $3 AND c.seq > $4
 	ORDER BY c.seq LIMIT $5`
+	// uses callbacks_config_idx; PostgreSQL may read the account's by callbacks_pkey.
 	countLetters = `SELECT config_id, count(due_at), count(*) - count(due_at)
 	FROM callbacks WHERE account_id = $1 GROUP BY config_id`
+	// uses callbacks_config_idx.
 	replayLetters = `UPDATE callbacks SET attempts = 0, due_at = $1, dead_at = NULL
 	WHERE account_id = $2 AND config_id = $3 AND due_at IS NULL`
+	// uses the index of id.
 	replayLetter = replayLetters + ` AND id = $4`
 )
 

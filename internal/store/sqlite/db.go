@@ -106,8 +106,12 @@ var (
 	ErrOlder = schema.ErrOlder
 )
 
-// writerPragmas are those of connections that write.
-var writerPragmas = []string{"journal_mode(WAL)", "wal_autocheckpoint(0)", "journal_size_limit(" + strconv.Itoa(journalLimit) + ")"}
+// writerPragmas are those of connections that write. What was deleted is
+// overwritten, also in pages that become free (P-05): only sweeps and erasures
+// write more for it.
+var writerPragmas = []string{
+	"journal_mode(WAL)", "wal_autocheckpoint(0)", "journal_size_limit(" + strconv.Itoa(journalLimit) + ")", "secure_delete(ON)",
+}
 
 // pragmas are what every connection is set to, and more.
 func pragmas(cacheKiB int, more ...string) []string {
@@ -116,7 +120,6 @@ func pragmas(cacheKiB int, more ...string) []string {
 		"synchronous(FULL)",
 		"cache_size(-" + strconv.Itoa(cacheKiB) + ")",
 		"temp_store(MEMORY)",
-		"secure_delete(FAST)", // what was deleted is overwritten where its page is written anyway (P-05)
 	}, more...)
 }
 

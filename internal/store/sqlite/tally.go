@@ -167,7 +167,7 @@ func (s *Store) ClearLimits(ctx context.Context, account string, recipientKey [1
 	err = s.write(ctx, func(t *tx) error {
 		cleared = false
 		g, err := t.tally(accountID, recipientKey[:])
-		if err != nil || !g.held {
+		if err != nil || len(g.Sends) == 0 && len(g.Failures) == 0 && g.Consecutive == 0 {
 			return err
 		}
 		cleared = true

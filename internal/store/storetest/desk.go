@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -53,6 +54,44 @@ func auditBackwards(t *testing.T, b *bench) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(got) != 5 {
 		t.Errorf("backwards, by two (-want +got):\n%s", diff)
+	}
+}
+
+// auditBelowTheFirst: a proof finds entries that were put in below number 1.
+func auditBelowTheFirst(t *testing.T, b *bench) {
+	log := audit.New(b.Store, b.keys)
+	if err := log.Append(t.Context(), audit.Entry{Action: audit.ActionErase, Actor: "cli ops"}); err != nil {
+		t.Fatal(err)
+	}
+	first, err := b.Store.AuditEntries(t.Context(), 1, 10)
+	if err != nil || len(first) != 1 {
+		t.Fatalf("%d entries, %v; want one", len(first), err)
+	}
+	if n, err := log.Verify(t.Context()); err != nil || n != 1 {
+		t.Fatalf("Verify = %d, %v; want 1", n, err)
+	}
+	want := []int64{1}
+	for _, seq := range []int64{0, -1, math.MinInt64} {
+		err := b.Store.AppendAudit(t.Context(), func(int64, []byte, time.Time) (audit.Sealed, error) {
+			forged := first[0]
+			forged.Seq = seq
+			return forged, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = slices.Insert(want, 0, seq)
+		if n, err := log.Verify(t.Context()); n != 0 || !errors.Is(err, audit.ErrChain) {
+			t.Errorf("Verify with an entry %d = %d, %v; want ErrChain before the first", seq, n, err)
+		}
+	}
+	got, err := b.Store.AuditEntries(t.Context(), math.MinInt64, 10)
+	var seqs []int64
+	for _, e := range got {
+		seqs = append(seqs, e.Seq)
+	}
+	if err != nil || !slices.Equal(seqs, want) {
+		t.Errorf("entries %v, %v; want %v", seqs, err, want)
 	}
 }
 

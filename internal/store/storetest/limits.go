@@ -88,6 +88,28 @@ func limitsFailures(t *testing.T, b *bench) {
 	}
 }
 
+func clearsNothing(t *testing.T, b *bench) {
+	rules := guard.Compat(0)
+	to, _ := phone.ParseRecipient("+4915112345678")
+	forget := func() (bool, error) {
+		return b.Store.ClearLimits(t.Context(), acme, verify.RecipientKey(b.keys, acme, to))
+	}
+	ref := b.send(order{limited: true, rules: rules}).Ref
+	b.wantWrong(ref, 1, rules)
+	if c, err := b.checkBy(ref, rightCode, rules); err != nil || c.Verdict != otp.Right {
+		t.Fatalf("a right code = %v, %v; want Right", c.Verdict, err)
+	}
+	if cleared, err := forget(); err != nil || cleared {
+		t.Errorf("ClearLimits after a right code forgot the wrong one = %v, %v; want false", cleared, err)
+	}
+	b.wantWrong(b.send(order{limited: true, rules: rules}).Ref, 1, rules)
+	for _, want := range []bool{true, false} {
+		if cleared, err := forget(); err != nil || cleared != want {
+			t.Errorf("ClearLimits = %v, %v; want %v", cleared, err, want)
+		}
+	}
+}
+
 func limitsSteps(t *testing.T, b *bench) {
 	rules := guard.Rules{Sends: []guard.Window{{Max: 1, Per: 10 * time.Minute}}}
 	b.Store.LimitSteps(rules)
@@ -105,23 +127,5 @@ func limitsSteps(t *testing.T, b *bench) {
 	}
 	if n := b.SealedCodes(t, acme, sent.ID); n != 0 {
 		t.Errorf("%d sealed codes are left", n)
-	}
-}
-
-func erases(t *testing.T, b *bench) {
-	rules := guard.Compat(1)
-	b.send(order{limited: true, rules: rules})
-	b.send(order{to: "+447400123456"})
-	to, _ := phone.ParseRecipient("+4915112345678")
-	key := verify.RecipientKey(b.keys, acme, to)
-	if n, err := b.Store.EraseRecipient(t.Context(), map[string][16]byte{acme: key}); err != nil || n != 1 {
-		t.Errorf("EraseRecipient = %d, %v; want 1", n, err)
-	}
-	recs, err := b.Store.OTPs(t.Context(), verify.ListQuery{Account: acme, Origin: origin, Limit: 10})
-	if err != nil || len(recs) != 1 {
-		t.Errorf("%d OTPs are left, %v; want 1", len(recs), err)
-	}
-	if _, err := b.Store.CreateOTP(t.Context(), b.newOTP(order{limited: true, rules: rules})); err == nil {
-		t.Error("the erasure reset the recipient's limit")
 	}
 }

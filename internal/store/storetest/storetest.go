@@ -130,12 +130,14 @@ func Run(t *testing.T, open Open) {
 		{"limits on wrong codes outlive OTPs", limitsFailures},
 		{"parallel sends to one recipient are exactly those allowed", limitsParallelSends},
 		{"a right code forgets the wrong ones before it", successForgets},
+		{"a clear tells whether limits remembered anything", clearsNothing},
 		{"an OTP without limits neither asks nor changes them", unlimitedCounts},
 		{"resends count as sends", limitsResends},
 		{"a lease is given up by its node only", releasesOwn},
 		{"a resend carries the same code", resends},
 		{"a quarantine begins once and ends the codes of its time", quarantines},
 		{"the audit list is read backwards, page by page", auditBackwards},
+		{"an audit entry below the first is found by a proof", auditBelowTheFirst},
 		{"nodes are listed while they give signs", nodesSeen},
 		{"no end state leaves a sealed code", sealedGone},
 		{"the end of an OTP's time is told of what was still to be sent", tellsOfTheEndOfTime},
@@ -169,6 +171,8 @@ func Run(t *testing.T, open Open) {
 		{"answers are kept for their time", purgesAnswers},
 		{"what limits remember is kept while it can still stop the recipient", purgesTallies},
 		{"an erased recipient keeps its limits", erases},
+		{"an erasure removes the answers that name the recipient", erasesAnswers},
+		{"an erasure walks through all answers of an account", erasesManyAnswers},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
