@@ -110,7 +110,7 @@ func TestOneOTPHasItsWholeStoryOnOnePage(t *testing.T) {
 		"Reference order 7", "+4915112345678 DE", "Accepted By SMS, then VOICE",
 		"SMS queued Template login.", "sleepy passed over: it needs the operator Carrier 1 of 2 in the route. Its last failure: No balance (carrier 11).",
 		"first refused it for good 31.0 ms", "SMS message undeliverable Unknown subscriber (carrier 3). 2026-01-01 00:00:00 Fallback: VOICE queued",
-		"second accepted the message 31.0 ms Carrier 2 of 2 in the route. Try 2. Its reference: r1. 2026-01-01 00:00:02 , 2.000 s after it was accepted",
+		"second accepted the message 31.0 ms Carrier 2 of 2 in the route. Try 1. Its reference: r1. 2026-01-01 00:00:02 , 2.000 s after it was accepted",
 		"second accepted the message", "A wrong code was typed", "What comes next, if nothing else does", "The OTP expires",
 	).lacks(t, secretCode, "000000")
 	s.wall.Add(9 * time.Second)
