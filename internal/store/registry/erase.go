@@ -1,0 +1,113 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/countersign/countersign/internal/upkeep"
+)
+
+const (
+	// uses idempotency_pkey.
+	selectAnswers = `SELECT key, result FROM idempotency WHERE account_id = $1 AND key > $2 ORDER BY key LIMIT $3`
+	// uses idempotency_pkey. A key that was given another answer meanwhile keeps it.
+	eraseAnswer = `DELETE FROM idempotency WHERE account_id = $1 AND key = $2 AND result = $3`
+)
+
+// Erase removes what a store keeps of the recipient that keys name by account, and
+// returns how many OTPs that were: otps removes those of one account, and named
+// reads the recipient as an OTP of an account and a key names it.
+//
+// Answers that are kept for idempotency keys and name the recipient go too: a
+// request that is repeated afterwards is a new one, so a send sends again. How
+// answers name the recipient is known from its OTPs. If all of these were deleted
+// before, the answers end by themselves, answer.KeptFor after they were given.
+func (r *Registry) Erase(ctx context.Context, keys map[string][16]byte, named string, otps func(ctx context.Context, account int64, recipientKey []byte) (int, error)) (int, error) {
+	ids := make(map[int64][16]byte, len(keys))
+	name := ""
+	for account, key := range keys {
+		id, err := r.AccountID(ctx, account)
+		if err != nil {
+			return 0, err
+		}
+		ids[id] = key
+		if name != "" {
+			continue
+		}
+		if name, _, err = First(r.db.Ask(ctx, id), ScanText, named, id, key[:]); err != nil {
+			return 0, r.db.ReadError("read the recipient", err)
+		}
+	}
+	total := 0
+	for id, key := range ids {
+		n, err := otps(ctx, id, key[:])
+		total += n
+		if err == nil && name != "" {
+			err = r.eraseAnswers(ctx, id, name)
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// kept is an answer to an idempotency key.
+type kept struct {
+	key    []byte
+	result string
+}
+
+// eraseAnswers removes the account's answers that name a recipient. There is no
+// index for that: the account's answers are read in pages, outside of any
+// transaction that writes.
+func (r *Registry) eraseAnswers(ctx context.Context, account int64, name string) error {
+	naming, err := answerNaming(name)
+	if err != nil {
+		return err
+	}
+	for last := []byte{}; ; {
+		page, err := Collect(r.db.Ask(ctx, account), func(row Row) (k kept, err error) {
+			err = row.Scan(&k.key, &k.result)
+			return k, err
+		}, selectAnswers, account, last, upkeep.SweepBatch)
+		if err != nil {
+			return r.db.ReadError("read answers", err)
+		}
+		if len(page) == 0 {
+			return nil
+		}
+		last = page[len(page)-1].key
+		var erasing []Statement
+		for _, k := range page {
+			if strings.Contains(k.result, naming) {
+				erasing = append(erasing, do(eraseAnswer, account, k.key, k.result))
+			}
+		}
+		if len(erasing) == 0 {
+			continue
+		}
+		err = r.db.Write(ctx, func(t Tx) error {
+			t.Only(account)
+			return t.All(erasing...)
+		})
+		if err != nil {
+			return fmt.Errorf("erase answers: %w", err)
+		}
+	}
+}
+
+// answerNaming returns what stands in every answer kept for an idempotency key
+// that names the recipient, whom Reveal calls name, and in no other: quotes
+// inside other members are escaped there.
+func answerNaming(name string) (string, error) {
+	member, err := json.Marshal(struct {
+		Recipient string `json:"Recipient"` // as in answer.Answer
+	}{name})
+	if err != nil {
+		return "", fmt.Errorf("name the recipient: %w", err)
+	}
+	return strings.Trim(string(member), "{}"), nil
+}
