@@ -346,8 +346,10 @@ func (s *Store) countOnce(ctx context.Context, accountID int64, a verify.Attempt
 }
 
 func (t *tx) countAttempt(row *otpRow, a verify.Attempt) (verify.Checked, error) {
+	var g guard.Tally
 	if row.limited {
-		if err := t.lockTally(row.accountID, row.recipientKey); err != nil {
+		var err error
+		if g, err = t.lockTally(row.accountID, row.recipientKey); err != nil {
 			return verify.Checked{}, err
 		}
 	}
@@ -357,10 +359,6 @@ func (t *tx) countAttempt(row *otpRow, a verify.Attempt) (verify.Checked, error)
 		return verify.Checked{}, verify.ErrKeyUnknown
 	}
 	if verdict.Compared() && row.limited {
-		g, err := t.tally(row.accountID, row.recipientKey)
-		if err != nil {
-			return verify.Checked{}, err
-		}
 		if refused := a.Rules.AdmitCheck(g, t.now); refused != nil {
 			return verify.Checked{}, &verify.LimitError{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
 		}

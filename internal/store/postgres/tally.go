@@ -28,16 +28,6 @@ func tallyOrder(accountA int64, recipientA []byte, accountB int64, recipientB []
 	return cmp.Or(cmp.Compare(accountA, accountB), bytes.Compare(recipientA, recipientB))
 }
 
-// lockTally makes what limits remember of a recipient this transaction's until
-// its end, and then reads the time.
-func (t *tx) lockTally(accountID int64, recipientKey []byte) error {
-	t.put(holdTally, accountID, recipientKey, column.Micros(t.now))
-	if err := t.readClock(); err != nil {
-		return fmt.Errorf("read limits: %w", err)
-	}
-	return nil
-}
-
 // tally locks and reads what limits remember of a recipient.
 func (t *tx) tally(accountID int64, recipientKey []byte) (guard.Tally, error) {
 	var sends, failures []int64
@@ -46,6 +36,18 @@ func (t *tx) tally(accountID int64, recipientKey []byte) (guard.Tally, error) {
 		return g, fmt.Errorf("read limits: %w", err)
 	}
 	g.Sends, g.Failures = fromAll(sends), fromAll(failures)
+	return g, nil
+}
+
+// lockTally is tally, and then reads the time.
+func (t *tx) lockTally(accountID int64, recipientKey []byte) (guard.Tally, error) {
+	g, err := t.tally(accountID, recipientKey)
+	if err == nil {
+		err = t.readClock()
+	}
+	if err != nil {
+		return g, fmt.Errorf("lock limits: %w", err)
+	}
 	return g, nil
 }
 
