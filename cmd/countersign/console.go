@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/console/access"
 	"github.com/countersign/countersign/internal/fleet"
 	"github.com/countersign/countersign/internal/server"
@@ -43,19 +44,11 @@ type consoleUsersCmd struct {
 
 func (c consoleUsersCmd) Run(e *environment) error {
 	return e.with(func(d *server.Deployment) error {
-		if c.Account != "" {
-			if _, err := existing(e.ctx, d, c.Account); err != nil {
-				return err
-			}
-		}
-		accounts, err := d.Store.Accounts(e.ctx)
+		accounts, err := c.accounts(e, d)
 		if err != nil {
-			return fmt.Errorf("list accounts: %w", err)
+			return err
 		}
 		for _, a := range accounts {
-			if c.Account != "" && c.Account != a.Name {
-				continue
-			}
 			users, err := d.Store.Users(e.ctx, a.Name)
 			if err != nil {
 				return fmt.Errorf("list console users: %w", err)
@@ -68,6 +61,19 @@ func (c consoleUsersCmd) Run(e *environment) error {
 		}
 		return nil
 	})
+}
+
+// accounts are those whose users are wanted.
+func (c consoleUsersCmd) accounts(e *environment, d *server.Deployment) ([]account.Account, error) {
+	if c.Account != "" {
+		one, err := existing(e.ctx, d, c.Account)
+		return []account.Account{one}, err
+	}
+	all, err := d.Store.Accounts(e.ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list accounts: %w", err)
+	}
+	return all, nil
 }
 
 type consoleRemoveCmd struct {

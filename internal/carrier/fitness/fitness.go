@@ -45,8 +45,9 @@ type Rules struct {
 const maxRetriever = 140
 
 // Fit returns the message as the carrier is to get it, or why it is not sent.
-// segments tells how many parts that carrier makes of a text. A line that would take the text beyond MaxSegments, or beyond what Android
-// reads, is left out: the person can still type the code.
+// segments tells how many parts that carrier makes of a text. A line that would
+// take the text beyond MaxSegments, or beyond what Android reads, is left out: the
+// person can still type the code.
 func (r Rules) Fit(m delivery.Message, segments func(text string) int) (delivery.Message, *delivery.Result) {
 	if m.Step.Channel != message.SMS {
 		return m, nil
