@@ -12,15 +12,15 @@ const againAfter = 20 * time.Second
 // LineBusy is the failure of a call to a busy line.
 var LineBusy = otp.Failure{Area: AreaCarrier, Code: "busy", Text: "The line is busy"}
 
-// Again applies a receipt of a busy line at now, before Received is asked: the
-// delivery goes to the same carrier a second time after 20 s, where that is
-// before the end of its wait. of is as in Submitted, sealed says whether the
-// code is still kept. False means that the receipt is one for Received, as is that
-// of the second call.
+// callAgain applies a receipt of a busy line at now, before received is asked:
+// the delivery goes to the same carrier a second time after 20 s, where that is
+// before the end of its wait. of is as in submitted, sealed says whether the code
+// is still kept. False means that the receipt is one for received, as is that of
+// the second call.
 //
 // The second call is wanted and billed; it is no repetition of the kind that a
 // killed process causes (D-03), which both calls may still have.
-func (d Delivery) Again(r Receipt, of otp.State, sealed bool, now time.Time) (Change, bool) {
+func (d Delivery) callAgain(r Receipt, of otp.State, sealed bool, now time.Time) (Change, bool) {
 	at := now.Add(againAfter)
 	if !r.Busy || d.State != Dispatched || d.calledAgain() || of.Final() || !sealed || !at.Before(d.Due) {
 		return Change{}, false

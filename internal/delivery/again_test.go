@@ -59,7 +59,7 @@ func TestABusyLineIsCalledAgainOnceIfTimeAllows(t *testing.T) {
 		{name: "not without the code", from: at(delivery.Dispatched), says: busy, codeless: true},
 		{name: "not where another call failed", from: at(delivery.Dispatched), says: failed},
 	} {
-		got, ok := c.from.Again(c.says, stateOr(c.of, otp.Active), !c.codeless, noon)
+		got, ok := c.from.CallAgain(c.says, stateOr(c.of, otp.Active), !c.codeless, noon)
 		if diff := cmp.Diff(c.want, got); diff != "" || ok != (c.want.Delivery.State != 0) {
 			t.Errorf("%s: Again = %v (-want +got):\n%s", c.name, ok, diff)
 		}

@@ -22,7 +22,7 @@ type Standing struct {
 // together; the last has the Extend of all. None means that nothing changes.
 // reported is Standing.Reported afterwards.
 func (d Delivery) Answered(o SubmitOutcome, at Standing) (changes []Change, reported bool) {
-	c, ok := d.Submitted(o, at.Step, at.Of, at.Expires, at.Now)
+	c, ok := d.submitted(o, at.Step, at.Of, at.Expires, at.Now)
 	if !ok {
 		return nil, at.Reported
 	}
@@ -30,7 +30,7 @@ func (d Delivery) Answered(o SubmitOutcome, at Standing) (changes []Change, repo
 	if o.Result.Receipt == nil || c.Delivery.State != Dispatched {
 		return changes, at.Reported
 	}
-	held, ok := c.Delivery.Received(*o.Result.Receipt, at.Of, false)
+	held, ok := c.Delivery.received(*o.Result.Receipt, at.Of, false)
 	if !ok {
 		return changes, at.Reported
 	}
@@ -39,18 +39,19 @@ func (d Delivery) Answered(o SubmitOutcome, at Standing) (changes []Change, repo
 }
 
 // Told applies a receipt that found the delivery: that its carrier has taken what
-// may have been taken (Taken), and then that a busy line is called again (Again)
-// or what the receipt says (Received). What it returns is as in Answered.
+// may have been taken (provenTaken), and then that a busy line is called again
+// (callAgain) or what the receipt says (received). What it returns is as in
+// Answered.
 func (d Delivery) Told(r Receipt, at Standing) (changes []Change, reported bool) {
 	var extend time.Time
-	if c, ok := d.Taken(at.Step, at.Of, at.Expires, at.Now); ok {
+	if c, ok := d.provenTaken(at.Step, at.Of, at.Expires, at.Now); ok {
 		changes, d, extend = append(changes, c), c.Delivery, c.Extend
 	}
 	reported = at.Reported
-	c, again := d.Again(r, at.Of, at.Sealed, at.Now)
+	c, again := d.callAgain(r, at.Of, at.Sealed, at.Now)
 	if !again {
 		var news bool
-		if c, news = d.Received(r, at.Of, reported); !news {
+		if c, news = d.received(r, at.Of, reported); !news {
 			return nil, at.Reported
 		}
 		reported = reported || r.State != ReceiptTimedOut

@@ -19,8 +19,10 @@ type Message struct {
 	Recipient phone.Recipient
 	Step      Step
 	Code      otp.Code
-	Expires   time.Time // when the code is over; a carrier drops the message then
+	Expires   time.Time // when the code is over, by the store's clock
 	Try       int       // 1 for the first
+	// Ahead is how far this process's wall clock is ahead of the store's.
+	Ahead time.Duration
 	// Taken is what the carrier said with its last Retry, by whichever process.
 	Taken string
 	// DefaultSender says that Step.Sender is the one that the server names where
@@ -28,6 +30,11 @@ type Message struct {
 	// the account, whoever wrote it.
 	DefaultSender bool
 }
+
+// Ends is when the code is over by the wall clock of this process: a carrier drops
+// the message then, and gives it that long. Only the store's clock decides how long
+// a code lives (V-10); this one may be wrong.
+func (m Message) Ends() time.Time { return m.Expires.Add(m.Ahead) }
 
 // Text is what the person is to read or hear.
 func (m Message) Text() string {

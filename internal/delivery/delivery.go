@@ -68,7 +68,7 @@ type Delivery struct {
 	// the wait while Dispatched. Zero: nothing more by itself.
 	Due time.Time
 	// AgainUntil is set once the delivery is to be handed over a second time
-	// (Again): the end of the wait that its first dispatch began. While it is
+	// (callAgain): the end of the wait that its first dispatch began. While it is
 	// Queued then, it counts as Dispatched to everybody but the dispatcher.
 	AgainUntil time.Time
 }

@@ -55,6 +55,8 @@ type DispatcherConfig struct {
 	Log  *slog.Logger
 	// Now is the store's clock.
 	Now func() time.Time
+	// Wall is the clock of the carriers, this process's own; by default Now.
+	Wall func() time.Time
 	// Resume gives up, when Run begins, the leases that an earlier process of
 	// this Node left, so that its work need not wait for their end. Only for
 	// stores that one process at a time serves from.
@@ -126,6 +128,9 @@ func NewDispatcher(c DispatcherConfig) *Dispatcher {
 		c.Lease = defaultLease
 	}
 	c.Lease = max(c.Lease, submitBound+2*leaseMargin)
+	if c.Wall == nil {
+		c.Wall = c.Now
+	}
 	if c.Jitter == nil {
 		c.Jitter = rand.N[time.Duration]
 	}

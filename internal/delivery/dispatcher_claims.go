@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -10,8 +11,9 @@ type otpRef struct{ account, id string }
 
 // claim is what is known of an OTP while deliveries of it are claimed.
 type claim struct {
-	jobs  int
-	ended bool
+	jobs   int
+	ended  bool
+	inHand []int // the deliveries, by Seq, that are with carriers now
 }
 
 // claims knows which OTPs this node holds deliveries of, and sees to it that
@@ -93,6 +95,27 @@ func (c *claims) begin(ref otpRef) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.closed && !c.open[ref].ended
+}
+
+// take puts a delivery into hand and reports whether it was not there already: a
+// clock that is set ahead ends the lease of what is still with a carrier.
+func (c *claims) take(ref otpRef, seq int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	held := c.open[ref]
+	if slices.Contains(held.inHand, seq) {
+		return false
+	}
+	held.inHand = append(held.inHand, seq)
+	return true
+}
+
+// putDown takes a delivery out of hand.
+func (c *claims) putDown(ref otpRef, seq int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	held := c.open[ref]
+	held.inHand = slices.DeleteFunc(held.inHand, func(s int) bool { return s == seq })
 }
 
 // settle forgets one job of the OTP.

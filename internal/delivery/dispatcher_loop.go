@@ -103,9 +103,13 @@ func (d *Dispatcher) round(ctx, submits context.Context, r *round) (time.Duratio
 
 // work delivers one job and hands over what came of it.
 func (d *Dispatcher) work(ctx context.Context, j leased) {
-	if out, handed := d.deliver(ctx, j); handed {
-		d.outcomes.put(outcome{SubmitOutcome: out, job: j})
-		return
+	if d.claims.take(j.ref(), j.Seq) {
+		out, handed := d.deliver(ctx, j)
+		d.claims.putDown(j.ref(), j.Seq)
+		if handed {
+			d.outcomes.put(outcome{SubmitOutcome: out, job: j})
+			return
+		}
 	}
 	d.settle(j)
 }

@@ -519,7 +519,12 @@ func TestAnOutcomeThatCannotBeRecordedStopsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()
 		poisoned := &poison{memory: m}
-		cfg := config(m, routes{message.SMS: {accepting("c1")}})
+		// All answers come at one moment, so that batches have several.
+		c := &carrier{name: "c1", answer: func(_ context.Context, msg delivery.Message) delivery.Result {
+			time.Sleep(time.Second)
+			return delivery.Result{Class: delivery.Accepted, Ref: msg.Dedupe}
+		}}
+		cfg := config(m, routes{message.SMS: {c}})
 		cfg.Store = poisoned
 		for i := range 50 {
 			m.send("o"+strconv.Itoa(i), someone(t), 10*time.Minute, sms())
@@ -535,10 +540,11 @@ func TestAnOutcomeThatCannotBeRecordedStopsNoOther(t *testing.T) {
 	})
 }
 
-// poison refuses every batch with the OTP o7.
+// poison refuses every batch with the OTP o7, and takes its time.
 type poison struct{ *memory }
 
 func (p *poison) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOutcome) (bool, error) {
+	time.Sleep(3 * time.Millisecond)
 	if slices.ContainsFunc(outcomes, func(o delivery.SubmitOutcome) bool { return o.OTPID == "o7" }) {
 		return false, errDown
 	}

@@ -46,7 +46,8 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 	}
 	route := d.cfg.Router.Route(j.Step.Channel, j.Recipient, j.Dedupe)
 	first, behind := j.carriers(route, d.cfg.Now())
-	if _, sent := j.maybeTaken(); j.Step.Unroutable || len(route) == 0 && !sent {
+	_, sent := j.maybeTaken()
+	if j.Step.Unroutable || len(route) == 0 && !sent {
 		return refused(NoRoute)
 	}
 	code, err := d.cfg.Open(j.Account, j.OTPID, j.Sealed)
@@ -58,23 +59,14 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 		// Not by the OTP's id: with some facades that is what opens it.
 		d.cfg.Log.ErrorContext(ctx, "delivery refused: its code cannot be opened",
 			slog.String("delivery", j.Dedupe), slog.Any("err", err))
+		if sent { // it is not this server that can say that nothing was taken
+			out.Result = Result{Class: Retry, Failure: unexpected()}
+			return out, true
+		}
 		return refused(unexpected())
 	}
-	m := Message{
-		Dedupe: j.Dedupe, Account: j.Account, OTPID: j.OTPID, Recipient: j.Recipient, Step: j.Step,
-		Code: code, Expires: j.Expires, Try: j.Tries + 1,
-	}
-	switch j.Sender {
-	case "":
-	case Withheld:
-		m.Step.Sender = ""
-	default:
-		m.Step.Sender = j.Sender
-	}
-	if j.calledAgain() { // it has the rest of the first call's wait
-		m.Step.Wait = min(m.Step.Wait, j.AgainUntil.Sub(d.cfg.Now()))
-	}
 	out.Result = Result{Class: Retry, Failure: Unreachable}
+	m := d.message(j, code)
 	var skipped []int // carriers whose circuit is open
 	for i := first; i < behind; i++ {
 		switch d.offer(ctx, &out, j, m, route, i, false) {
@@ -97,6 +89,25 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 		}
 	}
 	return out, true
+}
+
+// message is what carriers get of a job.
+func (d *Dispatcher) message(j leased, code otp.Code) Message {
+	m := Message{
+		Dedupe: j.Dedupe, Account: j.Account, OTPID: j.OTPID, Recipient: j.Recipient, Step: j.Step,
+		Code: code, Expires: j.Expires, Ahead: d.cfg.Wall().Sub(d.cfg.Now()), Try: j.Tries + 1,
+	}
+	switch j.Sender {
+	case "":
+	case Withheld:
+		m.Step.Sender = ""
+	default:
+		m.Step.Sender = j.Sender
+	}
+	if j.calledAgain() { // it has the rest of the first call's wait
+		m.Step.Wait = min(m.Step.Wait, j.AgainUntil.Sub(d.cfg.Now()))
+	}
+	return m
 }
 
 // offered is what came of offering a job to one carrier.

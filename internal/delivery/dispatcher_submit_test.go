@@ -405,3 +405,54 @@ func TestACodeThatCannotBeOpenedIsNotSent(t *testing.T) {
 		}
 	})
 }
+
+func TestACarrierCountsTheLifeOfACodeByTheStoresClock(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{0, 10 * time.Minute, -time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			m, c := newMemory(), accepting("c1")
+			cfg := config(m, routes{message.SMS: {c}})
+			cfg.Wall = func() time.Time { return time.Now().Add(ahead) }
+			m.send("o1", someone(t), 3*time.Minute, sms())
+			if _, err := delivery.NewDispatcher(cfg).Step(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			got := c.messages()
+			if len(got) != 1 {
+				t.Fatalf("%d messages with a wall clock %v ahead, want 1", len(got), ahead)
+			}
+			if left := got[0].Ends().Sub(cfg.Wall()); left != 3*time.Minute {
+				t.Errorf("with a wall clock %v ahead the carrier gives the code %v, want 3m", ahead, left)
+			}
+		})
+	}
+}
+
+func TestADeliveryThatIsWithItsCarrierIsNotHandedOverAgainWhenAClockIsSetAhead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		c := &carrier{name: "c1", answer: func(_ context.Context, msg delivery.Message) delivery.Result {
+			time.Sleep(6 * time.Second)
+			return delivery.Result{Class: delivery.Accepted, Ref: msg.Dedupe}
+		}}
+		d, stop := run(t, config(m, routes{message.SMS: {c}}))
+		m.send("o1", someone(t), 5*time.Minute, sms())
+		d.Wake()
+		time.Sleep(time.Second)
+		m.mu.Lock()
+		m.rows[0].lease = time.Time{} // over, by a clock that is more than it ahead
+		m.mu.Unlock()
+		d.Wake()
+		time.Sleep(20 * time.Second)
+		if n := c.asked(); n != 1 {
+			t.Errorf("the carrier got it %d times, want once", n)
+		}
+		if diff := cmp.Diff([]string{"SMS DISPATCHED"}, m.told()); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}

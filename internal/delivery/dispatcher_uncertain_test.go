@@ -2,6 +2,8 @@ package delivery_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
+	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/store/storetest"
 )
@@ -107,6 +110,45 @@ func TestWhatACarrierMayHaveTakenGoesToNoOtherThoughTheCarrierIsClosedOrGone(t *
 				}
 				if n := b.asked(); n != 0 {
 					t.Errorf("the other carrier was asked %d times, want 0", n)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatACarrierMayHaveTakenCountsAsDispatchedThoughItsCodeCannotBeOpened(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err  error
+		runs time.Duration // of the node that cannot open it
+	}{
+		"for another root key": {fmt.Errorf("open: %w", delivery.ErrKeyUnknown), 4 * time.Minute},
+		"as it is damaged":     {errors.New("damaged"), 5 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := newMemory()
+				a, pbx := forgetful("a", lost), accepting("pbx")
+				cfg := config(m, routes{message.SMS: {a}, message.Voice: {pbx}})
+				m.send("o1", someone(t), 5*time.Minute, sms(), voice())
+				if _, err := delivery.NewDispatcher(cfg).Step(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				// Another process has it from now on.
+				cfg.Open = func(string, string, []byte) (otp.Code, error) { return otp.Code{}, c.err }
+				_, stop := run(t, cfg)
+				defer stop() //nolint:errcheck // what it reports is not the test's
+				time.Sleep(c.runs)
+				told := m.told()
+				if len(told) == 0 || told[0] != "SMS DISPATCHED" {
+					t.Errorf("events are %q, want SMS DISPATCHED first", told)
+				}
+				if r := m.rows[0]; r.Carrier != "a" || r.Ref != "r1" {
+					t.Errorf("the delivery is %q at %q, want r1 at a", r.Ref, r.Carrier)
+				}
+				if n := a.asked(); n != 1 {
+					t.Errorf("the carrier was asked %d times, want once", n)
 				}
 			})
 		})

@@ -39,10 +39,10 @@ func (d Delivery) maybeTaken() (ref string, ok bool) {
 	return d.Ref[len(unsure):], true
 }
 
-// Submitted applies the outcome of a submit at now. of is the OTP's state at now
+// submitted applies the outcome of a submit at now. of is the OTP's state at now
 // and expires its end; step is the delivery's. False means that the outcome
 // changes nothing (an earlier one was first).
-func (d Delivery) Submitted(o SubmitOutcome, step Step, of otp.State, expires, now time.Time) (Change, bool) {
+func (d Delivery) submitted(o SubmitOutcome, step Step, of otp.State, expires, now time.Time) (Change, bool) {
 	if d.State != Queued {
 		return Change{}, false
 	}
@@ -90,7 +90,7 @@ func (d Delivery) Submitted(o SubmitOutcome, step Step, of otp.State, expires, n
 	return d.fail(o.Result.Failure, of), true
 }
 
-// deferred is Submitted of a delivery that was put back. With Next others were
+// deferred is submitted of a delivery that was put back. With Next others were
 // asked before it was: that counts as a try, and they are not asked again.
 func (d Delivery) deferred(o SubmitOutcome, of otp.State, expires time.Time) Change {
 	if o.Next != "" {
@@ -110,11 +110,11 @@ func (d Delivery) deferred(o SubmitOutcome, of otp.State, expires time.Time) Cha
 	return Change{Delivery: d}
 }
 
-// Taken applies that a receipt tells of a Queued delivery, before Received is
-// asked: its carrier has the message whose answer was lost, so that it is
-// Dispatched. The arguments are as in Submitted. False means that this is nothing
+// provenTaken applies that a receipt tells of a Queued delivery, before received
+// is asked: its carrier has the message whose answer was lost, so that it is
+// Dispatched. The arguments are as in submitted. False means that this is nothing
 // new.
-func (d Delivery) Taken(step Step, of otp.State, expires, now time.Time) (Change, bool) {
+func (d Delivery) provenTaken(step Step, of otp.State, expires, now time.Time) (Change, bool) {
 	ref, ok := d.maybeTaken()
 	if !ok {
 		return Change{}, false
@@ -185,11 +185,10 @@ func (d Delivery) WaitOver(of otp.State, now time.Time) (Change, bool) {
 	}, true
 }
 
-// Received applies a receipt. of is as in WaitOver. reported
-// says whether a final receipt (Delivered or Undeliverable) was already
-// recorded for this delivery. False means that the receipt changes nothing:
-// it repeats what is known.
-func (d Delivery) Received(r Receipt, of otp.State, reported bool) (Change, bool) {
+// received applies a receipt. of is as in WaitOver. reported says whether a final
+// receipt (Delivered or Undeliverable) was already recorded for this delivery.
+// False means that the receipt changes nothing: it repeats what is known.
+func (d Delivery) received(r Receipt, of otp.State, reported bool) (Change, bool) {
 	late := d.State == TimedOut
 	if d.State != Dispatched && !late || reported {
 		return Change{}, false

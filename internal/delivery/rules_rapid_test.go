@@ -82,7 +82,7 @@ func (m *machine) apply(t *rapid.T, c delivery.Change) {
 
 // taken applies that a receipt tells of a message whose answer was lost.
 func (m *machine) taken(t *rapid.T) {
-	c, ok := m.d.Taken(m.step, m.state(), m.expires, m.now)
+	c, ok := m.d.ProvenTaken(m.step, m.state(), m.expires, m.now)
 	if !ok {
 		return
 	}
@@ -127,7 +127,7 @@ func TestADeliveryOnlyMovesForward(t *testing.T) {
 			"busy": func(t *rapid.T) {
 				r := delivery.Receipt{Carrier: "c1", Ref: "r1", State: delivery.ReceiptUndeliverable, Failure: refused, Busy: true}
 				m.taken(t)
-				c, ok := m.d.Again(r, m.state(), !m.done, m.now)
+				c, ok := m.d.CallAgain(r, m.state(), !m.done, m.now)
 				if !ok {
 					if c, ok = m.d.Received(r, m.state(), m.reported); !ok {
 						return

@@ -50,7 +50,7 @@ func TestAReceiptTellsThatAMessageWasTakenWhoseAnswerWasLost(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got, ok := c.from.Taken(c.step, stateOr(c.of, otp.Active), expires, noon)
+			got, ok := c.from.ProvenTaken(c.step, stateOr(c.of, otp.Active), expires, noon)
 			if ok == c.no {
 				t.Errorf("Taken changes = %v, want %v", ok, !c.no)
 			}

@@ -58,7 +58,7 @@ func (c *Countries) Of(r Recipient) string {
 	if info.Line == UnknownLine {
 		return info.Country // it says nothing about its range
 	}
-	key = strings.Clone(key)
+	key = strings.Clone(key) // so that the key above stays on the stack where it is known
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.prefixes == nil || len(c.prefixes) >= maxPrefixes {

@@ -30,8 +30,10 @@ const maxRewrites = 4
 type country string
 
 func lookUpCountry(code string) (country, error) {
-	code = strings.ToUpper(code)
-	if len(code) != 2 || phonenumbers.GetCountryCodeForRegion(code) == 0 {
+	if len(code) != 2 { // before letters beyond ASCII are made into its own
+		return "", ErrUnknownCountry
+	}
+	if code = strings.ToUpper(code); phonenumbers.GetCountryCodeForRegion(code) == 0 {
 		return "", ErrUnknownCountry
 	}
 	return country(code), nil

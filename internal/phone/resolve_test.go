@@ -74,6 +74,7 @@ func TestResolveRefusesWithAReason(t *testing.T) {
 		{"a country that is none", "+447400123456", "UK", phone.ErrUnknownCountry},
 		{"a place that ISO 3166-1 has no code for", "+38343201234", "XK", phone.ErrUnknownCountry},
 		{"an island that ISO 3166-1 only reserves a code for", "+24762889", "ac", phone.ErrUnknownCountry},
+		{"a letter that is one of ASCII in upper case only", "+34612345678", "e\u017f", phone.ErrUnknownCountry},
 		{"a country in words", "07400123456", "Germany", phone.ErrUnknownCountry},
 		{"the world is no country", "07400123456", "001", phone.ErrUnknownCountry},
 		{"an international prefix of that country", "01144740012345", "US", phone.ErrNotANumber},

@@ -21,7 +21,7 @@ const (
 	tryCarrier = 0x10 // the carrier's name follows; else it is the delivery's
 	tryFailure = 0x20 // area, code and text follow
 	tryPlace   = 0x40 // place in the route and its length follow; else both are 1
-	tryGaveUp  = 0x80 // no try, but that the carrier gave up; failure only
+	tryGaveUp  = 0x80 // no try, but that the carrier gave up: of it only the failure counts
 )
 
 // tick is the unit that noted latencies are kept in.

@@ -138,10 +138,21 @@ func starts(s Span, now time.Time) []time.Time {
 			all[i] = now.Truncate(time.Hour).Add(-time.Duration(back) * time.Hour)
 		case Weekly:
 			sinceMonday := (int(now.Weekday()) + 6) % 7
-			all[i] = time.Date(y, m, d-sinceMonday-7*back, 0, 0, 0, 0, now.Location())
+			all[i] = dayBegins(y, m, d-sinceMonday-7*back, now.Location())
 		case Daily:
-			all[i] = time.Date(y, m, d-back, 0, 0, 0, 0, now.Location())
+			all[i] = dayBegins(y, m, d-back, now.Location())
 		}
 	}
 	return all
+}
+
+// dayBegins is the first moment of a day in a zone. Where summer time begins at
+// midnight there is no such time of day, and package time may answer with one of
+// the day before.
+func dayBegins(year int, month time.Month, day int, zone *time.Location) time.Time {
+	begins := time.Date(year, month, day, 0, 0, 0, 0, zone)
+	if noon := time.Date(year, month, day, 12, 0, 0, 0, zone); begins.Day() != noon.Day() {
+		_, begins = begins.ZoneBounds()
+	}
+	return begins
 }

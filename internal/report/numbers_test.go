@@ -114,6 +114,41 @@ func TestBucketsBeginWhereTheAccountsDaysDo(t *testing.T) {
 	}
 }
 
+func TestADayWithoutMidnightBeginsWithItsFirstMoment(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		zone   string
+		noon   string   // of the last day
+		begins []string // the three days, in UTC
+	}{
+		{"America/Santiago", "2026-09-07T12:00:00-03:00", []string{"2026-09-05T04:00:00Z", "2026-09-06T04:00:00Z", "2026-09-07T03:00:00Z"}},
+		{"America/Havana", "2026-03-09T12:00:00-04:00", []string{"2026-03-07T05:00:00Z", "2026-03-08T05:00:00Z", "2026-03-09T04:00:00Z"}},
+		{"Africa/Cairo", "2026-04-25T12:00:00+03:00", []string{"2026-04-22T22:00:00Z", "2026-04-23T22:00:00Z", "2026-04-24T21:00:00Z"}},
+		// Midnight comes twice.
+		{"America/Havana", "2026-11-02T12:00:00-05:00", []string{"2026-10-31T04:00:00Z", "2026-11-01T04:00:00Z", "2026-11-02T05:00:00Z"}},
+	} {
+		zone, err := time.LoadLocation(c.zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := time.Parse(time.RFC3339, c.noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := report.New(&counted{now: now}, keys(t)).Figures(t.Context(), report.FiguresQuery{Account: "acme", By: report.ByChannel, Span: report.Daily, Zone: zone})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, at := range f.Starts[len(f.Starts)-3:] {
+			got = append(got, at.UTC().Format(time.RFC3339))
+		}
+		if diff := cmp.Diff(c.begins, got); diff != "" {
+			t.Errorf("%s: days begin (-want +got):\n%s", c.zone, diff)
+		}
+	}
+}
+
 func TestLinesAreTheMostSentFirstAndAddUp(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)

@@ -59,7 +59,7 @@ func (s *Server) build(d *Deployment, m *metrics.Metrics, n node) (*parts, error
 	}
 	dispatcher = delivery.NewDispatcher(delivery.DispatcherConfig{
 		Store: m.DeliveryStore(d.Store), Router: carriers.Router(), Open: d.openCode, Node: n.name, Log: s.Log, Resume: n.sole(),
-		Now: d.Store.Now, Observer: m.Deliveries(), OnEvents: pusher.Wake, Carriers: carriers.Size(),
+		Now: d.Store.Now, Wall: deps.Now, Observer: m.Deliveries(), OnEvents: pusher.Wake, Carriers: carriers.Size(),
 	})
 	d.Store.LimitSteps(d.Rules())
 	d.Store.HideQuotes(verify.Quotes(d.Keys))

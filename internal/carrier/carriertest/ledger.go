@@ -91,6 +91,20 @@ func (l *ledger) silent(t testing.TB) {
 	}
 }
 
+// warned fails the test unless a warning has these words. What the upstream
+// repeats is for tomorrow, whichever carrier it is.
+func (l *ledger) warned(t testing.TB, words string) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range strings.Lines(l.lines.String()) {
+		if strings.Contains(line, "level=WARN") && strings.Contains(line, words) {
+			return
+		}
+	}
+	t.Errorf("no warning says %q:\n%s", words, l.lines.String())
+}
+
 // text returns a message to the canary number with the canary code.
 func text(t testing.TB) delivery.Message {
 	t.Helper()

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/countersign/countersign/internal/carrier/carriertest"
 	"github.com/countersign/countersign/internal/delivery"
@@ -54,6 +55,9 @@ func (m *model) Submit(ctx context.Context, msg delivery.Message) delivery.Resul
 	if m.flaw == "logs" {
 		m.deps.Log.InfoContext(ctx, "submitted", slog.String("text", msg.Text()))
 	}
+	if m.flaw == "own clock" && !msg.Expires.After(time.Now()) {
+		next = carriertest.Refuse
+	}
 	switch next {
 	case carriertest.Refuse:
 		if m.flaw == "no reason" {
@@ -92,6 +96,11 @@ func (m *model) receipt(t testing.TB, ref string, news carriertest.News) carrier
 		return carriertest.Taken
 	}
 	if _, err := m.deps.Receive(t.Context(), r); err != nil && m.flaw != "careless" {
+		level := slog.LevelWarn
+		if m.flaw == "alarms" {
+			level = slog.LevelError
+		}
+		m.deps.Log.Log(t.Context(), level, "receipt not recorded; it is asked for again", slog.Any("err", err))
 		return carriertest.Again
 	}
 	return carriertest.Taken
@@ -153,6 +162,8 @@ func TestTheSuiteFindsEveryFlaw(t *testing.T) {
 		"blind repetition": "nothing_is_repeated",
 		"forgets":          "a_receipt_of_success",
 		"careless":         "a_receipt_that_cannot_be_recorded",
+		"alarms":           "no_warning_says",
+		"own clock":        "the_store's_clock_says",
 		"credulous":        "a_forged_receipt",
 		"silently lacks":   "a_new_secret",
 	} {

@@ -62,6 +62,7 @@ func unrecorded(t *testing.T, b *bench) {
 	ref := b.accepted(t)
 	b.ledger.breakDown(true)
 	b.receipt(t, ref, Arrived, Again)
+	b.ledger.warned(t, "asked for again")
 	b.ledger.breakDown(false)
 	b.receipt(t, ref, Arrived, Taken)
 	b.heard(t, ref, delivery.ReceiptDelivered)

@@ -29,6 +29,13 @@ func misfit(t *testing.T, b *bench) {
 	b.submit(t, text(t), delivery.Config)
 }
 
+func aheadOfTheStore(t *testing.T, b *bench) {
+	m := text(t)
+	m.Ahead = time.Hour
+	m.Expires = m.Expires.Add(-m.Ahead)
+	b.submit(t, m, delivery.Accepted)
+}
+
 func broken(t *testing.T, b *bench) {
 	b.Script(Broken)
 	b.submit(t, text(t), delivery.Retry)

@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t testing.TB, d Deps) Rig) {
 		{"a message that is taken is Accepted with a reference", taken},
 		{"a recipient that will never work is Permanent", permanent},
 		{"what the operator must act on is Config", misfit},
+		{"the store's clock says how long a code lives, and not the process's", aheadOfTheStore},
 		{"a throttled message is taken when it is tried again", throttled},
 		{"the upstream's own trouble is Retry", broken},
 		{"an answer that does not come is Uncertain and nothing is repeated", unanswered},

@@ -13,8 +13,8 @@ import (
 
 // What proxies in front of an upstream say once they have passed a request on.
 const (
-	statusUnknownError   = 520 // Cloudflare: the answer was none
-	statusTimeoutOccured = 524 // Cloudflare: no answer in time
+	statusUnknownError    = 520 // Cloudflare: the upstream's answer was empty or made no sense
+	statusTimeoutOccurred = 524 // Cloudflare: the upstream did not answer in time
 )
 
 // Classify returns what a status means where a carrier's own rules say
@@ -41,7 +41,7 @@ func classOf(status int) delivery.Class {
 		return delivery.Config
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return delivery.Retry
-	case http.StatusBadGateway, http.StatusGatewayTimeout, statusUnknownError, statusTimeoutOccured:
+	case http.StatusBadGateway, http.StatusGatewayTimeout, statusUnknownError, statusTimeoutOccurred:
 		return delivery.Uncertain // a proxy read the whole request and may have passed it on
 	}
 	switch status / 100 {

@@ -20,13 +20,15 @@ import (
 const (
 	defaultTimeout = 10 * time.Second // in all; the dispatcher gives a submit longer
 	connectTimeout = 5 * time.Second  // name resolution included; the TLS handshake has as long again
-	defaultConns   = 64
-	maxHead        = 64 << 10 // bytes of an answer's header
-	maxBody        = 64 << 10 // bytes read of an answer's body
+	maxHead        = 64 << 10         // bytes of an answer's header
+	maxBody        = 64 << 10         // bytes read of an answer's body
 	// idleTimeout is less than the 5 s after which common servers close idle
 	// connections: a request that meets the close is lost, and nobody can say
 	// whether it was read.
 	idleTimeout = 4 * time.Second
+	// maxIdle is how many idle connections a host keeps. Busy ones have no bound of
+	// their own; the dispatcher's places for the carrier are it.
+	maxIdle = 64
 )
 
 var (
@@ -38,10 +40,6 @@ var (
 type Options struct {
 	// Timeout is for a request in all, until its answer is read: 10 s by default.
 	Timeout time.Duration
-	// MaxConns is how many idle connections a host keeps: 64 by default. Busy
-	// ones have no bound of their own; the dispatcher's places for the carrier
-	// are it.
-	MaxConns int
 	// TLS is cloned; versions before 1.2 are refused whatever it says. nil
 	// trusts the system's authorities.
 	TLS *tls.Config
@@ -81,9 +79,6 @@ func New(o Options) *Client {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
 	}
-	if o.MaxConns <= 0 {
-		o.MaxConns = defaultConns
-	}
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{Timeout: connectTimeout}).DialContext
 	}
@@ -106,7 +101,7 @@ func (o Options) transport(secure *tls.Config) *http.Transport {
 		TLSClientConfig:        secure.Clone(),
 		TLSHandshakeTimeout:    connectTimeout,
 		DisableCompression:     true, // answers are short, and bounded as they are read
-		MaxIdleConnsPerHost:    o.MaxConns,
+		MaxIdleConnsPerHost:    maxIdle,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHead,
 		ForceAttemptHTTP2:      true,

@@ -277,9 +277,9 @@ func TestASecretIsPrintedHidden(t *testing.T) {
 func TestManyRequestsAtOnceAreAnswered(t *testing.T) {
 	t.Parallel()
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
-	c := client(t, httpsubmit.Options{MaxConns: 4})
+	c := client(t, httpsubmit.Options{})
 	var all sync.WaitGroup
-	for range 50 {
+	for range 200 { // more than connections are kept for
 		all.Go(func() {
 			if a, r := c.Do(post(t, t.Context(), s.URL)); r != nil || a.Status != http.StatusOK {
 				t.Errorf("Do = %+v, %+v; want 200", a, r)

@@ -1,6 +1,10 @@
 package httpsubmit
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/countersign/countersign/internal/delivery"
+)
 
 // maxToken is how long a Token is at most.
 const maxToken = 32
@@ -21,4 +25,16 @@ func Token(text string) string {
 		}
 	}
 	return text
+}
+
+// TokenOf is Token of what an upstream said of a message; "" too for what quotes
+// its code or its recipient's number (P-02).
+func TokenOf(m delivery.Message, text string) string {
+	token := Token(text)
+	for _, private := range []string{m.Code.Reveal(), strings.TrimPrefix(m.Recipient.Reveal(), "+")} {
+		if private != "" && strings.Contains(token, private) {
+			return ""
+		}
+	}
+	return token
 }

@@ -42,7 +42,7 @@ func (c *Carrier) compose(m delivery.Message) ([]part, *delivery.Result) {
 	if from == "" {
 		from = c.cfg.Sender
 	}
-	left := m.Expires.Sub(c.deps.Now())
+	left := m.Ends().Sub(c.deps.Now())
 	var r delivery.Result
 	switch {
 	case m.Step.Channel != message.SMS:

@@ -41,7 +41,7 @@ var (
 // wrong one, 400 if it is no JSON, 413 if it is too long and 503 if something
 // could not be recorded: WhatsApp then sends it again, for up to seven days.
 func (c *Carrier) Receipts() http.Handler {
-	mux := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		switch r.Method {
@@ -54,7 +54,6 @@ func (c *Carrier) Receipts() http.Handler {
 			w.WriteHeader(http.StatusMethodNotAllowed)
 		}
 	})
-	return mux
 }
 
 // handshake answers WhatsApp's question whether it is our URL.
@@ -129,14 +128,7 @@ func (c *Carrier) signers(given string, raw []byte) map[string]bool {
 
 // take records all that a webhook tells of the accounts that signed it.
 func (c *Carrier) take(ctx context.Context, hook webhook, signed map[string]bool) error {
-	var recording sync.WaitGroup
-	var mu sync.Mutex // guards failed
-	var failed error
-	fail := func(err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		failed = err
-	}
+	var b batch
 	for _, entry := range hook.Entry {
 		a := c.cfg.byID[entry.ID]
 		if a == nil || !signed[entry.ID] {
@@ -146,37 +138,55 @@ func (c *Carrier) take(ctx context.Context, hook webhook, signed map[string]bool
 		for _, change := range entry.Changes {
 			switch change.Field {
 			case "messages":
-				c.inbound(len(change.messages.Messages))
-				phoneID := change.messages.Metadata.PhoneNumberID
-				for _, s := range change.messages.Statuses {
-					r, ok := c.receiptOf(a, phoneID, s)
-					if !ok {
-						continue
-					}
-					select {
-					case c.receipts <- struct{}{}:
-					case <-ctx.Done():
-						fail(fmt.Errorf("wait for a place: %w", context.Cause(ctx)))
-						continue
-					}
-					recording.Go(func() {
-						defer func() { <-c.receipts }()
-						known, err := c.record(ctx, r)
-						if err != nil {
-							fail(err)
-						}
-						if known { // else anybody with an app could teach us
-							c.failedLater(ctx, a, phoneID, s)
-						}
-					})
-				}
+				c.statuses(ctx, &b, a, change.messages)
 			case "message_template_status_update":
 				c.review(ctx, a, change.template)
 			}
 		}
 	}
-	recording.Wait()
-	return failed
+	b.recording.Wait()
+	return b.failed
+}
+
+// batch is the receipts of a webhook that are being recorded.
+type batch struct {
+	recording sync.WaitGroup
+	mu        sync.Mutex // guards failed
+	failed    error      // the last that went wrong; nil for nothing
+}
+
+func (b *batch) fail(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failed = err
+}
+
+// statuses begins to record what is told of the messages of one of a's numbers.
+func (c *Carrier) statuses(ctx context.Context, b *batch, a *Account, told messageNews) {
+	c.inbound(len(told.Messages))
+	phoneID := told.Metadata.PhoneNumberID
+	for _, s := range told.Statuses {
+		r, ok := c.receiptOf(a, phoneID, s)
+		if !ok {
+			continue
+		}
+		select {
+		case c.receipts <- struct{}{}:
+		case <-ctx.Done():
+			b.fail(fmt.Errorf("wait for a place: %w", context.Cause(ctx)))
+			continue
+		}
+		b.recording.Go(func() {
+			defer func() { <-c.receipts }()
+			known, err := c.record(ctx, r)
+			if err != nil {
+				b.fail(err)
+			}
+			if known { // else anybody with an app could teach us
+				c.failedLater(ctx, a, phoneID, s)
+			}
+		})
+	}
 }
 
 func (c *Carrier) inbound(n int) {

@@ -107,7 +107,7 @@ func (c *Carrier) address(m delivery.Message) (addressed, *delivery.Result) {
 		return no(delivery.Config, "channel", "The Cloud API carries no messages but WhatsApp's")
 	case !ok:
 		return no(delivery.Permanent, "recipient", "The recipient is no phone number")
-	case !m.Expires.After(c.deps.Now()):
+	case !m.Ends().After(c.deps.Now()):
 		return no(delivery.Permanent, "expired", "The code's life is over")
 	case size < 1 || size > maxCode:
 		return no(delivery.Permanent, "code", "The code has a length that WhatsApp does not take")

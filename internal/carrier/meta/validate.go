@@ -178,7 +178,7 @@ func (a *Account) check() *setting.KeyError {
 func (s *settled) checkErrors() *setting.KeyError {
 	for _, text := range slices.Sorted(maps.Keys(s.Errors)) {
 		code, err := strconv.ParseUint(text, 10, 31)
-		class, ok := classNamed(s.Errors[text])
+		class, ok := delivery.ParseClass(s.Errors[text])
 		switch {
 		case err != nil:
 			return wrong("errors", `%q is no error code; write it as "131026"`, text)
@@ -188,15 +188,6 @@ func (s *settled) checkErrors() *setting.KeyError {
 		s.errors[int(code)] = class
 	}
 	return nil
-}
-
-func classNamed(name string) (delivery.Class, bool) {
-	for _, class := range []delivery.Class{delivery.Retry, delivery.Permanent, delivery.Config} {
-		if class.String() == name {
-			return class, true
-		}
-	}
-	return 0, false
 }
 
 // account returns the account that an API account means by ref: the only one

@@ -49,22 +49,11 @@ func (c *Carrier) judge(a httpsubmit.Answer, m delivery.Message) delivery.Result
 // refused is the result of a message that was not taken. said is the gateway's
 // error, "" for none.
 func (c *Carrier) refused(a httpsubmit.Answer, class delivery.Class, said string, m delivery.Message) delivery.Result {
-	r := delivery.Result{Class: class, Failure: failure(cmp.Or(reason(said, m), strconv.Itoa(a.Status)), "The gateway refused the message")}
+	r := delivery.Result{Class: class, Failure: failure(cmp.Or(httpsubmit.TokenOf(m, said), strconv.Itoa(a.Status)), "The gateway refused the message")}
 	if class == delivery.Retry {
 		r.After = httpsubmit.RetryAfter(a.Header, c.deps.Now())
 	}
 	return r
-}
-
-// reason is fit for events and logs; one that quotes the message is not.
-func reason(text string, m delivery.Message) string {
-	token := httpsubmit.Token(text)
-	for _, private := range []string{m.Code.Reveal(), strings.TrimPrefix(m.Recipient.Reveal(), "+")} {
-		if private != "" && strings.Contains(token, private) {
-			return ""
-		}
-	}
-	return token
 }
 
 // contains reports whether one of the values is the word, in any letter case.

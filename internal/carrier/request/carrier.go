@@ -85,7 +85,7 @@ func (c *Carrier) submit(ctx context.Context, m delivery.Message) delivery.Resul
 	f := c.facts(m)
 	_, isNumber := m.Recipient.Number()
 	switch {
-	case !m.Expires.After(f.now):
+	case !m.Ends().After(f.now):
 		return refuse(delivery.Permanent, "expired", "The code's life is over")
 	case !slices.Contains(c.cfg.Channels, m.Step.Channel):
 		return refuse(delivery.Config, "channel", "The carrier is not configured for this channel")

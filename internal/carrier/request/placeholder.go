@@ -64,7 +64,7 @@ func placeholders(secrets map[string]setting.Secret) map[string]placeholder {
 
 // left is how many units are left of the code's life, begun ones too.
 func (f *facts) left(unit time.Duration) int64 {
-	return max(1, int64((f.Expires.Sub(f.now)+unit-1)/unit))
+	return max(1, int64((f.Ends().Sub(f.now)+unit-1)/unit))
 }
 
 func (f *facts) encoding() string {

@@ -137,27 +137,45 @@ func (b *Inbox) Put(ctx context.Context, m delivery.Message) error {
 	return nil
 }
 
-// List returns messages in clear. One that cannot be opened, as its root key is
-// no longer listed, is left out.
+// Batch is what Read found.
+type Batch struct {
+	// Messages are in clear. One that cannot be opened, as its root key is no
+	// longer listed, is left out.
+	Messages []Message
+	// Last is the highest Seq that was read, of those left out too; the query's
+	// After if there was none. Whoever reads on, oldest first, begins after it.
+	Last int64
+	// More reports whether there may be more than the query's Limit let be read.
+	More bool
+}
+
+// List returns the messages of Read.
 func (b *Inbox) List(ctx context.Context, q Query) ([]Message, error) {
+	batch, err := b.Read(ctx, q)
+	return batch.Messages, err
+}
+
+// Read returns messages, and how far it read.
+func (b *Inbox) Read(ctx context.Context, q Query) (Batch, error) {
 	sq := MessageQuery{Account: q.Account, OTPID: q.OTPID, ID: q.ID, RecipientKey: q.Key, After: q.After, OldestFirst: q.OldestFirst, Limit: q.Limit}
 	if !q.To.IsZero() {
 		sq.RecipientKey = b.recipientKey(q.To)
 	}
 	sealed, err := b.store.Messages(ctx, sq)
 	if err != nil {
-		return nil, fmt.Errorf("list sandbox messages: %w", err)
+		return Batch{}, fmt.Errorf("list sandbox messages: %w", err)
 	}
-	list := make([]Message, 0, len(sealed))
+	batch := Batch{Messages: make([]Message, 0, len(sealed)), Last: q.After, More: len(sealed) == q.Limit}
 	for _, s := range sealed {
+		batch.Last = max(batch.Last, s.Seq)
 		m, err := b.open(s)
 		if err != nil {
 			b.log.WarnContext(ctx, "sandbox message left out", slog.String("id", s.ID), slog.Any("err", err))
 			continue
 		}
-		list = append(list, m)
+		batch.Messages = append(batch.Messages, m)
 	}
-	return list, nil
+	return batch, nil
 }
 
 func (b *Inbox) open(s SealedMessage) (Message, error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -118,6 +119,39 @@ func TestAMessageOfAnotherAccountCannotBeOpenedAsOnesOwn(t *testing.T) {
 	got, err := r.inbox.List(t.Context(), sandbox.Query{Limit: 9})
 	if err != nil || len(got) != 1 || got[0].To != recipient(t, number("2222")) {
 		t.Errorf("List = %d messages, %v; want the untouched one", len(got), err)
+	}
+}
+
+func TestReadingGoesOnPastWhatCannotBeOpened(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for i := range 5 {
+		r.Submit(t.Context(), to(t, message.SMS, number(strconv.Itoa(1111*(i+1)))))
+	}
+	for i := range 3 {
+		r.store.messages[i].Account = "other" // where they were not sealed for
+	}
+	for _, c := range []struct {
+		q    sandbox.Query
+		seqs string
+		last int64
+		more bool
+	}{
+		{sandbox.Query{OldestFirst: true, Limit: 2}, "[]", 2, true},
+		{sandbox.Query{OldestFirst: true, After: 2, Limit: 2}, "[4]", 4, true},
+		{sandbox.Query{OldestFirst: true, After: 4, Limit: 2}, "[5]", 5, false},
+		{sandbox.Query{OldestFirst: true, After: 5, Limit: 2}, "[]", 5, false},
+		{sandbox.Query{Account: "other", Limit: 3}, "[]", 3, true},
+		{sandbox.Query{Limit: 9}, "[5 4]", 5, false},
+	} {
+		got, err := r.inbox.Read(t.Context(), c.q)
+		seqs := []int64{}
+		for _, m := range got.Messages {
+			seqs = append(seqs, m.Seq)
+		}
+		if err != nil || fmt.Sprint(seqs) != c.seqs || got.Last != c.last || got.More != c.more {
+			t.Errorf("Read(%+v) = %v as far as %d, more %v, %v; want %s as far as %d, more %v", c.q, seqs, got.Last, got.More, err, c.seqs, c.last, c.more)
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ func (s *settled) compose(m delivery.Message, now time.Time) ([]*pdu.Message, *d
 		return nil, refuse(delivery.Config, "channel", "SMPP carries no messages but SMS")
 	case !ok:
 		return nil, refuse(delivery.Permanent, "recipient", "The recipient is no phone number")
-	case !m.Expires.After(now):
+	case !m.Ends().After(now):
 		return nil, refuse(delivery.Permanent, "expired", "The code's life is over")
 	}
 	sender := m.Step.Sender
@@ -72,7 +72,7 @@ func (s *settled) compose(m delivery.Message, now time.Time) ([]*pdu.Message, *d
 	ref := reference(m.Dedupe)
 	base := pdu.Message{
 		ServiceType: s.ServiceType, Source: source, Dest: dest,
-		Validity: s.validity(m.Expires, now), Registered: s.registered(), DataCoding: text.coding,
+		Validity: s.validity(m.Ends(), now), Registered: s.registered(), DataCoding: text.coding,
 	}
 	parts := make([]*pdu.Message, len(text.parts))
 	for i, octets := range text.parts {

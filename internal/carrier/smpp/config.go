@@ -4,8 +4,6 @@ import (
 	"reflect"
 	"time"
 	"unique"
-
-	"github.com/countersign/countersign/internal/delivery"
 )
 
 // Config says how to reach a message centre and what it expects. The keys in
@@ -188,14 +186,4 @@ func (c Config) withDefaults() Config {
 		c.Window = defaultWindow
 	}
 	return c
-}
-
-// classes are those that Statuses may name.
-func classNamed(name string) (delivery.Class, bool) {
-	for _, class := range []delivery.Class{delivery.Retry, delivery.Permanent, delivery.Config} {
-		if class.String() == name {
-			return class, true
-		}
-	}
-	return 0, false
 }

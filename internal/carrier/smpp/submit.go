@@ -27,7 +27,7 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 	defer cancel()
 	var g *group
 	if len(bodies) > 1 {
-		g = c.parts.begin(m.Dedupe, len(bodies), m.Expires, m.Taken)
+		g = c.parts.begin(m.Dedupe, len(bodies), m.Ends(), m.Taken)
 	}
 	for {
 		if r, again := c.attempt(ctx, turn, m, bodies, g); !again {
@@ -263,9 +263,9 @@ func (c *Carrier) outcome(m delivery.Message, g *group, all []*submit) delivery.
 		}
 		return r
 	case delivery.Retry, delivery.Deferred:
-		if now := c.deps.Now(); fails != nil && c.failed.again(m.Dedupe, now, m.Expires) {
+		if now := c.deps.Now(); fails != nil && c.failed.again(m.Dedupe, now, m.Ends()) {
 			r = fails.result
-			r.After = m.Expires.Sub(now) + pastEnd // once is enough
+			r.After = m.Ends().Sub(now) + pastEnd // once is enough
 		}
 		return r
 	case delivery.Accepted, delivery.Uncertain:

@@ -182,7 +182,7 @@ func (s *settled) checkTables() *setting.KeyError {
 	s.statuses = make(map[pdu.Status]delivery.Class, len(s.Statuses))
 	for _, text := range slices.Sorted(maps.Keys(s.Statuses)) {
 		v, err := strconv.ParseUint(text, 0, 32)
-		class, ok := classNamed(s.Statuses[text])
+		class, ok := delivery.ParseClass(s.Statuses[text])
 		switch {
 		case err != nil || v == 0:
 			return wrong("statuses", `%q is no command_status; write it as "0x401"`, text)

@@ -20,7 +20,7 @@ const (
 
 // call returns the form of a call.
 func (c *Carrier) call(m delivery.Message, to phone.Number, now time.Time) (url.Values, *delivery.Result) {
-	life := m.Expires.Sub(now)
+	life := m.Ends().Sub(now)
 	ring := min(c.cfg.RingTime, life)
 	if m.Step.Wait > 0 {
 		ring = min(ring, m.Step.Wait)
@@ -50,7 +50,7 @@ func (c *Carrier) call(m delivery.Message, to phone.Number, now time.Time) (url.
 		}
 		return form, nil
 	}
-	sealed, err := c.sealer.seal(document{Speech: words, Expires: m.Expires.Unix()}, c.deps.Random)
+	sealed, err := c.sealer.seal(document{Speech: words, Expires: m.Ends().Unix()}, c.deps.Random)
 	if err != nil {
 		return nil, &delivery.Result{Class: delivery.Retry, Failure: failure("seal", "The words cannot be sealed")}
 	}

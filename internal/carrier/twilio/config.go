@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/carrier/setting"
-	"github.com/countersign/countersign/internal/delivery"
 )
 
 // Config says whose account is used and how. The keys in brackets are the names
@@ -128,14 +127,4 @@ func (c Config) withDefaults() Config {
 		c.LeastListening = defaultListening
 	}
 	return c
-}
-
-// classNamed returns the class that Errors may name.
-func classNamed(name string) (delivery.Class, bool) {
-	for _, class := range []delivery.Class{delivery.Retry, delivery.Permanent, delivery.Config} {
-		if class.String() == name {
-			return class, true
-		}
-	}
-	return 0, false
 }

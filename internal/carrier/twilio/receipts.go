@@ -92,14 +92,14 @@ func (c *Carrier) take(r *http.Request, form url.Values) int {
 		return http.StatusServiceUnavailable
 	}
 	if _, err := c.deps.Receive(r.Context(), receipt); err != nil {
-		c.logger().ErrorContext(r.Context(), "receipt not recorded", slog.Any("err", err))
+		c.logger().WarnContext(r.Context(), "receipt not recorded; it is asked for again", slog.Any("err", err))
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusOK
 }
 
-// receiptOf reads a status callback, whose query the signature covers. ended is false for news that is not final,
-// ok is false for what is no status callback.
+// receiptOf reads a status callback, whose query the signature covers. ended is
+// false for news that is not final, ok is false for what is no status callback.
 func (c *Carrier) receiptOf(query, form url.Values) (receipt delivery.Receipt, ended, ok bool) {
 	ref, status := form.Get("MessageSid"), form.Get("MessageStatus")
 	if ref != "" {

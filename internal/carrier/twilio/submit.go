@@ -89,7 +89,7 @@ func (c *Carrier) compose(m delivery.Message, now time.Time) (resource string, f
 		return "", nil, refuse("channel", "The carrier is not set up for the channel")
 	case !ok:
 		return "", nil, refuse("recipient", "The recipient is no phone number")
-	case !m.Expires.After(now):
+	case !m.Ends().After(now):
 		return "", nil, refuse("expired", "The code's life is over")
 	}
 	switch m.Step.Channel {
@@ -102,7 +102,7 @@ func (c *Carrier) compose(m delivery.Message, now time.Time) (resource string, f
 		form, refused = c.sms(m, number)
 	}
 	if refused == nil {
-		c.cfg.common(form, m.Expires.Sub(now))
+		c.cfg.common(form, m.Ends().Sub(now))
 		c.callback(form, m)
 	}
 	return "/Messages.json", form, refused

@@ -192,7 +192,7 @@ func (s *settled) checkErrors() *setting.KeyError {
 		if err != nil || code < 1 || strconv.Itoa(code) != text {
 			return wrong("errors", "%q is no error code of Twilio, like 21610", text)
 		}
-		class, ok := classNamed(s.Errors[text])
+		class, ok := delivery.ParseClass(s.Errors[text])
 		if !ok {
 			return wrong("errors", "%s is %q; use RETRY, PERMANENT or CONFIG", text, s.Errors[text])
 		}

@@ -57,7 +57,7 @@ func (c *Carrier) judge(a httpsubmit.Answer, m delivery.Message) delivery.Result
 		r = delivery.Result{Class: delivery.Accepted}
 	}
 	var code string // of ours: what the receiver wrote may hold anything
-	if class, ok := classNamed(said.Class); ok {
+	if class, ok := delivery.ParseClass(said.Class); ok {
 		r.Class, code = class, said.Class
 	} else if r.Class == delivery.Accepted && said.Status == undeliverable {
 		r.Class, code = delivery.Permanent, undeliverable
@@ -67,7 +67,7 @@ func (c *Carrier) judge(a httpsubmit.Answer, m delivery.Message) delivery.Result
 		if r.Class == delivery.Retry {
 			r.After = httpsubmit.RetryAfter(a.Header, now)
 		}
-		reason := reason(said.Reason, m)
+		reason := httpsubmit.TokenOf(m, said.Reason)
 		switch {
 		case reason != "":
 			r.Failure = failure(reason, "The receiver refused the message")
@@ -85,24 +85,4 @@ func (c *Carrier) judge(a httpsubmit.Answer, m delivery.Message) delivery.Result
 	r.NoReceipt = c.deps.ReceiptURL == ""
 	r.ByID = c.deps.ReceiptURL != ""
 	return r
-}
-
-// reason is fit for events and logs; one that quotes the message is not.
-func reason(text string, m delivery.Message) string {
-	token := httpsubmit.Token(text)
-	for _, private := range []string{m.Code.Reveal(), strings.TrimPrefix(m.Recipient.Reveal(), "+")} {
-		if private != "" && strings.Contains(token, private) {
-			return ""
-		}
-	}
-	return token
-}
-
-func classNamed(name string) (delivery.Class, bool) {
-	for _, class := range []delivery.Class{delivery.Retry, delivery.Permanent, delivery.Config} {
-		if class.String() == name {
-			return class, true
-		}
-	}
-	return 0, false
 }

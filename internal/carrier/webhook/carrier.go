@@ -86,7 +86,7 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 }
 
 func (c *Carrier) submit(ctx context.Context, m delivery.Message) delivery.Result {
-	if !m.Expires.After(c.deps.Now()) {
+	if !m.Ends().After(c.deps.Now()) {
 		return refuse(delivery.Permanent, "expired", "The code's life is over")
 	}
 	if !slices.Contains(c.cfg.Channels, m.Step.Channel) {
