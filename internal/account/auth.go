@@ -44,7 +44,7 @@ type Authenticator struct {
 }
 
 // NewAuthenticator returns an authenticator over the keys of directory. now
-// decides whether a key is expired; time.Now in production.
+// decides whether a key is expired: the store's clock.
 func NewAuthenticator(directory Directory, now func() time.Time) *Authenticator {
 	return &Authenticator{directory: directory, now: now}
 }

@@ -22,7 +22,7 @@ type Config struct {
 	Store  Store
 	Keys   Keys
 	Random io.Reader        // crypto/rand.Reader in production
-	Now    func() time.Time // time.Now in production
+	Now    func() time.Time // the store's clock
 }
 
 // Service is the catalog: the store's entries, and what needs more than the

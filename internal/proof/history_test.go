@@ -262,7 +262,7 @@ func (r *recorder) do(ctx context.Context, in input, to phone.Recipient, id stri
 		return output{outcome: ended}, nil
 	case verify.Throttled:
 		return output{outcome: throttled}, nil
-	case verify.Unknown:
+	case verify.OutcomeUnknown:
 		return output{outcome: unknown}, nil
 	case verify.Unavailable:
 		return output{}, errors.Join(errNothingDone, err)

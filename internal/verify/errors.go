@@ -36,14 +36,14 @@ type Kind uint8
 
 // The kinds of failure.
 const (
-	Internal Kind = iota
-	Invalid
-	NotFound
-	Ended
-	Throttled
-	Mismatch
-	Unavailable
-	Unknown
+	Internal       Kind = iota // this server is at fault
+	Invalid                    // the request is; nothing was done
+	NotFound                   // what it names is not there, or not the account's
+	Ended                      // the OTP is final
+	Throttled                  // a limit stands against it for RetryAfter
+	Mismatch                   // its idempotency key belongs to another request
+	Unavailable                // nothing was done; try again after RetryAfter
+	OutcomeUnknown             // it may have been done (V-07)
 )
 
 // Error is a failure that a facade translates into its own dialect.
@@ -93,7 +93,7 @@ func classify(err error) error {
 		{Kind: Mismatch, Code: "idempotency.mismatch", Err: ErrIdempotencyMismatch},
 		{Kind: Unavailable, Code: "overloaded", RetryAfter: OverloadedRetry, Err: ErrOverloaded},
 		{Kind: Unavailable, Code: "unavailable", RetryAfter: UnavailableRetry, Err: ErrUnavailable},
-		{Kind: Unknown, Code: "outcome_unknown", RetryAfter: OverloadedRetry, Err: ErrOutcomeUnknown},
+		{Kind: OutcomeUnknown, Code: "outcome_unknown", RetryAfter: OverloadedRetry, Err: ErrOutcomeUnknown},
 		// The caller left, or its time was up, before anything was begun.
 		{Kind: Unavailable, Code: "unavailable", RetryAfter: UnavailableRetry, Err: context.Canceled},
 		{Kind: Unavailable, Code: "unavailable", RetryAfter: UnavailableRetry, Err: context.DeadlineExceeded},

@@ -191,11 +191,11 @@ func TestErrorsOfTheStoreGetTheirKind(t *testing.T) {
 		{verify.ErrIdempotencyMismatch, verify.Error{Kind: verify.Mismatch, Code: "idempotency.mismatch"}},
 		{verify.ErrOverloaded, verify.Error{Kind: verify.Unavailable, Code: "overloaded", RetryAfter: time.Second}},
 		{verify.ErrUnavailable, verify.Error{Kind: verify.Unavailable, Code: "unavailable", RetryAfter: 5 * time.Second}},
-		{verify.ErrOutcomeUnknown, verify.Error{Kind: verify.Unknown, Code: "outcome_unknown", RetryAfter: time.Second}},
+		{verify.ErrOutcomeUnknown, verify.Error{Kind: verify.OutcomeUnknown, Code: "outcome_unknown", RetryAfter: time.Second}},
 		// A caller that left before anything was begun is no fault of the server.
 		{context.Canceled, verify.Error{Kind: verify.Unavailable, Code: "unavailable", RetryAfter: 5 * time.Second}},
 		{context.DeadlineExceeded, verify.Error{Kind: verify.Unavailable, Code: "unavailable", RetryAfter: 5 * time.Second}},
-		{errors.Join(verify.ErrOutcomeUnknown, context.Canceled), verify.Error{Kind: verify.Unknown, Code: "outcome_unknown", RetryAfter: time.Second}},
+		{errors.Join(verify.ErrOutcomeUnknown, context.Canceled), verify.Error{Kind: verify.OutcomeUnknown, Code: "outcome_unknown", RetryAfter: time.Second}},
 		{&verify.LimitError{Limit: "sends", RetryAfter: 7 * time.Second}, verify.Error{Kind: verify.Throttled, Code: "limit.sends", RetryAfter: 7 * time.Second}},
 		{unclassified, verify.Error{Kind: verify.Internal, Code: "internal"}},
 	} {

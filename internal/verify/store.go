@@ -14,8 +14,8 @@ import (
 // Idempotency makes a repeated request answer as the first did (V-08). The
 // zero value asks for none.
 type Idempotency struct {
-	Key         [16]byte // keyed hash of the account's key and the operation
-	Fingerprint [16]byte // keyed hash of the request
+	Key         [16]byte // keyed hash of the account and the caller's key
+	Fingerprint [16]byte // keyed hash of the operation and the request
 }
 
 // IsZero reports whether none is asked for.

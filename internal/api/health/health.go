@@ -55,10 +55,12 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusServiceUnavailable, "draining\n")
 		return
 	}
-	ctx, cancel := context.WithTimeoutCause(r.Context(), pingTimeout, errPingTimeout)
+	// Who asks may have closed its sending side, which net/http takes for leaving;
+	// that says nothing of the database.
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(r.Context()), pingTimeout, errPingTimeout)
 	defer cancel()
 	err := h.database.Ping(ctx)
-	if was := h.unready.Swap(err != nil); was != (err != nil) && r.Context().Err() == nil {
+	if was := h.unready.Swap(err != nil); was != (err != nil) {
 		if err != nil {
 			h.log.WarnContext(ctx, "not ready", slog.Any("err", err))
 		} else {

@@ -43,6 +43,28 @@ func TestReadinessFollowsTheDatabaseAndLivenessDoesNot(t *testing.T) {
 	}
 }
 
+// asked is a database that answers as long as somebody waits for it.
+type asked struct{ bounded bool }
+
+func (a *asked) Ping(ctx context.Context) error {
+	_, a.bounded = ctx.Deadline()
+	return ctx.Err()
+}
+
+// net/http takes a client for gone that closed its sending side, as some probes do.
+func TestReadinessIsThatOfTheDatabaseThoughItsCallerSeemsGone(t *testing.T) {
+	t.Parallel()
+	db, mux := &asked{}, http.NewServeMux()
+	health.New(db, slog.New(slog.DiscardHandler)).Register(mux)
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/readyz", nil))
+	if w.Code != http.StatusOK || !db.bounded {
+		t.Errorf("/readyz = %d %s, asked with a bound = %v; want 200, true", w.Code, w.Body, db.bounded)
+	}
+}
+
 func TestADrainingServerIsAliveAndNotReady(t *testing.T) {
 	t.Parallel()
 	mux := http.NewServeMux()

@@ -138,7 +138,7 @@ func translate(err error) replyError {
 			return errOtherRequest
 		case verify.Unavailable:
 			return errUnavailable.after(e.RetryAfter)
-		case verify.Unknown:
+		case verify.OutcomeUnknown:
 			return errInDoubt.after(e.RetryAfter)
 		case verify.Internal, verify.Invalid, verify.Ended: // left to the cause
 		}

@@ -28,6 +28,9 @@ type OTPs interface {
 	Check(ctx context.Context, r verify.CheckRequest) (verify.Checked, error)
 	Get(ctx context.Context, ref verify.Ref) (verify.Record, error)
 	List(ctx context.Context, q verify.ListQuery) ([]verify.Record, error)
+	// Repeated returns the answer that is kept for an idempotency key, refused if
+	// there is none (V-08).
+	Repeated(ctx context.Context, account string, i verify.Idempotency, refused error) (verify.Record, error)
 	// RecipientKey is what List knows a recipient of an account by.
 	RecipientKey(account string, to phone.Recipient) [16]byte
 	// Fingerprint makes what recognises a repeated request (V-08).

@@ -69,7 +69,7 @@ func TestFailuresOfTheServiceSayNothingOfTheirCause(t *testing.T) {
 		{&verify.Error{Kind: verify.Internal, Code: "internal", Err: cause}, 500, 125, ""},
 		{&verify.Error{Kind: verify.Invalid, Err: cause}, 500, 125, ""},
 		{&verify.Error{Kind: verify.Unavailable, RetryAfter: 1500 * time.Millisecond, Err: cause}, 503, 125, "2"},
-		{&verify.Error{Kind: verify.Unknown, Err: cause}, 503, 125, "1"},
+		{&verify.Error{Kind: verify.OutcomeUnknown, Err: cause}, 503, 125, "1"},
 		{&verify.Error{Kind: verify.Throttled, RetryAfter: 61 * time.Second, Err: cause}, 429, 128, "61"},
 		{&verify.Error{Kind: verify.Mismatch, Err: cause}, 422, 100, ""},
 		{verify.ErrOverloaded, 503, 125, "1"},
@@ -165,6 +165,20 @@ func TestARepeatedGenerateIsAnsweredAsTheFirstAndSendsNothing(t *testing.T) {
 	}
 	for _, bad := range []string{"a b", "é", strings.Repeat("x", 256)} {
 		h.generate(body, header{"Idempotency-Key", bad}).wants(http.StatusBadRequest, 100)
+	}
+}
+
+func TestASimulationWithAnotherRequestsKeyIsRefusedAndKeepsNone(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	once, other := header{"Idempotency-Key", "a-1"}, header{"Idempotency-Key", "a-2"}
+	s := h.sendBody(`{"phone_number":"+33612345678"}`, once)
+	simulation := `{"phone_number":"+33612345678","simulation_mode":true}`
+	h.generate(simulation, once).wants(http.StatusUnprocessableEntity, 100)
+	h.generate(simulation, other).wants(http.StatusOK, 0)
+	h.generate(simulation).wants(http.StatusOK, 0)
+	if again := h.sendBody(`{"phone_number":"+33612345678"}`, other); again.Token == s.Token {
+		t.Errorf("the key of a simulation is answered as another: %s", again.body)
 	}
 }
 

@@ -30,6 +30,10 @@ const (
 	settingChooseSender = "octopush.choose_sender"       // whether requests may
 )
 
+// errSimulated says that no answer is kept for the idempotency key of a
+// simulation.
+var errSimulated = errors.New("nothing is sent")
+
 // generate is Octopush OTP §3.
 func (f *facade) generate(ctx context.Context, c *call) (answer, error) {
 	to, err := recipient(c)
@@ -43,6 +47,11 @@ func (f *facade) generate(ctx context.Context, c *call) (answer, error) {
 	}
 	done := answer{Message: success, Ticket: ticket, Token: token}
 	if c.in.yes("simulation_mode") {
+		// Nothing is kept of it, not even its key; but that may have been another
+		// request's.
+		if _, err := f.OTPs.Repeated(ctx, c.account.Name, c.once, errSimulated); !errors.Is(err, errSimulated) {
+			return answer{}, err //nolint:wrapcheck // a *verify.Error says all there is
+		}
 		return done, nil
 	}
 	policy := policyOf(c)

@@ -23,6 +23,19 @@ const (
 	channelVoice = "voice_sms"
 )
 
+// Voices of this API.
+const (
+	male   = "male"
+	female = "female"
+)
+
+// Bounds of what a request and the account settings may say.
+const (
+	leastCodeLength, mostCodeLength = 4, 32
+	leastValidity, mostValidity     = 3, 10_000_000 // seconds
+	leastAttempts, mostAttempts     = 1, 10
+)
+
 // languages of voice messages; of several that share a bare language, the first
 // is meant by it. Never changed.
 var languages = []string{
@@ -38,19 +51,19 @@ var generateParameters = []parameter{
 	},
 	{name: "text", cast: printable, setting: "octopush.text"},
 	{name: "sender", cast: sender, setting: "octopush.sender"},
-	{name: "code_length", cast: integer(4, 32), setting: "octopush.code_length"},
+	{name: "code_length", cast: integer(leastCodeLength, mostCodeLength), setting: "octopush.code_length"},
 	{name: "allow_digits", cast: boolean, setting: "octopush.allow_digits"},
 	{name: "allow_upper_case", cast: boolean, setting: "octopush.allow_upper_case"},
 	{name: "allow_lower_case", cast: boolean, setting: "octopush.allow_lower_case"},
 	{name: "allow_special_chars", cast: boolean, setting: "octopush.allow_special_chars"},
 	{name: "remove_confusing_characters", cast: boolean, setting: "octopush.remove_confusing_characters"},
-	{name: "validity_period", cast: integer(3, 10_000_000), setting: "octopush.validity_period"},
-	{name: "max_wrong_attempts", cast: integer(1, 10), setting: "octopush.max_wrong_attempts"},
+	{name: "validity_period", cast: integer(leastValidity, mostValidity), setting: "octopush.validity_period"},
+	{name: "max_wrong_attempts", cast: integer(leastAttempts, mostAttempts), setting: "octopush.max_wrong_attempts"},
 	{name: "recipient_ip", cast: address},
 	{name: "voice_language", cast: oneOf(languages, bare(languages)...), setting: "octopush.voice_language"},
 	{
 		name: "voice_gender", setting: "octopush.voice_gender",
-		cast: oneOf([]string{"male", "female"}, alias{"m", "male"}, alias{"f", "female"}),
+		cast: oneOf([]string{male, female}, alias{"m", male}, alias{"f", female}),
 	},
 	{name: "simulation_mode", cast: boolean, otherwise: no},
 }

@@ -33,7 +33,7 @@ type Authenticator interface {
 
 // Messages reads the inbox; the carrier's Inbox does.
 type Messages interface {
-	List(ctx context.Context, q inbox.Query) ([]inbox.Message, error)
+	Read(ctx context.Context, q inbox.Query) (inbox.Batch, error)
 	// Watch tells of what is put into the account's inbox in this process, and
 	// closes the channel when the process ends.
 	Watch(account string) (woken <-chan string, stop func())
@@ -90,7 +90,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if waits {
 		list, err = h.wait(w, r, q)
 	} else {
-		list, err = h.cfg.Messages.List(r.Context(), q)
+		var batch inbox.Batch
+		batch, err = h.cfg.Messages.Read(r.Context(), q)
+		list = batch.Messages
 	}
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing

@@ -53,9 +53,9 @@ type box struct {
 	err   error
 }
 
-func (b *box) List(_ context.Context, q inbox.Query) ([]inbox.Message, error) {
+func (b *box) Read(_ context.Context, q inbox.Query) (inbox.Batch, error) {
 	b.asked = append(b.asked, q)
-	return b.list, b.err
+	return inbox.Batch{Messages: b.list}, b.err
 }
 
 // Watch tells of nothing.

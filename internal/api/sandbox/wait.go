@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -42,14 +43,14 @@ func (h *Handler) wait(w http.ResponseWriter, r *http.Request, q inbox.Query) ([
 	}
 	ctx := r.Context()
 	if after != "" {
-		last, err := h.cfg.Messages.List(ctx, inbox.Query{Account: q.Account, ID: after, Limit: 1})
+		last, err := h.cfg.Messages.Read(ctx, inbox.Query{Account: q.Account, ID: after, Limit: 1})
 		if err != nil {
 			return nil, err //nolint:wrapcheck // it says what it was doing
 		}
-		if len(last) == 0 {
+		if last.Last == 0 {
 			return nil, refusal{http.StatusBadRequest, "The parameter after names no message of this account"}
 		}
-		q.After, q.OldestFirst = last[0].Seq, true
+		q.After, q.OldestFirst = last.Last, true
 	}
 	if !h.seats.take(q.Account) {
 		return nil, errCrowded
@@ -63,9 +64,9 @@ func (h *Handler) wait(w http.ResponseWriter, r *http.Request, q inbox.Query) ([
 	defer over.Stop()
 	defer look.Stop()
 	for {
-		list, err := h.cfg.Messages.List(ctx, q)
+		list, err := h.next(ctx, &q)
 		if err != nil {
-			return nil, err //nolint:wrapcheck // it says what it was doing
+			return nil, err
 		}
 		// After the look: what was found is not for a key that was revoked before.
 		if _, err := h.cfg.Keys.Authenticate(ctx, r.Header.Get("apiKey")); err != nil {
@@ -87,6 +88,25 @@ func (h *Handler) wait(w http.ResponseWriter, r *http.Request, q inbox.Query) ([
 				return nil, nil
 			}
 		case <-look.C:
+		}
+	}
+}
+
+// next reads what q selects. Oldest first, it reads on as far as something can
+// be opened, and leaves q after what it read, so that what cannot be opened is in
+// nobody's way.
+func (h *Handler) next(ctx context.Context, q *inbox.Query) ([]inbox.Message, error) {
+	for {
+		batch, err := h.cfg.Messages.Read(ctx, *q)
+		if err != nil {
+			return nil, err //nolint:wrapcheck // it says what it was doing
+		}
+		if !q.OldestFirst || len(batch.Messages) > 0 {
+			return batch.Messages, nil
+		}
+		q.After = batch.Last
+		if !batch.More {
+			return nil, nil
 		}
 	}
 }

@@ -22,7 +22,8 @@ import (
 	"github.com/countersign/countersign/internal/verify"
 )
 
-// filling is an inbox that fills up while somebody waits.
+// filling is an inbox that fills up while somebody waits. A message to nobody
+// cannot be opened.
 type filling struct {
 	mu       sync.Mutex // guards what follows
 	messages []inbox.Message
@@ -40,7 +41,7 @@ func (f *filling) put(m inbox.Message, tell bool) {
 	}
 }
 
-func (f *filling) List(_ context.Context, q inbox.Query) ([]inbox.Message, error) {
+func (f *filling) Read(_ context.Context, q inbox.Query) (inbox.Batch, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.looks++
@@ -53,7 +54,15 @@ func (f *filling) List(_ context.Context, q inbox.Query) ([]inbox.Message, error
 	if !q.OldestFirst {
 		slices.Reverse(found)
 	}
-	return found[:min(len(found), q.Limit)], nil
+	found = found[:min(len(found), q.Limit)]
+	b := inbox.Batch{Last: q.After, More: len(found) == q.Limit}
+	for _, m := range found {
+		b.Last = max(b.Last, m.Seq)
+		if !m.To.IsZero() {
+			b.Messages = append(b.Messages, m)
+		}
+	}
+	return b, nil
 }
 
 func (f *filling) Watch(string) (<-chan string, func()) { return f.woken, func() {} }
@@ -236,6 +245,36 @@ func TestOfMoreThanTheLimitNoneIsMissedFromOneWaitToTheNext(t *testing.T) {
 	if got := strings.Fields(wait(t, h, "?timeout=0&limit=2").ids); !slices.Equal(got, []string{"m60", "m59"}) {
 		t.Errorf("without a message to begin after there came %v, want the newest two", got)
 	}
+}
+
+func TestWhatCannotBeOpenedIsInTheWayOfNoWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := &filling{woken: make(chan string, 1)}
+		h := handlerOf(f)
+		put := func(id string) {
+			f.put(inbox.Message{Account: "acme", ID: id, Channel: message.SMS, To: recipient(t, "+4915112345678")}, false)
+		}
+		put("m0")
+		for i := range 6 {
+			f.put(inbox.Message{Account: "acme", ID: "sealed" + strconv.Itoa(i), Channel: message.SMS}, false)
+		}
+		if got, want := wait(t, h, "?after=m0&limit=3&timeout=1"), (waited{200, "", time.Second}); got != want {
+			t.Errorf("nothing else is there: %+v, want %+v", got, want)
+		}
+		go func() {
+			time.Sleep(time.Second)
+			put("m1")
+		}()
+		if got := wait(t, h, "?after=m0&limit=3&timeout=9"); got.ids != "m1" || got.after > 1300*time.Millisecond {
+			t.Errorf("one comes during the wait: %+v, want m1 within 300 ms", got)
+		}
+		for _, after := range []string{"m0", "sealed1", "sealed5"} {
+			if got, want := wait(t, h, "?after="+after+"&limit=3&timeout=0"), (waited{200, "m1", 0}); got != want {
+				t.Errorf("one is there after %s: %+v, want %+v", after, got, want)
+			}
+		}
+	})
 }
 
 func TestWrongWaitsAreRefusedBeforeTheyWait(t *testing.T) {

@@ -224,6 +224,8 @@ func TestTextsAreNamedByLanguageAndChannel(t *testing.T) {
 	h.post(path+"?language=de").refused(400, "1901")
 	h.delete(path).refused(400, "1901")
 	h.delete(path+"?language=e%00").refused(400, "1910")
+	h.delete(path+"?language=%E2%84%AAo").refused(400, "1910") // the Kelvin sign is no k, a long s no s
+	h.delete(path+"?language=de&channel=%C5%BFms").refused(400, "1904")
 	h.post(path, jsonBody(`{"language":"EN","channel":"sms","text":"SMS {{OTP}} & <b> \u00e4"}`)).is(200).
 		has("template", map[string]any{"en": baseText, "en-sms": "SMS {{OTP}} & <b> ä"})
 	h.post(path, form("language=en&channel=&text=All+{{OTP}}")).is(200)

@@ -124,7 +124,7 @@ func translate(err error) apiError {
 			return errReused
 		case verify.Unavailable:
 			return unavailable("The request could not be carried out now.", e.RetryAfter)
-		case verify.Unknown:
+		case verify.OutcomeUnknown:
 			return unavailable(outcomeUnknown, e.RetryAfter)
 		case verify.Internal, verify.Invalid: // the facade asks for neither
 		}

@@ -130,18 +130,21 @@ func keyOf(h http.Header, query string) string {
 	return pick(encodedPairs(query), keyName)
 }
 
-// read reads the operation's parameters. Only POST and DELETE have a body.
+// read reads the operation's parameters. Those of GET are not in a body, which
+// may be no larger for that.
 func (c *call) read(query string) error {
 	var body []byte
 	var err error
-	if c.r.Method != http.MethodGet {
+	if c.r.Method == http.MethodGet {
+		err = wire.PassBody(c.w, c.r, wire.MaxBody)
+	} else {
 		body, err = wire.ReadBody(c.w, c.r, wire.MaxBody)
-		if errors.Is(err, wire.ErrTooLarge) {
-			return errTooLarge
-		}
-		if err != nil {
-			return errBody
-		}
+	}
+	if errors.Is(err, wire.ErrTooLarge) {
+		return errTooLarge
+	}
+	if err != nil {
+		return errBody
 	}
 	c.params, err = decode(c.route.parameters, query, c.r.Header.Get("Content-Type"), body)
 	return err

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/countersign/countersign/internal/api/wire"
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/message"
 )
@@ -25,14 +26,14 @@ func isLanguage(code string) bool {
 // textName reads which text of an application is meant (contract v1 §3.12):
 // its language and its channel, "" for all.
 func textName(p params) (language string, channel message.Channel, err error) {
-	if language = strings.ToLower(p["language"]); !isLanguage(language) {
+	if language = wire.Fold(p["language"]); !isLanguage(language) {
 		return "", "", errLanguage
 	}
 	name, ok := p["channel"]
 	if !ok {
 		return language, "", nil
 	}
-	if channel, ok = channels[strings.ToUpper(name)]; !ok {
+	if channel, ok = channels[wire.Fold(name)]; !ok {
 		return "", "", errChannel
 	}
 	return language, channel, nil

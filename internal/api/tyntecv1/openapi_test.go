@@ -73,8 +73,9 @@ func check(r *http.Request, answer *http.Response, got []byte) error {
 	if err != nil {
 		return err
 	}
-	if route.Operation == nil { // a gate before any operation
-		if !slices.Contains([]int{401, 403, 404, 405, 429}, answer.StatusCode) {
+	unread := answer.StatusCode == http.StatusRequestEntityTooLarge && r.Method == http.MethodGet
+	if route.Operation == nil || unread { // a gate before any operation
+		if !slices.Contains([]int{401, 403, 404, 405, 413, 429}, answer.StatusCode) {
 			return fmt.Errorf("status %d of no operation", answer.StatusCode)
 		}
 		var value any

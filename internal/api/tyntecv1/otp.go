@@ -56,17 +56,17 @@ func (f *facade) status(ctx context.Context, c *call) (reply, error) {
 	return reply{status: http.StatusOK, body: otpEntityOf(r)}, nil
 }
 
-// known reads the path's OTP. With an idempotency key an OTP that is gone is
-// left to the service, which may have an answer to repeat. One whose
-// application is gone is errApplicationGone: the service would carry the request
-// out, so that the caller has to ask for an answer to repeat itself.
-func (f *facade) known(ctx context.Context, c *call, once verify.Idempotency) (verify.Record, error) {
+// known reads the path's OTP. One that is gone is left to the service, which
+// counts that and may have an answer to repeat. One whose application is gone is
+// errApplicationGone: the service would carry the request out, so that the caller
+// has to ask for an answer to repeat itself.
+func (f *facade) known(ctx context.Context, c *call) (verify.Record, error) {
 	ref, err := c.ref()
 	if err != nil {
 		return verify.Record{}, err
 	}
 	record, err := f.Verify.Get(ctx, ref)
-	if !once.IsZero() && errors.Is(err, verify.ErrNotFound) {
+	if errors.Is(err, verify.ErrNotFound) {
 		return verify.Record{Ref: ref}, nil
 	}
 	if err != nil {
@@ -97,7 +97,7 @@ func (f *facade) resend(ctx context.Context, c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	record, err := f.known(ctx, c, once)
+	record, err := f.known(ctx, c)
 	if errors.Is(err, errApplicationGone) {
 		return sent(f.Verify.Repeated(ctx, c.account.Name, once, err))
 	}
@@ -153,7 +153,7 @@ func (f *facade) check(ctx context.Context, c *call) (reply, error) {
 	if typed == "" || strings.Contains(typed, unreadable) {
 		return reply{}, missing("otpCode")
 	}
-	record, err := f.known(ctx, c, once)
+	record, err := f.known(ctx, c)
 	if errors.Is(err, errApplicationGone) {
 		return checked(f.Verify.RepeatedCheck(ctx, c.account.Name, once, err))
 	}

@@ -50,7 +50,7 @@ func pick(place []pair, name string) string {
 		case p.value == "":
 		case p.name == name:
 			return p.value
-		case other == "" && strings.EqualFold(p.name, name):
+		case other == "" && wire.EqualFold(p.name, name):
 			other = p.value
 		}
 	}
@@ -62,7 +62,7 @@ func pick(place []pair, name string) string {
 func bodyPairs(contentType string, body []byte) ([]pair, error) {
 	text := strings.TrimLeft(string(body), " \t\r\n")
 	media, _, _ := strings.Cut(contentType, ";")
-	media = strings.ToLower(strings.TrimSpace(media))
+	media = wire.Fold(strings.TrimSpace(media))
 	switch {
 	case text == "":
 		return nil, nil
@@ -118,8 +118,8 @@ func jsonPairs(body []byte) ([]pair, error) {
 // numbers and codes know digits only: without its point, that would be somebody
 // else's number.
 func numeral(name, literal string) string {
-	isPhone := strings.EqualFold(name, "number")
-	if !isPhone && !strings.EqualFold(name, "otpCode") || !strings.ContainsAny(literal, ".eE") {
+	isPhone := wire.EqualFold(name, "number")
+	if !isPhone && !wire.EqualFold(name, "otpCode") || !strings.ContainsAny(literal, ".eE") {
 		return literal
 	}
 	d, _ := wire.ParseDecimal(literal)

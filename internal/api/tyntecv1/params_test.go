@@ -30,6 +30,7 @@ func TestParametersAreFoundWhereverAndHoweverTheyAreWritten(t *testing.T) {
 		{name: "twice: the first", query: "sender=a&sender=b", want: map[string]string{"sender": "a"}},
 		{name: "two foreign spellings: the first", query: "SENDER=a&Sender=b", want: map[string]string{"sender": "a"}},
 		{name: "two spellings: the documented one", query: "Sender=BIG&sender=small", want: map[string]string{"sender": "small"}},
+		{name: "letter case is that of ASCII", query: "%C5%BFender=a", want: map[string]string{}},
 		{name: "an empty one is absent", query: "sender=&Sender=BIG&number", want: map[string]string{"sender": "BIG"}},
 		{name: "a plus is a blank", query: "number=+44&text=a+b%2Bc", want: map[string]string{"number": " 44", "text": "a b+c"}},
 		{name: "a semicolon is text", query: "text=a;b&number=1;2", want: map[string]string{"text": "a;b", "number": "1;2"}},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 
+	"github.com/countersign/countersign/internal/api/wire"
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
@@ -94,7 +95,7 @@ func languageFor(asked string, info func() phone.Info) string {
 	if asked == "" {
 		return phone.MainLanguage(info().Country)
 	}
-	if l := strings.ToLower(asked); isLanguage(l) {
+	if l := wire.Fold(asked); isLanguage(l) {
 		return l
 	}
 	return english

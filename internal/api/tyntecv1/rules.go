@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/countersign/countersign/internal/api/wire"
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
 )
@@ -47,7 +48,7 @@ func (p params) boolean(name string, fallback bool) (bool, error) {
 	if !ok {
 		return fallback, nil
 	}
-	switch strings.ToLower(text) {
+	switch wire.Fold(text) {
 	case "true", "1", "yes", "on":
 		return true, nil
 	case "false", "0", "no", "off":
@@ -85,13 +86,13 @@ func fits(text string, most int) bool {
 }
 
 // channels are the values of via and channel but AUTO, which is "".
-var channels = map[string]message.Channel{"SMS": message.SMS, "VOICE": message.Voice}
+var channels = map[string]message.Channel{"sms": message.SMS, "voice": message.Voice}
 
 // via returns the channel that is asked for, "" for AUTO.
 func (p params) via() (message.Channel, error) {
-	text := strings.ToUpper(p["via"])
+	text := wire.Fold(p["via"])
 	channel, ok := channels[text]
-	if !ok && text != "" && text != "AUTO" {
+	if !ok && text != "" && text != "auto" {
 		return "", errVia
 	}
 	return channel, nil

@@ -141,7 +141,7 @@ func TestParametersOfASendAreRefusedOneByOne(t *testing.T) {
 	for query, code := range map[string]string{
 		"number=x": "1902", "number=%2B1": "1902", "number=%2B999123456789": "1902", "number=%00": "1902",
 		toMobile + "&country=XX": "1903", toMobile + "&country=GBR": "1903",
-		toMobile + "&via=1": "1904",
+		toMobile + "&via=1": "1904", toMobile + "&via=%C5%BFms": "1904", // a long s
 		toMobile + "&text=" + strings.Repeat("a", 1600) + "{{OTP}}": "1905", toMobile + "&text={{otp}}": "1905",
 		toMobile + "&text={{OTP}}%00": "1905", toMobile + "&text={{OTP}}%ff": "1905", toMobile + "&text={{OTP}}%zz": "1905",
 		toMobile + "&referenceId=" + strings.Repeat("%C3%A4", 256): "1901", toMobile + "&referenceId=a%00": "1901",
@@ -372,7 +372,11 @@ func TestPathsAndMethods(t *testing.T) {
 	equal(t, "Allow", a.header.Get("Allow"), "GET, POST, DELETE")
 	h.call(http.MethodGet, otps+"/x/check").refused(405, "1901")
 	h.post(otps+"?"+toMobile, jsonBody(`{"text":"`+strings.Repeat("a", 64<<10)+`"}`)).refused(413, "1901")
-	h.delete(otps+"/x", content("", strings.Repeat("a", 64<<10+1))).refused(413, "1901")
+	big := content("", strings.Repeat("a", 64<<10+1))
+	h.delete(otps+"/x", big).refused(413, "1901")
+	h.call(http.MethodGet, otps+"?"+toMobile, big).refused(413, "1901")
+	h.call(http.MethodGet, otps+"?"+toMobile, big, noKey()).refused(401, "1940")
+	h.call(http.MethodGet, otps+"?"+toMobile, jsonBody(strings.Repeat("a", 64<<10))).is(204) // nobody reads it
 	for _, slash := range []string{"", "/"} {
 		id := h.post(otps + slash + "?" + toMobile).is(200).text("otpId")
 		h.get(otps + "/" + id + slash).is(200)

@@ -32,40 +32,62 @@ type Senders struct {
 }
 
 // Limits are the numbers that the contract leaves to the operator (contract v4
-// §5). Where one is 0, its default holds.
+// §5). Where one is 0, that of DefaultLimits holds.
 type Limits struct {
-	ListLimit     int // OTPs in one list answer, default 1000
-	CallbackURL   int // characters of a callback URL, default 2048
-	HeaderCount   int // custom headers of a callback configuration, default 20
-	HeaderName    int // characters of a header's name, default 128
-	HeaderValue   int // characters of a header's value, default 2048
-	MaxMinutes    int // longest life of a code on SMS, VOICE and VIBER, default 120
-	MaxMinutesWA  int // likewise on WHATSAPP, default 90
-	Minutes       int // life of a code where a template names none, default 3
-	MaxAttempts   int // default 10
-	Attempts      int // where a profile names none, default 3
-	CodeLength    int // of generated codes where a profile names none, default 6
-	NameLength    int // characters of a name, default 256
-	MessageLength int // characters of a template's message, default 512
-	BodySize      int // octets of a request's body, default and at most 64 KiB (T-04)
+	ListLimit     int // OTPs in one list answer
+	CallbackURL   int // characters of a callback URL
+	HeaderCount   int // custom headers of a callback configuration
+	HeaderName    int // characters of a header's name
+	HeaderValue   int // characters of a header's value
+	MaxMinutes    int // longest life of a code on SMS, VOICE and VIBER
+	MaxMinutesWA  int // likewise on WHATSAPP
+	Minutes       int // life of a code where a template names none
+	MaxAttempts   int
+	Attempts      int // where a profile names none
+	CodeLength    int // of generated codes where a profile names none
+	NameLength    int // characters of a name
+	MessageLength int // characters of a template's message
+	BodySize      int // octets of a request's body, at most wire.MaxBody (T-04)
+}
+
+// DefaultLimits returns the limits of an operator who chose none. The settings
+// take their defaults from here.
+func DefaultLimits() Limits {
+	return Limits{
+		ListLimit:     1000,
+		CallbackURL:   2048,
+		HeaderCount:   20,
+		HeaderName:    128,
+		HeaderValue:   2048,
+		MaxMinutes:    120,
+		MaxMinutesWA:  90,
+		Minutes:       3,
+		MaxAttempts:   10,
+		Attempts:      3,
+		CodeLength:    6,
+		NameLength:    256,
+		MessageLength: 512,
+		BodySize:      wire.MaxBody,
+	}
 }
 
 func (l Limits) withDefaults() Limits {
+	d := DefaultLimits()
 	return Limits{
-		ListLimit:     cmp.Or(l.ListLimit, 1000),
-		CallbackURL:   cmp.Or(l.CallbackURL, 2048),
-		HeaderCount:   cmp.Or(l.HeaderCount, 20),
-		HeaderName:    cmp.Or(l.HeaderName, 128),
-		HeaderValue:   cmp.Or(l.HeaderValue, 2048),
-		MaxMinutes:    cmp.Or(l.MaxMinutes, 120),
-		MaxMinutesWA:  cmp.Or(l.MaxMinutesWA, 90),
-		Minutes:       cmp.Or(l.Minutes, 3),
-		MaxAttempts:   cmp.Or(l.MaxAttempts, 10),
-		Attempts:      cmp.Or(l.Attempts, 3),
-		CodeLength:    cmp.Or(l.CodeLength, 6),
-		NameLength:    cmp.Or(l.NameLength, 256),
-		MessageLength: cmp.Or(l.MessageLength, 512),
-		BodySize:      cmp.Or(l.BodySize, wire.MaxBody),
+		ListLimit:     cmp.Or(l.ListLimit, d.ListLimit),
+		CallbackURL:   cmp.Or(l.CallbackURL, d.CallbackURL),
+		HeaderCount:   cmp.Or(l.HeaderCount, d.HeaderCount),
+		HeaderName:    cmp.Or(l.HeaderName, d.HeaderName),
+		HeaderValue:   cmp.Or(l.HeaderValue, d.HeaderValue),
+		MaxMinutes:    cmp.Or(l.MaxMinutes, d.MaxMinutes),
+		MaxMinutesWA:  cmp.Or(l.MaxMinutesWA, d.MaxMinutesWA),
+		Minutes:       cmp.Or(l.Minutes, d.Minutes),
+		MaxAttempts:   cmp.Or(l.MaxAttempts, d.MaxAttempts),
+		Attempts:      cmp.Or(l.Attempts, d.Attempts),
+		CodeLength:    cmp.Or(l.CodeLength, d.CodeLength),
+		NameLength:    cmp.Or(l.NameLength, d.NameLength),
+		MessageLength: cmp.Or(l.MessageLength, d.MessageLength),
+		BodySize:      cmp.Or(l.BodySize, d.BodySize),
 	}
 }
 

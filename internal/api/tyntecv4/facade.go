@@ -129,6 +129,11 @@ func (f *facade) serve(ctx context.Context, c *call) (reply, error) {
 	if err := f.Room(c.route.work); err != nil {
 		return reply{}, err
 	}
+	if c.r.Method == http.MethodGet || c.r.Method == http.MethodDelete { // the others read their body
+		if err := c.unreadable(wire.PassBody(c.w, c.r, c.bodySize)); err != nil {
+			return reply{}, err
+		}
+	}
 	return c.route.handle(ctx, c)
 }
 
@@ -143,14 +148,23 @@ func (c *call) read() (*object, []byte, error) {
 		return nil, nil, problemError{Status: http.StatusUnsupportedMediaType, Detail: "The body must be application/json in UTF-8"}.plain()
 	}
 	raw, err := wire.ReadBody(c.w, c.r, c.bodySize)
-	if errors.Is(err, wire.ErrTooLarge) {
-		return nil, nil, problemError{Status: http.StatusRequestEntityTooLarge, Detail: "The body is larger than " + octets(c.bodySize)}.plain()
-	}
 	if err != nil {
-		return nil, nil, badRequest("Request body could not be read")
+		return nil, nil, c.unreadable(err)
 	}
 	o, err := parseObject(raw)
 	return o, raw, err
+}
+
+// unreadable is the answer to a body that was not read to its end; nil for one
+// that was.
+func (c *call) unreadable(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, wire.ErrTooLarge):
+		return problemError{Status: http.StatusRequestEntityTooLarge, Detail: "The body is larger than " + octets(c.bodySize)}.plain()
+	}
+	return badRequest("Request body could not be read")
 }
 
 // octets returns n as people write it: "64 KiB", "1500 octets".
@@ -173,7 +187,7 @@ func isJSON(h http.Header) bool {
 		return false
 	}
 	charset, given := params["charset"]
-	return !given || strings.EqualFold(charset, "utf-8")
+	return !given || wire.EqualFold(charset, "utf-8")
 }
 
 // query returns the request's query parameters of these names, "" where there
@@ -241,7 +255,7 @@ func (f *facade) fail(ctx context.Context, c *call, err error) {
 func namesProblemJSON(accept []string) bool {
 	for item := range strings.SplitSeq(strings.Join(accept, ","), ",") {
 		media, _, _ := strings.Cut(item, ";")
-		if strings.EqualFold(strings.TrimSpace(media), "application/problem+json") {
+		if wire.EqualFold(strings.TrimSpace(media), "application/problem+json") {
 			return true
 		}
 	}

@@ -130,6 +130,27 @@ func TestTheFirstGateThatRefusesAnswers(t *testing.T) {
 	h.post("/otp/not-a-uuid/validate", `{"otpCode":"1234"}`).nr("not-a-uuid")
 }
 
+// Contract v4 §3.2: 413 is every operation's.
+func TestABodyThatNobodyReadsMayBeNoLargerThanOthers(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	id := h.accepted("")
+	fits, big := strings.Repeat("x", 64<<10), strings.Repeat("x", 64<<10+1)
+	for path, methods := range operations(t) {
+		for _, method := range methods {
+			if method == http.MethodGet || method == http.MethodDelete {
+				h.do(method, path, big).pr(http.StatusRequestEntityTooLarge)
+			}
+		}
+	}
+	h.do(http.MethodDelete, "/otp/"+id, big).pr(http.StatusRequestEntityTooLarge)
+	h.do(http.MethodDelete, "/otp/"+id, big, header{"apiKey", ""}).ua()
+	h.do(http.MethodPut, "/otp/"+id, big).pr(http.StatusMethodNotAllowed)
+	h.do(http.MethodGet, "/otp/"+id, fits).status(http.StatusOK)
+	h.do(http.MethodDelete, "/otp/"+id, fits).empty(http.StatusOK)
+	h.get("/otp/" + id).nr(id)
+}
+
 func TestLimitsOnARecipientComeLast(t *testing.T) {
 	t.Parallel()
 	h := startWith(t, options{rules: guard.Compat(1)})
@@ -219,6 +240,7 @@ func TestErrorsAreProblemJSONOnlyWhereAcceptNamesIt(t *testing.T) {
 		"": "application/json", "*/*": "application/json", "application/*": "application/json", "text/html": "application/json",
 		"application/json": "application/json", "application/problem+json": "application/problem+json",
 		"application/json, Application/Problem+JSON;q=0.5": "application/problem+json",
+		"application/problem+j\u017fon":                    "application/json", // a long s
 	} {
 		got := h.get("/nothing", header{"Accept", accept}).pr(http.StatusNotFound).header.Get("Content-Type")
 		equal(t, "media type for Accept "+accept, got, want)

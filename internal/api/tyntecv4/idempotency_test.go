@@ -69,6 +69,12 @@ func TestARepeatedDeleteIsRecognised(t *testing.T) {
 	h.delete("/otp/"+first, key).empty(http.StatusOK)
 	h.delete("/otp/"+second, key).pr(http.StatusUnprocessableEntity)
 	h.get("/otp/" + second).status(http.StatusOK)
+	h.delete("/otp/7b0a5f3c-52a9-4c0e-9d1e-0f6d6f1f0a11", key).pr(http.StatusUnprocessableEntity)
+	h.delete("/otp/not-a-uuid", key).pr(http.StatusUnprocessableEntity)
+	// What was not there keeps no key.
+	for range 2 {
+		h.delete("/otp/not-a-uuid", header{"Idempotency-Key", "delete-2"}).empty(http.StatusOK)
+	}
 }
 
 func TestAMalformedIdempotencyKeyIsRefused(t *testing.T) {

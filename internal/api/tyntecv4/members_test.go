@@ -145,6 +145,38 @@ func TestParametersThatComeTwiceAreRefused(t *testing.T) {
 	h.get(whatsAppTemplates + "?name=" + strings.Repeat("n", 512) + "&language=" + strings.Repeat("l", 16)).status(http.StatusOK)
 }
 
+// U+0000, which PostgreSQL cannot keep: where it breaks no rule it names nothing.
+func TestNoDatabaseGetsTheCharacterU0000(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	h.post(whatsAppPath, whatsAppConfig).empty(http.StatusCreated)
+	for _, member := range []string{
+		`"copyButtonText":"a\u0000b"`, `"otpType":"ONE_TAP","packageName":"a.b","signatureHash":"12345678901","autofillButtonText":"\u0000"`,
+	} {
+		h.post(whatsAppTemplates, `{"name":"login_wa","language":"en",`+member+`}`).br()
+	}
+	equal(t, "templates", len(h.get(whatsAppTemplates).list()), 0)
+	h.send(`{"profileName":"a\u0000"}`).cv("profileName")
+	h.send(`{"priorityName":"a\u0000"}`).cv("priorityName")
+	links := `{"channels":[{"type":"SMS","templates":[{"name":"a\u0000","languageCode":"\u0000"}]}]}`
+	h.post("/profiles/"+h.P1+"/templates", links).cv("channels[0].templates[0].name")
+	h.patch("/profiles/"+h.P1, links).cv("channels[0].templates[0].name")
+	h.delete("/profiles/" + h.P1 + "/templates/a%00").cv("template-name")
+	h.delete("/profiles/" + h.P1 + "/templates/%FF").cv("template-name")
+	h.get("/otp/a%00").nr("a\x00")
+	for _, list := range []string{"/profiles", "/priorities", "/templates/sms"} {
+		equal(t, list, len(h.get(list+"?name=a%00").list()), 0)
+		equal(t, list, len(h.get(list+"?name=%FF", asLenient()).list()), 0)
+	}
+}
+
+func TestAnUnknownMemberMayHoldAnything(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	h.accepted(`{"colour":` + strings.Repeat(`[{"a":`, 1000) + `"blue"` + strings.Repeat(`}]`, 1000) + `}`)
+	h.post("/otp", `{"colour":`+strings.Repeat(`[`, 1000)).br()
+}
+
 func TestASemicolonInTheQueryIsPartOfAValue(t *testing.T) {
 	t.Parallel()
 	h := start(t)

@@ -152,9 +152,9 @@ func (f *facade) readOTP(ctx context.Context, c *call) (reply, error) {
 	return reply{status: http.StatusOK, body: recordOf(r)}, nil
 }
 
-// deleteOTP is contract v4 §6.1.4. What is not there is deleted.
+// deleteOTP is contract v4 §6.1.4. What is not there is deleted; that keeps no
+// idempotency key, but one that was used for another request is refused.
 func (f *facade) deleteOTP(ctx context.Context, c *call) (reply, error) {
-	done := reply{status: http.StatusOK}
 	id, ok := c.id()
 	if !ok {
 		id = c.params[0]
@@ -163,14 +163,15 @@ func (f *facade) deleteOTP(ctx context.Context, c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if !ok {
-		return done, nil
+	if ok {
+		_, err = f.Verify.Delete(ctx, verify.Ref{Account: c.account.Name, Origin: origin, ID: id}, once)
+	} else {
+		_, err = f.Verify.Repeated(ctx, c.account.Name, once, c.absent())
 	}
-	_, err = f.Verify.Delete(ctx, verify.Ref{Account: c.account.Name, Origin: origin, ID: id}, once)
 	if err != nil && c.translate(err).Status != http.StatusNotFound {
 		return reply{}, err //nolint:wrapcheck // a *verify.Error says all there is
 	}
-	return done, nil
+	return reply{status: http.StatusOK}, nil
 }
 
 // verdict is the body of a check's answer.

@@ -179,9 +179,9 @@ func (c *call) translateKind(e *verify.Error) (problemError, bool) {
 			Title: http.StatusText(http.StatusUnprocessableEntity), Status: http.StatusUnprocessableEntity, // as in the status line
 			Detail: "The Idempotency-Key was used for another request",
 		}, true
-	case verify.Unavailable, verify.Unknown:
+	case verify.Unavailable, verify.OutcomeUnknown:
 		p := unavailable("The request could not be carried out now", max(e.RetryAfter, 1))
-		if e.Kind == verify.Unknown {
+		if e.Kind == verify.OutcomeUnknown {
 			p.Detail = "Whether the request was carried out is not known"
 		}
 		return p, true

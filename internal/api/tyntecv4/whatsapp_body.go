@@ -56,9 +56,9 @@ func (f *facade) checkWhatsAppTemplate(b whatsAppBody, v *violations) {
 	v.optional("type", b.kind, oneOf(typeOTP))
 	v.optional("otpType", b.otpType, oneOf(otpCopyCode, otpOneTap))
 	v.number("codeExpirationTime", b.minutes, 1, f.Limits.MaxMinutesWA)
-	v.optional("copyButtonText", b.copyButtonText, size(1, maxButtonText))
+	v.optional("copyButtonText", b.copyButtonText, size(1, maxButtonText), noNUL)
 	if b.oneTap() {
-		v.optional("autofillButtonText", b.autofillButtonText, size(1, maxButtonText))
+		v.optional("autofillButtonText", b.autofillButtonText, size(1, maxButtonText), noNUL)
 		v.required("packageName", b.packageName, size(1, maxPackageName), matches(packageName))
 		v.required("signatureHash", b.signatureHash, hash)
 	}

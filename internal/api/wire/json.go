@@ -8,16 +8,17 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is how deep arrays and objects may be nested; no API here needs more
-// than six levels, and each level costs stack.
+// maxDepth is how deep arrays and objects may be nested to be read: no API here
+// needs more than six levels, and each level costs stack. What is deeper is
+// passed over: a member that nobody knows may hold anything.
 const maxDepth = 64
 
 // usualMembers is how many members the outermost object has room for at first:
 // most bodies have no more.
 const usualMembers = 4
 
-// ErrJSON is returned for a text that is not JSON (RFC 8259), is not UTF-8, or
-// is nested too deeply. It does not quote the text.
+// ErrJSON is returned for a text that is not JSON (RFC 8259) or not UTF-8. It
+// does not quote the text.
 var ErrJSON = errors.New("not JSON")
 
 // Kind is what a JSON value is. The zero Kind is Null.
@@ -34,8 +35,8 @@ const (
 )
 
 // Value is a JSON value as it was written: numbers keep their literal text,
-// objects keep the order of their members and those that come twice. The zero
-// Value is null.
+// objects keep the order of their members and those that come twice. Arrays and
+// objects inside 64 others seem empty. The zero Value is null.
 type Value struct {
 	Kind    Kind
 	Text    string   // of a String what it says, of a Number its literal, of a Bool its word
@@ -156,10 +157,11 @@ func (p *parser) value() (Value, bool) {
 
 // nested reads an array or object, whose opening bracket is next.
 func (p *parser) nested(kind Kind) (Value, bool) {
-	if p.depth++; p.depth > maxDepth {
-		return Value{}, false
+	if p.depth == maxDepth {
+		return Value{Kind: kind}, p.pass()
 	}
-	end := p.text[p.at] + 2 // ] after [ and } after { in ASCII
+	p.depth++
+	end := closing(p.text[p.at])
 	p.at++
 	v := Value{Kind: kind}
 	if p.take(end) {
@@ -172,11 +174,8 @@ func (p *parser) nested(kind Kind) (Value, bool) {
 	for {
 		var name string
 		if kind == Object {
-			ok := p.peek() == '"'
-			if ok {
-				name, ok = p.string()
-			}
-			if !ok || !p.take(':') {
+			var ok bool
+			if name, ok = p.name(); !ok {
 				return Value{}, false
 			}
 		}
@@ -195,6 +194,57 @@ func (p *parser) nested(kind Kind) (Value, bool) {
 		p.depth--
 		return v, p.take(end)
 	}
+}
+
+// closing returns the bracket that ends what this one begins: ] comes two after
+// [ in ASCII, and } after {.
+func closing(bracket byte) byte { return bracket + 2 }
+
+// name reads the name of a member and the colon after it.
+func (p *parser) name() (string, bool) {
+	if p.peek() != '"' {
+		return "", false
+	}
+	name, ok := p.string()
+	return name, ok && p.take(':')
+}
+
+// pass passes over an array or object, whose opening bracket is next, however
+// deep it is: the brackets that are still to come are in a list and not on the
+// stack.
+func (p *parser) pass() bool {
+	var ends []byte
+	for {
+		if c := p.peek(); c == '[' || c == '{' {
+			p.at++
+			if !p.take(closing(c)) {
+				ends = append(ends, closing(c))
+				if c == '{' && !p.passName() {
+					return false
+				}
+				continue
+			}
+		} else if _, ok := p.value(); !ok { // not nested, so that it calls nothing back
+			return false
+		}
+		for len(ends) > 0 && !p.take(',') {
+			if !p.take(ends[len(ends)-1]) {
+				return false
+			}
+			ends = ends[:len(ends)-1]
+		}
+		if len(ends) == 0 {
+			return true
+		}
+		if ends[len(ends)-1] == '}' && !p.passName() {
+			return false
+		}
+	}
+}
+
+func (p *parser) passName() bool {
+	_, ok := p.name()
+	return ok
 }
 
 // number reads a number, whose first character is next.

@@ -1,7 +1,9 @@
 package wire_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -40,18 +42,47 @@ func TestParseJSONKeepsWhatWasWritten(t *testing.T) {
 	}
 }
 
-func TestParseJSONBoundsNesting(t *testing.T) {
+// What no API knows may be nested as deep as a body has room for.
+func TestParseJSONReadsSixtyFourLevelsAndPassesOverWhatIsDeeper(t *testing.T) {
 	t.Parallel()
-	for depth, ok := range map[int]bool{64: true, 65: false, 30_000: false} {
+	for _, depth := range []int{64, 65, 30_000} {
 		text := strings.Repeat("[", depth) + strings.Repeat("]", depth)
-		if _, err := wire.ParseJSON([]byte(text)); (err == nil) != ok {
-			t.Errorf("%d levels: error %v, want read = %v", depth, err, ok)
+		v, err := wire.ParseJSON([]byte(text))
+		if err != nil {
+			t.Errorf("%d levels: %v", depth, err)
+		}
+		levels := 1
+		for at := v; len(at.Items) > 0; at = at.Items[0] {
+			levels++
+		}
+		if levels != min(depth, 65) {
+			t.Errorf("of %d levels %d are there; want no more than 64 and one that seems empty", depth, levels)
 		}
 	}
 	// Levels that are side by side do not add up.
 	wide := "[" + strings.Repeat("[[]],", 1000) + "[]]"
-	if _, err := wire.ParseJSON([]byte(wide)); err != nil {
-		t.Errorf("many shallow arrays: %v", err)
+	if v, err := wire.ParseJSON([]byte(wide)); err != nil || len(v.Items) != 1001 || len(v.Items[999].Items) != 1 {
+		t.Errorf("many shallow arrays: %d, %v", len(v.Items), err)
+	}
+}
+
+// What is passed over is JSON or not as anything else, and what follows it is read.
+func TestParseJSONReadsOnBehindWhatIsTooDeep(t *testing.T) {
+	t.Parallel()
+	for _, inner := range []string{
+		`[]`, `{}`, `[1,[2,{"a":[],"b":{"c":null}},[[]]],"]"]`, ` { "a" : [ { } , [ ] ] , "b" : "}" } `, `[1`, `{"a"}`, `{"a":1,}`, `{"a":1]`, `[1}`, `[,]`,
+		`[1,]`, `[1 2]`, `{1:2}`, `{"a":}`, `{"a" 1}`, `{`, `[`, `[]]`, `[tru]`, `{"a":01}`, `[{]}`, `["\x"]`, `["\ud800"]`,
+	} {
+		// The level of the object too, inner is on the sixty-fifth.
+		text := `{"deep":` + strings.Repeat("[", 63) + inner + strings.Repeat("]", 63) + `,"to":"x"}`
+		_, want := wire.ParseJSON([]byte(inner))
+		v, err := wire.ParseJSON([]byte(text))
+		if !errors.Is(err, want) {
+			t.Errorf("%s: deep %v, alone %v", inner, err, want)
+		}
+		if err == nil && v.Last("to").Text != "x" {
+			t.Errorf("behind %s, deep, was read %v", inner, v.Last("to"))
+		}
 	}
 }
 
@@ -59,12 +90,13 @@ func FuzzParseJSON(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `[1,2.5e-3,"a\"\\\/\b\f\n\r\t\u00e4"]`, `{"a":{"b":[null,true,false]},"a":1}`, `"\ud800"`, `"\udc00\ud800"`,
 		`nul`, `{"a"}`, `{"a":}`, `[1,]`, `{,}`, `-`, `-a`, `1.`, `1e`, `01`, `"`, `"\`, `"\u12`, "\"\x00\"", "\xff", "\ufeff{}", ` 1 `, `[[[`,
+		strings.Repeat(`{"a":[`, 40) + `{"b":1},2` + strings.Repeat("]}", 40),
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		v, err := wire.ParseJSON(text)
-		if err == nil && !json.Valid(text) {
+		if err == nil && !json.Valid(text) && brackets(text) < 10_000 { // encoding/json's own bound
 			t.Fatalf("%q is no JSON and was read", text)
 		}
 		if err != nil {
@@ -72,6 +104,9 @@ func FuzzParseJSON(f *testing.F) {
 				t.Fatalf("%q is JSON and was refused", text)
 			}
 			return
+		}
+		if brackets(text) > 64 {
+			return // it may be too deep to be read whole
 		}
 		var want any
 		d := json.NewDecoder(strings.NewReader(string(text)))
@@ -86,9 +121,12 @@ func FuzzParseJSON(f *testing.F) {
 }
 
 // refusable reports whether ParseJSON may refuse valid JSON: it may hold half a
-// surrogate pair or be nested too deeply.
-func refusable(text []byte) bool {
-	return strings.Contains(strings.ToLower(string(text)), `\ud`) || strings.Count(string(text), "[")+strings.Count(string(text), "{") > 64
+// surrogate pair.
+func refusable(text []byte) bool { return strings.Contains(strings.ToLower(string(text)), `\ud`) }
+
+// brackets is how deep text is nested at most.
+func brackets(text []byte) int {
+	return bytes.Count(text, []byte("[")) + bytes.Count(text, []byte("{"))
 }
 
 // plain turns a value into what encoding/json makes.
