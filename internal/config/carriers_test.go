@@ -215,6 +215,44 @@ func TestKeysAreReadInTheirOwnTypesAndOthersAreNamed(t *testing.T) {
 	}
 }
 
+func TestAWholeNumberOutOfItsRangeIsNamedWithWhatWasExpected(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		value string
+		read  func(*config.Reader, string, *int)
+		want  int
+		says  string
+	}{
+		{"1", (*config.Reader).Count, 1, ""},
+		{"2147483647", (*config.Reader).Count, 2147483647, ""},
+		{"0", (*config.Reader).Count, 7, "is 0; expected 1 or more"},
+		{"-1", (*config.Reader).Count, 7, "is -1; expected 1 or more"},
+		{"-3000000000", (*config.Reader).Count, 7, "is -3000000000; expected 1 or more"},
+		{"2147483648", (*config.Reader).Count, 7, "is 2147483648; expected 2147483647 or less"},
+		{`"1"`, (*config.Reader).Count, 7, "expected a whole number"},
+		{"0", (*config.Reader).Int, 0, ""},
+		{"-2147483648", (*config.Reader).Int, -2147483648, ""},
+		{"-2147483649", (*config.Reader).Int, 7, "is -2147483649; expected -2147483648 or more"},
+		{"2147483648", (*config.Reader).Int, 7, "is 2147483648; expected 2147483647 or less"},
+		{"1.0", (*config.Reader).Int, 7, "expected a whole number"},
+	} {
+		carrier, path := first(t, head+"number = "+c.value+"\n")
+		r := carrier.Read()
+		var ignored string
+		r.Text("name", &ignored)
+		r.Text("type", &ignored)
+		got := 7
+		c.read(r, "number", &got)
+		err := r.End()
+		if got != c.want || (err == nil) != (c.says == "") {
+			t.Errorf("number = %s: %d, %v; want %d", c.value, got, err, c.want)
+		}
+		if err != nil && err.Error() != path+`:4: carrier "a": number: `+c.says {
+			t.Errorf("number = %s: %v; want line 4 and %q", c.value, err, c.says)
+		}
+	}
+}
+
 func TestASecretStandsElsewhereAndIsNeverQuoted(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -57,6 +57,7 @@ type Config struct {
 	Routes   []route.Rule // [[route]] of the file, in its order
 
 	given           map[string]Hidden // every setting as it was spelled, by its name
+	sources         map[string]string // where every setting came from, by its name
 	deliveryTimeout time.Duration     // replaces every one of Waits; 0 for none
 	migrate         *bool             // what was asked for; nil for what the database's kind asks for
 }
@@ -118,6 +119,10 @@ const (
 
 // Postgres reports whether the database is a PostgreSQL server's.
 func (c *Config) Postgres() bool { return !c.DatabaseURL.IsZero() }
+
+// Source says where a setting came from, such as "flag --listen" or "default"; ""
+// for a setting that there is not.
+func (c *Config) Source(setting string) string { return c.sources[setting] }
 
 // Changed returns the names of the settings that o says otherwise, carriers and
 // routes left out.

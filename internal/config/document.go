@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/knadh/koanf/parsers/toml/v2"
-	decoder "github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/countersign/countersign/internal/secret"
@@ -19,23 +18,21 @@ type document struct {
 	path   string
 	values map[string]any
 	lines  map[string]int // by path: "listen", "wait.sms", "carrier[0]", "carrier[0].host"
+	again  int            // the first line with a key or table that is there already; 0 for none
 }
 
-// readDocument reads a file; its errors are ErrFile with file and line.
+// readDocument reads a file; its errors are ErrFile with file and line and, where
+// one value cannot be read, a *SettingError or *FileError.
 func readDocument(path string) (*document, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names it
 	if err != nil {
 		return nil, fmt.Errorf("%w %s: %w", ErrFile, path, err)
 	}
-	values, err := toml.Parser().Unmarshal(text)
-	if at, ok := errors.AsType[*decoder.DecodeError](err); ok {
-		line, _ := at.Position()
-		return nil, fmt.Errorf("%w %s:%d: %w", ErrFile, path, line, err)
-	}
+	d := &document{path: path, lines: map[string]int{}}
+	d.values, err = toml.Parser().Unmarshal(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w %s: %w", ErrFile, path, err)
+		return nil, d.refused(text, err)
 	}
-	d := &document{path: path, values: values, lines: map[string]int{}}
 	return d, d.findLines(text)
 }
 
@@ -65,21 +62,25 @@ func (d *document) at(path string) string {
 
 // findLines walks over the text once more, as the decoder keeps no positions.
 func (d *document) findLines(text []byte) error {
-	w := walk{p: &unstable.Parser{}, lines: d.lines, elements: map[string]int{}}
+	w := walk{p: &unstable.Parser{}, lines: d.lines, elements: map[string]int{}, seen: map[string]bool{}}
 	w.p.Reset(text)
+	defer func() { d.again = w.again }()
 	table := ""
 	for w.p.NextExpression() {
 		e := w.p.Expression()
 		switch e.Kind { //nolint:exhaustive // what is left stands inside these
 		case unstable.Table:
 			table = w.note("", e.Key())
+			w.once("[" + table + "]")
 		case unstable.ArrayTable:
 			path := w.note("", e.Key())
 			table = element(path, w.elements[path])
 			w.lines[table] = w.line
 			w.elements[path]++
 		case unstable.KeyValue:
-			w.value(w.note(table, e.Key()), e.Value())
+			key := w.note(table, e.Key())
+			w.once(key)
+			w.value(key, e.Value())
 		}
 	}
 	if err := w.p.Error(); err != nil {
@@ -96,6 +97,16 @@ type walk struct {
 	lines    map[string]int
 	elements map[string]int // how many [[tables]] a path has so far
 	line     int            // of the last key
+	seen     map[string]bool
+	again    int // the first line with what was seen already; 0 for none
+}
+
+// once notes the first line that says something again.
+func (w *walk) once(what string) {
+	if w.seen[what] && w.again == 0 {
+		w.again = w.line
+	}
+	w.seen[what] = true
 }
 
 // note notes the line of a key below a path and returns the key's path. A key

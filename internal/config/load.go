@@ -3,11 +3,9 @@ package config
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/netip"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +51,7 @@ func Load(from Sources) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	c := Config{Waits: map[message.Channel]time.Duration{}, given: map[string]Hidden{}}
+	c := Config{Waits: map[message.Channel]time.Duration{}, given: map[string]Hidden{}, sources: map[string]string{}}
 	if doc != nil {
 		c.Carriers, err = doc.carriers(from.Environ)
 		problems = append(problems, err)
@@ -67,7 +65,7 @@ func Load(from Sources) (Config, error) {
 				value, source = given, l.source(s)
 			}
 		}
-		c.given[s.Name] = Hide(value)
+		c.given[s.Name], c.sources[s.Name] = Hide(value), source
 		if s.read(&c, value) {
 			continue
 		}
@@ -103,27 +101,18 @@ func (l layer) value(s Setting) (string, bool) {
 }
 
 // layers returns the sources, the weakest first, the file, which is nil for
-// none, and a problem for each key of the file that is no setting.
+// none, and a problem for each key of the file that is no setting or has a value
+// of a type that no setting has.
 func layers(from Sources) (out []layer, doc *document, problems []error, err error) {
 	if from.File != "" {
 		if doc, err = readDocument(from.File); err != nil {
 			return nil, nil, nil, err
 		}
 		k := koanf.New(".")
-		flat := maps.Clone(doc.values)
-		delete(flat, carrierTable)
-		delete(flat, routeTable)
-		if err := k.Load(confmap.Provider(flat, ""), nil); err != nil {
+		usable, wrong := doc.settings()
+		problems = append(problems, wrong...)
+		if err := k.Load(confmap.Provider(usable, ""), nil); err != nil {
 			return nil, nil, nil, fmt.Errorf("%w %s: %w", ErrFile, from.File, err)
-		}
-		known := Settings()
-		for _, key := range k.Keys() {
-			if table, ok := k.Get(key).(map[string]any); ok && len(table) == 0 {
-				continue // a heading with nothing below it
-			}
-			if !slices.ContainsFunc(known, func(s Setting) bool { return s.Name == key }) {
-				problems = append(problems, &SettingError{Setting: key, Source: "file " + doc.at(key), Expected: "a key that docs/operating.md lists"})
-			}
 		}
 		out = append(out, layer{values: k, source: func(s Setting) string { return "file " + doc.at(s.Name) }})
 	}
@@ -193,6 +182,11 @@ func (c *Config) settle(keyless bool) []error {
 	}
 	if c.V4.Attempts > c.V4.MaxAttempts {
 		problems = append(problems, &SettingError{Setting: "v4.default_attempts", Source: "all sources together", Expected: "no more than v4.max_attempts"})
+	}
+	if _, port, _ := net.SplitHostPort(c.Listen); c.Listen == c.AdminListen && port != "0" {
+		problems = append(problems, &SettingError{
+			Setting: "admin_listen", Source: c.Source("admin_listen"), Value: c.AdminListen, Expected: "another address than that of listen",
+		})
 	}
 	if !c.TLS() && !c.AllowPlainHTTP && !Loopback(c.Listen) {
 		problems = append(problems, &SettingError{

@@ -40,14 +40,21 @@ func filled(field func(*Config) *string) func(*Config, string) bool {
 
 func address(field func(*Config) *string) func(*Config, string) bool {
 	return func(c *Config, v string) bool {
-		_, port, err := net.SplitHostPort(v)
-		if err != nil {
+		host, port, err := net.SplitHostPort(v)
+		if err != nil || numeric(host) {
 			return false
 		}
 		_, err = strconv.ParseUint(port, 10, 16)
 		*field(c) = v
 		return err == nil
 	}
+}
+
+// numeric reports whether a host is written as an IPv4 address and is none.
+// Nobody's name ends in a number (RFC 3696 §2), so it need not be looked for.
+func numeric(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err != nil && host != "" && strings.Trim(host, "0123456789.") == ""
 }
 
 func toggle(field func(*Config) *bool) func(*Config, string) bool {
@@ -176,6 +183,9 @@ func bootstrapLogin(c *Config, v string) bool {
 func publicURL(c *Config, v string) bool {
 	u, err := url.Parse(v)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return false
+	}
+	if n, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || n == 0) || u.Hostname() == "" {
 		return false
 	}
 	c.PublicURL = u

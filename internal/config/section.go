@@ -108,26 +108,27 @@ func (r *Reader) Text(key string, to *string) { read(r, key, "a text in quotes",
 func (r *Reader) Bool(key string, to *bool) { read(r, key, expectToggle, to) }
 
 // Int reads a whole number.
-func (r *Reader) Int(key string, to *int) {
-	n := int64(*to)
-	read(r, key, "a whole number", &n)
-	if n < math.MinInt32 || n > math.MaxInt32 {
-		r.Wrong(key, "is out of range")
-		return
-	}
-	*to = int(n)
-}
+func (r *Reader) Int(key string, to *int) { r.whole(key, math.MinInt32, to) }
 
 // Count reads a whole number of 1 or more: 0, which stands for the default where
 // nothing is said, is refused.
-func (r *Reader) Count(key string, to *int) {
-	n := 1
-	if r.Int(key, &n); n == 0 {
-		r.Wrong(key, "is 0; expected 1 or more")
+func (r *Reader) Count(key string, to *int) { r.whole(key, 1, to) }
+
+// whole reads a whole number of least or more.
+func (r *Reader) whole(key string, least int64, to *int) {
+	v, has := r.value(key)
+	if !has {
 		return
 	}
-	if _, has := r.section.values[key]; has {
-		*to = n
+	switch n, is := v.(int64); {
+	case !is:
+		r.Wrong(key, "expected a whole number")
+	case n < least:
+		r.Wrong(key, "is %d; expected %d or more", n, least)
+	case n > math.MaxInt32:
+		r.Wrong(key, "is %d; expected %d or less", n, math.MaxInt32)
+	default:
+		*to = int(n)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign/countersign/internal/api/tyntecv4"
+	"github.com/countersign/countersign/internal/api/wire"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
 )
@@ -109,9 +111,10 @@ func contractNumbers() []Setting {
 			read:    wait(c),
 		})
 	}
+	normal := V4(tyntecv4.DefaultLimits())
 	for _, n := range v4Numbers() {
 		out = append(out, Setting{
-			Name: "v4." + n.name, Default: strconv.Itoa(n.normal), Meaning: n.meaning,
+			Name: "v4." + n.name, Default: strconv.Itoa(*n.field(&normal)), Meaning: n.meaning,
 			Expected: fmt.Sprintf("a whole number from %d to %d", n.least, n.most),
 			read:     number(n.least, n.most, func(c *Config) *int { return n.field(&c.V4) }),
 		})
@@ -121,27 +124,27 @@ func contractNumbers() []Setting {
 
 // v4Number is a number of the version 4 API.
 type v4Number struct {
-	name                string
-	normal, least, most int
-	meaning             string
-	field               func(*V4) *int
+	name        string
+	least, most int
+	meaning     string
+	field       func(*V4) *int
 }
 
 func v4Numbers() []v4Number {
 	return []v4Number{
-		{"list_limit", 1000, 1, 10_000, "OTPs in one list answer, the newest", func(v *V4) *int { return &v.ListLimit }},
-		{"callback_url_length", 2048, 16, 8192, "characters of a callback URL", func(v *V4) *int { return &v.CallbackURL }},
-		{"callback_headers", 20, 1, 100, "custom headers of a callback configuration", func(v *V4) *int { return &v.HeaderCount }},
-		{"callback_header_name_length", 128, 1, 1024, "characters of a header's name", func(v *V4) *int { return &v.HeaderName }},
-		{"callback_header_value_length", 2048, 1, 8192, "characters of a header's value", func(v *V4) *int { return &v.HeaderValue }},
-		{"max_minutes", 120, 1, 1440, "longest life of a code on SMS, VOICE and VIBER", func(v *V4) *int { return &v.MaxMinutes }},
-		{"max_minutes_whatsapp", 90, 1, 90, "longest life of a code on WHATSAPP", func(v *V4) *int { return &v.MaxMinutesWA }},
-		{"default_minutes", 3, 1, 90, "life of a code where a template names none; no more than `v4.max_minutes` and `v4.max_minutes_whatsapp`", func(v *V4) *int { return &v.Minutes }},
-		{"max_attempts", 10, 1, 100, "most attempts that a profile may allow", func(v *V4) *int { return &v.MaxAttempts }},
-		{"default_attempts", 3, 1, 100, "attempts where a profile names none; no more than `v4.max_attempts`", func(v *V4) *int { return &v.Attempts }},
-		{"default_code_length", 6, 4, 11, "characters of generated codes where a profile names none", func(v *V4) *int { return &v.CodeLength }},
-		{"name_length", 256, 1, 1024, "characters of a name", func(v *V4) *int { return &v.NameLength }},
-		{"message_length", 512, 14, 4096, "characters of a template's message", func(v *V4) *int { return &v.MessageLength }},
-		{"body_size", 64 << 10, 1 << 10, 64 << 10, "octets of a request's body", func(v *V4) *int { return &v.BodySize }},
+		{"list_limit", 1, 10_000, "OTPs in one list answer, the newest", func(v *V4) *int { return &v.ListLimit }},
+		{"callback_url_length", 16, 8192, "characters of a callback URL", func(v *V4) *int { return &v.CallbackURL }},
+		{"callback_headers", 1, 100, "custom headers of a callback configuration", func(v *V4) *int { return &v.HeaderCount }},
+		{"callback_header_name_length", 1, 1024, "characters of a header's name", func(v *V4) *int { return &v.HeaderName }},
+		{"callback_header_value_length", 1, 8192, "characters of a header's value", func(v *V4) *int { return &v.HeaderValue }},
+		{"max_minutes", 1, 1440, "longest life of a code on SMS, VOICE and VIBER", func(v *V4) *int { return &v.MaxMinutes }},
+		{"max_minutes_whatsapp", 1, 90, "longest life of a code on WHATSAPP", func(v *V4) *int { return &v.MaxMinutesWA }},
+		{"default_minutes", 1, 90, "life of a code where a template names none; no more than `v4.max_minutes` and `v4.max_minutes_whatsapp`", func(v *V4) *int { return &v.Minutes }},
+		{"max_attempts", 1, 100, "most attempts that a profile may allow", func(v *V4) *int { return &v.MaxAttempts }},
+		{"default_attempts", 1, 100, "attempts where a profile names none; no more than `v4.max_attempts`", func(v *V4) *int { return &v.Attempts }},
+		{"default_code_length", 4, 11, "characters of generated codes where a profile names none", func(v *V4) *int { return &v.CodeLength }},
+		{"name_length", 1, 1024, "characters of a name", func(v *V4) *int { return &v.NameLength }},
+		{"message_length", 14, 4096, "characters of a template's message", func(v *V4) *int { return &v.MessageLength }},
+		{"body_size", 1 << 10, wire.MaxBody, "octets of a request's body", func(v *V4) *int { return &v.BodySize }},
 	}
 }
