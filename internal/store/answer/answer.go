@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/countersign/countersign/internal/otp"
@@ -16,9 +17,10 @@ import (
 // KeptFor is how long an answer is repeated.
 const KeptFor = 24 * time.Hour
 
-// Answer is what is kept to repeat: the core's outcome, without the code, its
-// digest or the recipient in any printable type.
-type Answer struct {
+// stored is an answer as it is kept: the core's outcome, without the code or its
+// digest. The fields' names and their order are the form. Nothing hides its
+// recipient, so it never leaves this package but encoded.
+type stored struct {
 	Ref           verify.Ref
 	State         otp.State
 	Allowed       int
@@ -35,49 +37,58 @@ type Answer struct {
 	Verdict       otp.Verdict
 }
 
-// Of returns what is kept of a record.
-func Of(rec verify.Record) Answer {
-	return Answer{
+// Encode returns an answer as it is kept. The zero Verdict stands for one to what
+// was no check.
+func Encode(c verify.Checked) (string, error) {
+	rec := c.Record
+	kept, err := json.Marshal(stored{ //nolint:musttag // the fields' names are the stored form
 		Ref: rec.Ref, State: rec.State, Allowed: rec.Allowed, Attempts: rec.Attempts, EndSeen: rec.EndSeen,
 		Created: rec.Created, Expires: rec.Expires, Ended: rec.Ended, Life: rec.Life,
 		Recipient: rec.Recipient.Reveal(), Reference: rec.Reference,
 		ProfileID: rec.ProfileID, ApplicationID: rec.ApplicationID,
-	}
-}
-
-// Record returns what the answer was made of.
-func (a Answer) Record() (verify.Record, error) {
-	to, err := phone.ParseRecipient(a.Recipient)
-	if err != nil {
-		return verify.Record{}, fmt.Errorf("stored answer: %w", err)
-	}
-	return verify.Record{
-		Ref: a.Ref, Recipient: to, Reference: a.Reference, ProfileID: a.ProfileID, ApplicationID: a.ApplicationID, Life: a.Life,
-		OTP: otp.OTP{
-			State: a.State, Allowed: a.Allowed, Attempts: a.Attempts, EndSeen: a.EndSeen,
-			Created: a.Created, Expires: a.Expires, Ended: a.Ended,
-		},
-	}, nil
-}
-
-// Read decodes the answer kept for a request with a fingerprint:
-// verify.ErrIdempotencyMismatch if i is another request's.
-func Read(i verify.Idempotency, fingerprint []byte, kept string) (*Answer, error) {
-	if !bytes.Equal(fingerprint, i.Fingerprint[:]) {
-		return nil, verify.ErrIdempotencyMismatch
-	}
-	a := &Answer{}
-	if err := json.Unmarshal([]byte(kept), a); err != nil { //nolint:musttag // the fields' names are the stored form
-		return nil, fmt.Errorf("stored answer: %w", err)
-	}
-	return a, nil
-}
-
-// Encode returns the answer as it is kept.
-func (a Answer) Encode() (string, error) {
-	kept, err := json.Marshal(a) //nolint:musttag // as above
+		Verdict: c.Verdict,
+	})
 	if err != nil {
 		return "", fmt.Errorf("keep answer: %w", err)
 	}
 	return string(kept), nil
+}
+
+// Naming returns what stands in every encoded answer that names the recipient,
+// whom Reveal calls name, and in no other: quotes inside other members are
+// escaped there.
+func Naming(name string) (string, error) {
+	member, err := json.Marshal(struct {
+		Recipient string `json:"Recipient"` // as in stored
+	}{name})
+	if err != nil {
+		return "", fmt.Errorf("name the recipient: %w", err)
+	}
+	return strings.Trim(string(member), "{}"), nil
+}
+
+// Read decodes the answer kept for a request with a fingerprint:
+// verify.ErrIdempotencyMismatch if i is another request's.
+func Read(i verify.Idempotency, fingerprint []byte, kept string) (*verify.Checked, error) {
+	if !bytes.Equal(fingerprint, i.Fingerprint[:]) {
+		return nil, verify.ErrIdempotencyMismatch
+	}
+	var a stored
+	if err := json.Unmarshal([]byte(kept), &a); err != nil { //nolint:musttag // as above
+		return nil, fmt.Errorf("stored answer: %w", err)
+	}
+	to, err := phone.ParseRecipient(a.Recipient)
+	if err != nil {
+		return nil, fmt.Errorf("stored answer: %w", err)
+	}
+	return &verify.Checked{
+		Verdict: a.Verdict,
+		Record: verify.Record{
+			Ref: a.Ref, Recipient: to, Reference: a.Reference, ProfileID: a.ProfileID, ApplicationID: a.ApplicationID, Life: a.Life,
+			OTP: otp.OTP{
+				State: a.State, Allowed: a.Allowed, Attempts: a.Attempts, EndSeen: a.EndSeen,
+				Created: a.Created, Expires: a.Expires, Ended: a.Ended,
+			},
+		},
+	}, nil
 }

@@ -259,6 +259,30 @@ func TestEveryRowOfEveryTableMovesAndASecondRunFindsIt(t *testing.T) {
 	}
 }
 
+func TestAMoveBringsTextsAndBytesWhateverTheTargetsSettings(t *testing.T) {
+	t.Parallel()
+	for _, parameter := range []string{"pool_max_conns=4", "default_query_exec_mode=exec"} {
+		t.Run(parameter, func(t *testing.T) {
+			t.Parallel()
+			url := pgtest.Ready(t)
+			path, _ := filled(t, url)
+			if _, err := openFile(t, path).ExecContext(t.Context(), "UPDATE accounts SET name = 'Grün ' || id"); err != nil {
+				t.Fatal(err)
+			}
+			for _, setting := range []string{"client_encoding = ''WIN1252''", "bytea_output = ''escape''"} {
+				pgtest.Exec(t, url, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "+setting+"', current_database()); END $$")
+			}
+			if _, err := movein.Run(t.Context(), movein.Config{From: path, To: url + "&" + parameter}); err != nil {
+				t.Fatal(err)
+			}
+			var name string
+			if err := connect(t, url+"&client_encoding=UTF8").QueryRow(t.Context(), "SELECT name FROM accounts WHERE id = 1").Scan(&name); err != nil || name != "Grün 1" {
+				t.Errorf("an account's name arrived as %q, %v; want Grün 1", name, err)
+			}
+		})
+	}
+}
+
 func TestADatabaseWithDataOfItsOwnIsNotMovedInto(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Ready(t)

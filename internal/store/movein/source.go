@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"path/filepath"
 	"strconv"
+
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // source is the SQLite database. Nothing can change it while it is open.
@@ -50,7 +52,7 @@ func (s *source) close(ctx context.Context) error {
 // quarantine marks the source, durably, and ends the work on it.
 func (s *source) quarantine(ctx context.Context) error {
 	for _, statement := range []string{
-		`INSERT INTO versions (name, value) VALUES ('quarantine', CAST(unixepoch('subsec') * 1000000 AS INTEGER))
+		`INSERT INTO versions (name, value) VALUES ('` + registry.QuarantineName + `', CAST(unixepoch('subsec') * 1000000 AS INTEGER))
 			ON CONFLICT (name) DO UPDATE SET value = CASE value WHEN 0 THEN excluded.value ELSE value END`,
 		"COMMIT",
 	} {

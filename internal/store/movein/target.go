@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/store/schema"
@@ -21,13 +23,22 @@ type target struct {
 }
 
 func openTarget(ctx context.Context, url string) (*target, error) {
-	conn, err := pgx.Connect(ctx, url)
+	pool, err := pgxpool.ParseConfig(url) // which knows the parameters of pools too
+	if err != nil {
+		return nil, errors.New("open the target: its URL cannot be read")
+	}
+	c := pool.ConnConfig
+	c.RuntimeParams["client_encoding"] = "UTF8" // as every text is, whatever the database's default
+	if c.ValidateConnect == nil {
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	conn, err := pgx.ConnectConfig(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("open the target: %w", said(err))
 	}
 	t := &target{conn: conn}
 	if t.tx, err = conn.Begin(ctx); err == nil {
-		_, err = t.tx.Exec(ctx, "SET LOCAL lock_timeout = '"+lockTime+"'")
+		_, err = t.tx.Exec(ctx, "SET LOCAL lock_timeout = '"+lockTime+"'; SET LOCAL bytea_output = 'hex'")
 	}
 	if err != nil {
 		t.close(context.WithoutCancel(ctx))
@@ -165,7 +176,7 @@ func plain(v any) any {
 }
 
 // quarantined tells whether the target is, with what finish has brought.
-const quarantined = `SELECT EXISTS (SELECT FROM versions WHERE name = 'quarantine' AND value <> 0)`
+const quarantined = `SELECT EXISTS (SELECT FROM versions WHERE name = '` + registry.QuarantineName + `' AND value <> 0)`
 
 // finish brings what is not in rows, the source's quarantine among it, makes new
 // rows get new numbers, and commits. It reports whether the target is

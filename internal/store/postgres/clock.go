@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/countersign/countersign/internal/clock"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/highwater"
 	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/upkeep"
 )
@@ -18,7 +18,10 @@ import (
 // the expression is evaluated, never before what this node knows to have
 // passed. $1 replaces the database's clock in tests and is NULL otherwise.
 // A statement that uses it has clock.args as its first two arguments.
-const nowSQL = `greatest(coalesce($1::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint), $2::bigint)`
+const (
+	nowSQL = `greatest(` + rawSQL + `, $2::bigint)`
+	rawSQL = `coalesce($1::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)`
+)
 
 // slack is how much slower than its own monotonic clock a node takes the
 // database's clock to run, so that no drift between the two puts the floor
@@ -36,12 +39,12 @@ type nodeClock struct {
 	base time.Time  // of the last reading that raised the floor, monotonic
 	at   int64      // the floor then, in microseconds
 
-	stored atomic.Int64 // the mark in the database, as this node last saw it
-	needed atomic.Int64 // the latest expiry that a step back could revive
+	mark *highwater.Mark // as this node last saw it
+	told bool            // that the database's clock is behind; keepClock's
 }
 
 func newNodeClock(wall func() time.Time) *nodeClock {
-	c := &nodeClock{base: time.Now()} //nolint:forbidigo // monotonic
+	c := &nodeClock{base: time.Now(), mark: highwater.New()} //nolint:forbidigo // monotonic
 	if wall != nil {
 		c.fake = clock.New(wall, time.Time{})
 	}
@@ -90,51 +93,38 @@ func (c *nodeClock) estimate() time.Time {
 	return column.FromMicros(floor)
 }
 
-// expects notes that an OTP is open until expires.
-func (c *nodeClock) expects(expires time.Time) {
-	us := expires.UnixMicro()
-	for {
-		was := c.needed.Load()
-		if us <= was || c.needed.CompareAndSwap(was, us) {
-			return
-		}
-	}
-}
-
-const highWaterMeta = "clock_high_water"
-
 const (
-	readClock = `SELECT ` + nowSQL + `, coalesce((SELECT value FROM meta WHERE name = $3), 0)`
+	// uses otps_open_idx.
+	readClock = `SELECT ` + nowSQL + `, ` + rawSQL + `, coalesce((SELECT value FROM meta WHERE name = $3), 0),
+		(SELECT coalesce(max(expires_at), 0) FROM otps WHERE state = 1)`
 	raiseMark = `INSERT INTO meta (name, value) SELECT $3, ` + nowSQL + `
 		ON CONFLICT (name) DO UPDATE SET value = greatest(meta.value, excluded.value) RETURNING value`
-	openUntil = `SELECT coalesce(max(expires_at), 0) FROM otps WHERE state = 1` // uses otps_open_idx
 )
 
 // startClock reads the mark before anything is decided by the time.
 func (s *Store) startClock(ctx context.Context) error {
-	if err := s.lookAtClock(ctx); err != nil {
-		return err
-	}
-	open, _, err := registry.First(s.pooled(ctx), registry.ScanInt, openUntil)
-	if err != nil {
-		return readError("read open OTPs", err)
-	}
-	s.clock.needed.Store(open)
-	return nil
+	_, err := s.lookAtClock(ctx)
+	return err
 }
 
-func (s *Store) lookAtClock(ctx context.Context) error {
+// lookAtClock reads the database's clock and the mark, and returns how far what
+// this node knows to have passed is ahead of that clock.
+func (s *Store) lookAtClock(ctx context.Context) (ahead time.Duration, err error) {
 	wall, floor := s.clock.args()
-	r, _, err := registry.First(s.pooled(ctx), scanTwo, readClock, wall, floor, highWaterMeta)
+	r, _, err := registry.First(s.pooled(ctx), scanClock, readClock, wall, floor, highwater.Meta)
 	if err != nil {
-		return readError("read the database's clock", err)
+		return 0, readError("read the database's clock", err)
 	}
-	s.clock.stored.Store(r[1])
-	s.clock.observe(max(r[0], r[1]))
-	if ahead := time.Duration(r[1]-r[0]) * time.Microsecond; ahead > time.Second {
+	s.clock.mark.Stored(r.mark)
+	s.clock.mark.Open(r.open)
+	s.clock.observe(max(r.now, r.mark))
+	ahead = time.Duration(max(r.now, r.mark)-r.raw) * time.Microsecond
+	behind := ahead > time.Second
+	if behind && !s.clock.told {
 		s.log.WarnContext(ctx, "the database's clock is behind the time it has seen; going on from there", slog.String("behind", ahead.String()))
 	}
-	return nil
+	s.clock.told = behind
+	return ahead, nil
 }
 
 // keepClock follows the database's clock and keeps the mark, until ctx ends.
@@ -147,6 +137,7 @@ func (s *Store) keepClock(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-s.clock.mark.Rises():
 		}
 		err := s.keepMark(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
@@ -157,14 +148,18 @@ func (s *Store) keepClock(ctx context.Context) {
 }
 
 func (s *Store) keepMark(ctx context.Context) error {
-	// The mark has done its work once it is past the last open expiry.
-	if s.clock.stored.Load() > s.clock.needed.Load() {
-		return s.lookAtClock(ctx)
+	ahead, err := s.lookAtClock(ctx)
+	if err != nil || !s.clock.mark.Due(s.clock.estimate(), ahead) {
+		return err
 	}
+	return s.raiseMark(ctx)
+}
+
+func (s *Store) raiseMark(ctx context.Context) error {
 	var mark int64
 	err := s.write(ctx, func(t *tx) error {
 		wall, floor := s.clock.args()
-		if err := t.row(raiseMark, wall, floor, highWaterMeta).Scan(&mark); err != nil {
+		if err := t.row(raiseMark, wall, floor, highwater.Meta).Scan(&mark); err != nil {
 			return fmt.Errorf("store the clock's high-water mark: %w", err)
 		}
 		return nil
@@ -172,9 +167,36 @@ func (s *Store) keepMark(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.clock.stored.Store(mark)
+	s.clock.mark.Stored(mark)
 	s.clock.observe(mark)
 	return nil
+}
+
+// markBound is how long a store that is being closed waits to leave its mark.
+const markBound = time.Second
+
+// leaveMark stores the mark for the OTPs that this process made: as a command it
+// may have been here for less than it takes to be due.
+func (s *Store) leaveMark() {
+	if !s.clock.mark.Made() || !s.clock.mark.Needed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), markBound)
+	defer cancel()
+	if err := s.raiseMark(ctx); err != nil {
+		s.log.WarnContext(ctx, "store the clock's high-water mark", slog.Any("err", err))
+	}
+}
+
+// reading is one of the database's clock, in microseconds.
+type reading struct {
+	now, raw, mark int64
+	open           int64 // until when an OTP is
+}
+
+func scanClock(row scanner) (r reading, err error) {
+	err = row.Scan(&r.now, &r.raw, &r.mark, &r.open)
+	return r, err
 }
 
 // scanTwo reads two numbers.

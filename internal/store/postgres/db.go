@@ -72,8 +72,8 @@ type Store struct {
 
 // Open connects to the database at c.URL and brings its schema to this
 // version's, or says what is wrong with it: ErrURL, ErrUnreachable, ErrTooOld,
-// ErrNotDurable, ErrPooler, ErrRights, ErrClockSkew, ErrNewer, ErrOlder. Close it
-// when done.
+// ErrNotDurable, ErrPooler, ErrSetting, ErrRights, ErrClockSkew, ErrNewer, ErrOlder.
+// Close it when done.
 func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -129,6 +129,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 func (s *Store) Close() error {
 	s.stop()
 	s.background.Close()
+	s.leaveMark()
 	s.checks.close()
 	s.sends.close()
 	s.running.Close()

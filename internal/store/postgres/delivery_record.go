@@ -51,7 +51,7 @@ func (s *Store) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOut
 		return false, err
 	}
 	if !latest.IsZero() {
-		s.clock.expects(latest)
+		s.clock.mark.Expects(latest)
 	}
 	return started, nil
 }
@@ -155,7 +155,7 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 		return false, false, err
 	}
 	if !extended.IsZero() {
-		s.clock.expects(extended)
+		s.clock.mark.Expects(extended)
 	}
 	return found, started, nil
 }

@@ -31,6 +31,8 @@ var (
 	ErrPooler = errors.New("a pooler shares this connection by transaction: add default_query_exec_mode=cache_describe to the database URL")
 	// ErrRights: the role may not do what is needed.
 	ErrRights = errors.New("the database role lacks rights")
+	// ErrSetting: a setting of the role or the database is in the way.
+	ErrSetting = errors.New("a setting of the database role or of its database does not fit")
 	// ErrClockSkew: this machine's clock and the database's differ too much.
 	ErrClockSkew = errors.New("this machine's clock and the database's differ by more than 2 s")
 	// ErrNewer: the schema is newer than this version knows.
@@ -51,8 +53,10 @@ const (
 	stateReadOnly      = "25006"
 	stateNoRights      = "42501"
 	stateTaken         = "23505" // a unique key
+	stateCancelled     = "57014"
 	stateShutdown      = "57P01"
 	stateStarting      = "57P03"
+	stateProtocol      = "08P01" // at a connection's start, of a pooler: whatever it refuses
 	stateUnknown       = "42704" // at a connection's start: a parameter
 	statePrepared      = "42P05" // a name of a statement is taken: by another client of a pooler
 	stateNotPrepared   = "26000" // a name of a statement is gone: to another session of a pooler
@@ -72,7 +76,11 @@ func (e *serverError) Error() string {
 	if e.constraint != "" {
 		text += " (" + e.constraint + ")"
 	}
-	if why := whyRefused(e.code); e.refused && why != "" {
+	why := whyEnded(e.code)
+	if e.refused {
+		why = whyRefused(e.code)
+	}
+	if why != "" {
 		text += ": " + why
 	}
 	if e.pooled() {
@@ -93,6 +101,18 @@ func (e *serverError) Unwrap() error {
 // the driver keeps account of the names that it gives to statements.
 func (e *serverError) pooled() bool { return e.code == statePrepared || e.code == stateNotPrepared }
 
+// whyEnded says what ended a statement where a setting may have, "" if that is
+// not known.
+func whyEnded(code string) string {
+	switch code {
+	case stateCancelled:
+		return "the statement was cancelled, by the statement_timeout of the role or its database or by an operator"
+	case stateLockTime:
+		return "another transaction held a lock for longer than lock_timeout"
+	}
+	return ""
+}
+
 // whyRefused says why a server lets nobody in, "" if that is not known.
 func whyRefused(code string) string {
 	switch code {
@@ -104,6 +124,8 @@ func whyRefused(code string) string {
 		return "there is no such database"
 	case stateUnknown, "22023":
 		return "a parameter of the URL is not known or has no such value"
+	case stateProtocol:
+		return "a pooler refuses the connection: often for a start parameter that its ignore_startup_parameters has to name"
 	case "53300":
 		return "too many connections"
 	case stateStarting:

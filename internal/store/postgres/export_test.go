@@ -2,9 +2,6 @@ package postgres
 
 import "context"
 
-// HighWaterMeta names the row of the clock's high-water mark.
-const HighWaterMeta = highWaterMeta
-
 // Transient is transient.
 var Transient = transient
 

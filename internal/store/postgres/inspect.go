@@ -23,7 +23,9 @@ const (
 )
 
 const serverFacts = `SELECT current_setting('server_version_num')::int / 10000, current_setting('synchronous_commit'),
-	current_setting('fsync'), (extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
+	current_setting('fsync'), current_setting('bytea_output'),
+	current_setting('row_security') = 'off' AND NOT EXISTS (SELECT FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)),
+	(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
 
 // inspect refuses a server that the store's promises cannot be kept on.
 func inspect(ctx context.Context, c *pgxpool.Config, compareClocks bool) error {
@@ -35,10 +37,11 @@ func inspect(ctx context.Context, c *pgxpool.Config, compareClocks bool) error {
 	}
 	defer conn.Close(ctx)
 	var version int
-	var synchronous, fsync string
+	var synchronous, fsync, bytes string
+	var unseen bool
 	var us int64
 	before := time.Now() //nolint:forbidigo // compared with the database's
-	if err := conn.QueryRow(ctx, serverFacts).Scan(&version, &synchronous, &fsync, &us); err != nil {
+	if err := conn.QueryRow(ctx, serverFacts).Scan(&version, &synchronous, &fsync, &bytes, &unseen, &us); err != nil {
 		return refusal(err)
 	}
 	after := time.Now() //nolint:forbidigo // as above
@@ -49,12 +52,23 @@ func inspect(ctx context.Context, c *pgxpool.Config, compareClocks bool) error {
 	// a failover goes to.
 	case synchronous != "on" && synchronous != "remote_apply" || fsync != "on":
 		return fmt.Errorf("%w: synchronous_commit is %s, fsync is %s", ErrNotDurable, synchronous, fsync)
+	case bytes != "hex" && textual(c.ConnConfig.DefaultQueryExecMode):
+		return fmt.Errorf("%w: bytea_output is %s: ALTER ROLE … SET bytea_output = 'hex'", ErrSetting, bytes)
+	case unseen: // every look at a table whose rows policies pick would fail
+		return fmt.Errorf("%w: row_security is off: ALTER ROLE … SET row_security = on", ErrSetting)
 	case compareClocks:
 		if err := skew(before, after, column.FromMicros(us)); err != nil {
 			return err
 		}
 	}
 	return unshared(ctx, c.ConnConfig, conn)
+}
+
+// textual reports whether answers come as text in a mode, where bytea_output says
+// how bytes are written and the driver reads one way only. It is asked for rather
+// than set at a connection's start, which a pooler would refuse.
+func textual(mode pgx.QueryExecMode) bool {
+	return mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol
 }
 
 // unshared refuses a pooler that lends the server's sessions for a transaction

@@ -138,20 +138,7 @@ func (l *lanes[J]) run() {
 		may := groups == 0 || groups < groupsAtOnce && started().Sub(last) >= slowTime
 		if may {
 			g := gathering[J]{alike: l.alike, under: keys, keys: map[string]struct{}{}, most: l.paced.group(len(l.queue) + len(held) + callers)}
-			for _, job := range held {
-				g.add(job)
-			}
-		more:
-			for open && len(g.group) < g.most && len(g.held) < maxGroup {
-				select {
-				case job, ok := <-l.queue:
-					if open = ok; ok {
-						g.add(job)
-					}
-				default:
-					break more
-				}
-			}
+			open = g.fill(held, l.queue, open)
 			held = g.held
 			if len(g.group) > 0 {
 				groups, callers, last = groups+1, callers+len(g.group), started()
@@ -212,6 +199,25 @@ type gathering[J groupable] struct {
 	most        int // of the group
 	group, held []J
 	under, keys map[string]struct{} // of the groups under way; of this one
+}
+
+// fill takes what is held and then what waits in the queue, if it is open, and
+// reports whether that is open still.
+func (g *gathering[J]) fill(held []J, queue <-chan J, open bool) bool {
+	for _, job := range held {
+		g.add(job)
+	}
+	for open && len(g.group) < g.most && len(g.held) < maxGroup {
+		select {
+		case job, ok := <-queue:
+			if open = ok; ok {
+				g.add(job)
+			}
+		default:
+			return true
+		}
+	}
+	return open
 }
 
 // add puts job into the group, or holds it for a later one.

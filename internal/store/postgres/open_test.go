@@ -11,6 +11,7 @@ import (
 	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/pgtest"
+	"github.com/countersign/countersign/internal/store/highwater"
 	"github.com/countersign/countersign/internal/store/postgres"
 	"github.com/countersign/countersign/internal/store/storetest"
 )
@@ -138,6 +139,68 @@ func TestNodesThatOpenAnEmptyDatabaseAtOnceSetItUpOnce(t *testing.T) {
 	wg.Wait()
 }
 
+// storedBy waits until the stored high-water mark has reached want.
+func storedBy(t *testing.T, url string, want int64) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for count(t.Context(), t, raw(t, url), "SELECT coalesce(max(value), 0) FROM meta WHERE name = $1", highwater.Meta) < int(want) {
+		if time.Now().After(deadline) {
+			t.Fatal("the high-water mark is not stored")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// briefly opens the database for as long as do takes.
+func briefly(t *testing.T, url string, wall func() time.Time, do func(*postgres.Store)) {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), postgres.Config{URL: url, Wall: wall, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhoStartsBesideANodeThatIsAheadGoesOnFromItsTime(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	briefly(t, url, nil, func(*postgres.Store) {})
+	ahead := time.Now().Add(30 * time.Second).UnixMicro()
+	if _, err := raw(t, url).Exec(t.Context(), `INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, highwater.Meta, ahead); err != nil {
+		t.Fatal(err)
+	}
+	open(t, url, nil) // its time is ahead of the database's clock from now on
+	if _, err := raw(t, url).Exec(t.Context(), `UPDATE meta SET value = $2 WHERE name = $1`, highwater.Meta, time.Now().UnixMicro()); err != nil {
+		t.Fatal(err)
+	}
+	storedBy(t, url, ahead)
+	if now := open(t, url, nil).Now().UnixMicro(); now < ahead {
+		t.Errorf("who starts then is %v behind: the other would end its OTPs at once (V-10)", time.Duration(ahead-now)*time.Microsecond)
+	}
+}
+
+func TestACommandThatMadeAnOTPLeavesTheMark(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	wall := &storetest.Wall{}
+	s := open(t, url, wall.Now)
+	if err := s.CreateAccount(t.Context(), account.Account{Name: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	wall.Add(10 * time.Second)
+	briefly(t, url, wall.Now, func(command *postgres.Store) {
+		if _, err := command.CreateOTP(t.Context(), newOTP(t, "o1", time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	storedBy(t, url, wall.Now().UnixMicro())
+	wall.Add(20 * time.Second)
+	storedBy(t, url, wall.Now().UnixMicro()) // by the node that did not make it
+}
+
 func TestADatabaseWhoseClockIsBehindRevivesNothing(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
@@ -153,14 +216,7 @@ func TestADatabaseWhoseClockIsBehindRevivesNothing(t *testing.T) {
 	}
 	wall.Add(2 * time.Minute)
 	want := wall.Now().UnixMicro()
-	db := raw(t, url)
-	deadline := time.Now().Add(patience)
-	for count(t.Context(), t, db, "SELECT coalesce(max(value), 0) FROM meta WHERE name = $1", postgres.HighWaterMeta) < int(want) {
-		if time.Now().After(deadline) {
-			t.Fatal("the high-water mark is not stored")
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	storedBy(t, url, want)
 	// Another node meets the database as a failover left it: an hour behind.
 	behind := &storetest.Wall{}
 	behind.Add(-time.Hour)

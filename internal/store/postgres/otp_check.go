@@ -13,7 +13,6 @@ import (
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/otp"
-	"github.com/countersign/countersign/internal/store/answer"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
@@ -323,8 +322,7 @@ func (s *Store) countOnce(ctx context.Context, accountID int64, a verify.Attempt
 		t.only(accountID)
 		if kept, err := t.answer(accountID, a.Idempotency); kept != nil || err != nil {
 			if err == nil {
-				c.Record, err = kept.Record()
-				c.Verdict = kept.Verdict
+				c = *kept
 			}
 			return err
 		}
@@ -335,9 +333,7 @@ func (s *Store) countOnce(ctx context.Context, accountID int64, a verify.Attempt
 		if c, err = t.countAttempt(row, a); err != nil {
 			return err
 		}
-		kept := answer.Of(c.Record)
-		kept.Verdict = c.Verdict
-		return t.rememberAnswer(accountID, a.Idempotency, kept)
+		return t.rememberAnswer(accountID, a.Idempotency, c)
 	})
 	if err != nil {
 		return verify.Checked{}, err

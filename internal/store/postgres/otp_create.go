@@ -63,7 +63,7 @@ func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, 
 	if err := s.sends.submit(ctx, job); err != nil {
 		return verify.Record{}, err
 	}
-	s.clock.expects(job.rec.Expires)
+	s.clock.mark.Expects(job.rec.Expires)
 	return job.rec, nil
 }
 
@@ -287,7 +287,7 @@ func (s *Store) createOnce(ctx context.Context, job *send) (verify.Record, error
 	if err != nil {
 		return verify.Record{}, err
 	}
-	s.clock.expects(rec.Expires)
+	s.clock.mark.Expects(rec.Expires)
 	return rec, nil
 }
 

@@ -62,6 +62,10 @@ func TestStoreKeepsEveryPromise(t *testing.T) {
 				t.Helper()
 				return count(t.Context(), t, raw(t, url), `SELECT count(*) FROM delivery_ids`)
 			},
+			LimitTimes: func(t testing.TB) int {
+				t.Helper()
+				return count(t.Context(), t, raw(t, url), `SELECT coalesce(sum(cardinality(sends) + cardinality(failures)), 0) FROM tallies`)
+			},
 			Purge: func(t testing.TB, keep upkeep.Retention) int {
 				t.Helper()
 				n, err := s.Purge(t.Context(), keep)

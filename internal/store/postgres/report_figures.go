@@ -241,20 +241,30 @@ func (s *Store) Figures(ctx context.Context, account string, d report.Dimension,
 	return rows, nil
 }
 
-// uses figures_pkey.
-const purgeFigures = `DELETE FROM figures WHERE account_id = $1 AND day < $2`
+// Both use figures_pkey.
+const (
+	selectOldFigures = `SELECT a.id FROM accounts a WHERE EXISTS (
+		SELECT 1 FROM figures f WHERE f.account_id = a.id AND f.dimension = ANY($1::smallint[]) AND f.day < $2)`
+	purgeFigures = `DELETE FROM figures WHERE (account_id, dimension, day, value) IN (
+		SELECT account_id, dimension, day, value FROM figures
+		WHERE account_id = $1 AND dimension = ANY($2::smallint[]) AND day < $3 LIMIT $4)`
+)
 
-// purgeFigures removes figures that were kept long enough.
+// purgeFigures removes figures that were kept long enough, account by account.
 func (s *Store) purgeFigures(ctx context.Context) error {
-	accounts, err := registry.Collect(s.pooled(ctx), registry.ScanInt, "SELECT id FROM accounts")
+	var dimensions []int16
+	for _, d := range report.Dimensions() {
+		dimensions = append(dimensions, int16(d))
+	}
+	before := report.HourOf(s.Now().Add(-upkeep.FiguresKept)) / 24
+	accounts, err := registry.Collect(s.pooled(ctx), registry.ScanInt, selectOldFigures, dimensions, before)
 	if err != nil {
 		return readError("read accounts", err)
 	}
-	before := report.HourOf(s.Now().Add(-upkeep.FiguresKept)) / 24
-	return s.write(ctx, func(t *tx) error {
-		for _, account := range accounts {
-			t.put(purgeFigures, account, before)
+	for _, account := range accounts {
+		if _, err := s.dropAll(ctx, purgeFigures, account, dimensions, before); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }

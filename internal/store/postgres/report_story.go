@@ -56,7 +56,7 @@ func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Recor
 		if r.Events, err = registry.Collect(q, scanStoryEvent, selectStoryEvents, accountID, seq); err != nil {
 			return err
 		}
-		if r.Callbacks, err = registry.Collect(q, scanWaiting, selectStoryCallbacks, accountID, seq); err != nil {
+		if r.Callbacks, err = registry.Collect(q, registry.ScanWaiting, selectStoryCallbacks, accountID, seq); err != nil {
 			return err
 		}
 		return q(func(row scanner) error {
@@ -106,11 +106,4 @@ func scanStoryEvent(row scanner) (e report.Event, err error) {
 		return e, fmt.Errorf("event %d: %w", e.Seq, err)
 	}
 	return e, nil
-}
-
-func scanWaiting(row scanner) (w report.Waiting, err error) {
-	var due int64
-	err = row.Scan(&w.ConfigID, &w.EventSeq, &w.Attempts, &due, &w.Status, &w.Problem)
-	w.Due = column.FromMicros(due)
-	return w, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -63,6 +64,7 @@ func parse(url string) (settings, error) {
 				params[name] = value
 			}
 		}
+		params["client_encoding"] = "UTF8" // as texts are here, whatever the database's default
 		if c.config == &s.groups {
 			for _, s := range keyPlans {
 				params[s.name] = s.value
@@ -72,6 +74,9 @@ func parse(url string) (settings, error) {
 			p.ConnConfig.ConnectTimeout = connectTime
 		}
 		// A standby is never asked, for state least of all (V-09).
+		if asksStandby(p.ConnConfig.ValidateConnect) {
+			return settings{}, fmt.Errorf("%w: target_session_attrs: a standby takes no writes, want read-write or primary", ErrURL)
+		}
 		if p.ConnConfig.ValidateConnect == nil {
 			p.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 		}
@@ -81,6 +86,20 @@ func parse(url string) (settings, error) {
 		*c.config = p
 	}
 	return s, nil
+}
+
+// asksStandby reports whether validate is what the driver makes of a
+// target_session_attrs that takes a standby: it keeps no other trace of the value,
+// which may come from the URL, the environment or a service file.
+func asksStandby(validate pgconn.ValidateConnectFunc) bool {
+	for _, standby := range [...]pgconn.ValidateConnectFunc{
+		pgconn.ValidateConnectTargetSessionAttrsReadOnly, pgconn.ValidateConnectTargetSessionAttrsStandby, pgconn.ValidateConnectTargetSessionAttrsPreferStandby,
+	} {
+		if reflect.ValueOf(validate).Pointer() == reflect.ValueOf(standby).Pointer() {
+			return true
+		}
+	}
+	return false
 }
 
 // dial connects so that a host that vanished is noticed.

@@ -22,10 +22,12 @@ import (
 
 // pooler stands between clients and a server. Each client has a session of its
 // own until they share: then each transaction, of whichever client, is the
-// first session's.
+// first session's; or, if it rotates, that of the session that was free for the
+// longest time.
 type pooler struct {
 	server string
 	shares atomic.Bool
+	free   chan *upstream // nil if it does not rotate
 
 	mu    sync.Mutex // guards first
 	first *upstream
@@ -73,6 +75,43 @@ func (p *pooler) session(t *testing.T) (*upstream, error) {
 	return u, nil
 }
 
+// rotate makes the pooler lend n sessions in turn.
+func (p *pooler) rotate(t *testing.T, n int) {
+	t.Helper()
+	p.free = make(chan *upstream, n)
+	for range n {
+		u, err := p.session(t)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.free <- u
+	}
+}
+
+// lend is the session for a client's next transaction.
+func (p *pooler) lend(t *testing.T, own *upstream) (used *upstream, end func(error)) {
+	if p.free == nil {
+		used = own
+		if p.shares.Load() {
+			p.mu.Lock()
+			used = p.first
+			p.mu.Unlock()
+		}
+		used.mu.Lock()
+		return used, func(error) { used.mu.Unlock() }
+	}
+	select {
+	case used = <-p.free:
+	case <-t.Context().Done():
+		return nil, nil
+	}
+	return used, func(err error) {
+		if err == nil { // else it is in the midst of a transaction
+			p.free <- used
+		}
+	}
+}
+
 // serve passes one client's transactions on until it hangs up.
 func (p *pooler) serve(t *testing.T, client *pgproto3.Backend) {
 	start, err := client.ReceiveStartupMessage()
@@ -96,15 +135,12 @@ func (p *pooler) serve(t *testing.T, client *pgproto3.Backend) {
 		if _, ends := message.(*pgproto3.Terminate); err != nil || ends {
 			return
 		}
-		used := own
-		if p.shares.Load() {
-			p.mu.Lock()
-			used = p.first
-			p.mu.Unlock()
+		used, end := p.lend(t, own)
+		if used == nil {
+			return
 		}
-		used.mu.Lock()
 		err = used.transaction(client, message)
-		used.mu.Unlock()
+		end(err)
 		if err != nil {
 			return
 		}

@@ -168,6 +168,7 @@ func TestARefusedConnectionSaysWhyInPlainWords(t *testing.T) {
 		"22023": "a parameter of the URL is not known or has no such value",
 		"53300": "too many connections",
 		"57P03": "it is starting or stopping",
+		"08P01": "a pooler refuses the connection: often for a start parameter that its ignore_startup_parameters has to name",
 	} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()

@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/store/answer"
@@ -95,47 +97,56 @@ func scanOTPKey(row scanner) (k otpKey, err error) {
 	return k, err
 }
 
-// By key, account after account: nothing is returned twice. An OTP stays while an
-// older one of its recipient does: else that one would become the last to
-// whoever asks by the recipient alone. uses otps_pkey where much is old; where
-// little is, each batch reads the table, which costs less than all of it by key.
-// Then otps_recipient_idx.
-const selectOld = `WITH old AS MATERIALIZED (
-		SELECT account_id, seq, recipient_key, origin FROM otps
-		WHERE (account_id, seq) > ($1, $2) AND created_at < $3 AND expires_at < $3 ORDER BY account_id, seq LIMIT $4)
-	SELECT o.account_id, o.seq, EXISTS (SELECT 1 FROM otps older WHERE older.account_id = o.account_id
-		AND older.recipient_key = o.recipient_key AND older.seq < o.seq AND older.origin = o.origin AND older.expires_at >= $3)
-	FROM old o ORDER BY o.account_id, o.seq`
+// A page by key, account after account, old or not: so that no read is long. An
+// OTP stays while an older one of its recipient does: else that one would become
+// the last to whoever asks by the recipient alone. uses otps_pkey, then
+// otps_recipient_idx.
+const selectAged = `WITH page AS MATERIALIZED (
+		SELECT account_id, seq, recipient_key, origin, created_at >= $3 AS young, created_at < $3 AND expires_at < $3 AS old FROM otps
+		WHERE (account_id, seq) > ($1, $2) ORDER BY account_id, seq LIMIT $4)
+	SELECT p.account_id, p.seq, p.young, p.old AND NOT EXISTS (SELECT 1 FROM otps older WHERE older.account_id = p.account_id
+		AND older.recipient_key = p.recipient_key AND older.seq < p.seq AND older.origin = p.origin AND older.expires_at >= $3)
+	FROM page p ORDER BY p.account_id, p.seq`
 
-// oldOTP names an OTP that has been kept long enough.
-type oldOTP struct {
+// agedOTP names an OTP and says whether it was made lately, or has been kept long
+// enough.
+type agedOTP struct {
 	otpKey
-	stays bool // for one before it
+	young, gone bool
 }
 
 // Purge removes what has been kept long enough and returns how many OTPs it
-// removed.
+// removed. What keeps one part of it from being done keeps none of the others.
 func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 	now := s.Now()
-	cutoff := column.Micros(now.Add(-keep.OTPs))
-	total, after := 0, otpKey{}
-	var err error
+	total, otps := s.purgeOTPs(ctx, column.Micros(now.Add(-keep.OTPs)))
+	_, letters := s.dropAll(ctx, purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks)))
+	_, answers := s.dropAll(ctx, purgeAnswers, column.Micros(now.Add(-answer.KeptFor)))
+	return total, errors.Join(otps, letters, answers, s.purgeFigures(ctx), s.purgeTallies(ctx, column.Micros(now.Add(-keep.Tallies))))
+}
+
+// purgeOTPs removes OTPs that were over before cutoff, page by page, and returns
+// how many.
+func (s *Store) purgeOTPs(ctx context.Context, cutoff int64) (total int, err error) {
+	after := otpKey{}
 	for {
-		var found []oldOTP
-		found, err = registry.Collect(s.pooled(ctx), func(row scanner) (o oldOTP, err error) {
-			err = row.Scan(&o.account, &o.seq, &o.stays)
+		page, err := registry.Collect(s.pooled(ctx), func(row scanner) (o agedOTP, err error) {
+			err = row.Scan(&o.account, &o.seq, &o.young, &o.gone)
 			return o, err
-		}, selectOld, after.account, after.seq, cutoff, upkeep.SweepBatch)
+		}, selectAged, after.account, after.seq, cutoff, upkeep.SweepBatch)
 		if err != nil {
 			return total, readError("read old otps", err)
 		}
-		if len(found) == 0 {
-			break
+		if len(page) == 0 {
+			return total, nil
 		}
-		after = found[len(found)-1].otpKey
+		last := page[len(page)-1]
+		if after = last.otpKey; last.young {
+			after.seq = math.MaxInt64 // an account's numbers rise with the time of creation: the rest is younger
+		}
 		var keys []otpKey
-		for _, o := range found {
-			if !o.stays {
+		for _, o := range page {
+			if o.gone {
 				keys = append(keys, o.otpKey)
 			}
 		}
@@ -152,16 +163,6 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 		}
 		total += n
 	}
-	if _, err := s.dropAll(ctx, purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks))); err != nil {
-		return total, err
-	}
-	if _, err := s.dropAll(ctx, purgeAnswers, column.Micros(now.Add(-answer.KeptFor))); err != nil {
-		return total, err
-	}
-	if err := s.purgeFigures(ctx); err != nil {
-		return total, err
-	}
-	return total, s.purgeTallies(ctx, column.Micros(now.Add(-keep.Tallies)))
 }
 
 const (
@@ -172,10 +173,13 @@ const (
 	purgeAnswers = `DELETE FROM idempotency WHERE created_at < $1 AND (account_id, key) IN (
 		SELECT account_id, key FROM idempotency WHERE created_at < $1 LIMIT $2)`
 	// uses tallies_pkey.
-	selectTallies = `SELECT account_id, recipient_key, updated_at < $1 AND consecutive = 0 FROM tallies
+	selectTallies = `SELECT account_id, recipient_key,
+			updated_at < $1 AND (consecutive = 0 OR cardinality(sends) > 0 OR cardinality(failures) > 0) FROM tallies
 		WHERE (account_id, recipient_key) > ($2, $3) ORDER BY account_id, recipient_key LIMIT $4`
 	// uses tallies_pkey.
 	purgeTallies = `DELETE FROM tallies WHERE updated_at < $1 AND consecutive = 0
+		AND (account_id, recipient_key) IN (SELECT * FROM unnest($2::bigint[], $3::bytea[]))`
+	emptyTallies = `UPDATE tallies SET sends = '{}', failures = '{}' WHERE updated_at < $1 AND consecutive <> 0
 		AND (account_id, recipient_key) IN (SELECT * FROM unnest($2::bigint[], $3::bytea[]))`
 )
 
@@ -187,7 +191,8 @@ type tallyKey struct {
 }
 
 // purgeTallies removes what limits have not asked about since cutoff, page by
-// page.
+// page: of a run of wrong codes, which only a right one or an operator ends, the
+// times (P-04).
 func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
 	last := tallyKey{recipient: []byte{}}
 	for {
@@ -212,14 +217,16 @@ func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
 		if len(accounts) == 0 {
 			continue
 		}
-		if _, err := s.drop(ctx, purgeTallies, cutoff, accounts, recipients); err != nil {
-			return err
+		for _, query := range [...]string{purgeTallies, emptyTallies} {
+			if _, err := s.drop(ctx, query, cutoff, accounts, recipients); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// drop runs a DELETE in a transaction of its own and returns how many rows it
-// removed.
+// drop runs a statement that removes what is old, in a transaction of its own, and
+// returns how many rows it changed.
 func (s *Store) drop(ctx context.Context, query string, args ...any) (int, error) {
 	var n int64
 	err := s.write(ctx, func(t *tx) (err error) {

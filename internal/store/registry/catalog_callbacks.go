@@ -3,8 +3,10 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/countersign/countersign/internal/catalog"
+	"github.com/countersign/countersign/internal/upkeep"
 )
 
 const callbackColumns = `callback_configs.id, url, profile_id, headers, secret, previous_secret, previous_until
@@ -24,7 +26,10 @@ const (
 		WHERE account_id = $7 AND id = $8`
 	findConfig = "SELECT 1 FROM callback_configs WHERE account_id = $1 AND id = $2"
 	dropConfig = "DELETE FROM callback_configs WHERE account_id = $1 AND id = $2"
-	dropQueue  = "DELETE FROM callbacks WHERE account_id = $1 AND config_id = $2" // uses callbacks_config_idx
+	// Both use callbacks_config_idx, dropSome then the primary key.
+	dropQueue = "DELETE FROM callbacks WHERE account_id = $1 AND config_id = $2"
+	dropSome  = `DELETE FROM callbacks WHERE (account_id, seq) IN (
+		SELECT account_id, seq FROM callbacks WHERE account_id = $1 AND config_id = $2 LIMIT $3)`
 )
 
 // Callbacks implements catalog.Store.
@@ -75,10 +80,36 @@ func (r *Registry) UpdateCallback(
 
 // DeleteCallback implements catalog.Store.
 func (r *Registry) DeleteCallback(ctx context.Context, account, id string) error {
+	if err := r.drain(ctx, account, id); err != nil {
+		return err
+	}
 	return r.changeCatalog(ctx, account, func(t Tx, owner int64) error {
 		// The lock waits for events that are being queued for the configuration.
 		return remove(t, t.Lock, do(findConfig, owner, id), do(dropQueue, owner, id), do(dropConfig, owner, id))
 	})
+}
+
+// drain discards what is queued for a configuration, so many at a time: nobody
+// waits for long behind it, however much there is. Events that arise meanwhile
+// are queued still.
+func (r *Registry) drain(ctx context.Context, account, id string) error {
+	owner, err := r.owner(ctx, account)
+	if err != nil {
+		return err
+	}
+	for {
+		var n int64
+		err := r.db.Write(ctx, func(t Tx) (err error) {
+			t.Only(owner)
+			if n, err = t.Exec(dropSome, owner, id, upkeep.SweepBatch); err != nil {
+				return fmt.Errorf("discard callbacks: %w", err)
+			}
+			return nil
+		})
+		if err != nil || n < upkeep.SweepBatch {
+			return err
+		}
+	}
 }
 
 // configDest is where callbackColumns go.

@@ -20,7 +20,7 @@ func (r *Registry) CatalogVersion(ctx context.Context, name string) (int64, erro
 	return r.db.Version(ctx, owner)
 }
 
-// owner is accountID in the catalog's words.
+// owner is AccountID in the catalog's words.
 func (r *Registry) owner(ctx context.Context, name string) (int64, error) {
 	id, err := r.AccountID(ctx, name)
 	if errors.Is(err, ErrNoAccount) {
@@ -67,7 +67,7 @@ func entry[T any](ctx context.Context, r *Registry, name, id string, scan func(R
 	return one, err
 }
 
-// must is first for an entry that has to be there.
+// must is First for an entry that has to be there.
 func must[T any](q Ask, scan func(Row) (T, error), query string, args ...any) (T, error) {
 	one, ok, err := First(q, scan, query, args...)
 	if err == nil && !ok {

@@ -19,7 +19,8 @@ const (
 	changeTemplate = "UPDATE templates SET name = $1, message = $2, minutes = $3 WHERE account_id = $4 AND id = $5"
 	findTemplate   = "SELECT 1 FROM templates WHERE account_id = $1 AND id = $2 AND channel = $3"
 	dropTemplate   = "DELETE FROM templates WHERE account_id = $1 AND id = $2 AND channel = $3"
-	// This uses profile_links_template_idx.
+	// This uses profile_links_template_idx; SQLite reads all of the account's links,
+	// by profile_links_pkey.
 	renameLinks = `UPDATE profile_links SET template = $1
 		WHERE account_id = $2 AND channel = $3 AND template = $4 AND language = $5`
 )

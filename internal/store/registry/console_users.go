@@ -126,23 +126,38 @@ const (
 const consoleTriesKept = 24 * time.Hour
 
 // CountTry implements access.Store.
-func (r *Registry) CountTry(ctx context.Context, key [16]byte, allowed int, lock time.Duration) (locked bool, err error) {
-	err = r.db.Write(ctx, func(t Tx) error {
+func (r *Registry) CountTry(ctx context.Context, key [16]byte, allowed int, lock time.Duration) (bool, error) {
+	var locked bool
+	err := r.db.Write(ctx, func(t Tx) error {
 		locked = false
+		var tries int
+		var until int64
+		read := func(row Row) error { return row.Scan(&tries, &until) }
+		refused := func() error {
+			if until > column.Micros(t.Now()) {
+				return &access.LockedError{Until: column.FromMicros(until)}
+			}
+			return nil
+		}
+		// Anybody can try a locked key: that undoes nothing of what others write.
+		if err := t.Query(read, readConsoleTries, key[:]); err != nil {
+			return fmt.Errorf("read console tries: %w", err)
+		}
+		if err := refused(); err != nil {
+			return err
+		}
 		if _, err := t.Exec(sweepConsoleTries, column.Micros(t.Now().Add(-consoleTriesKept))); err != nil {
 			return fmt.Errorf("remove console tries: %w", err)
 		}
 		if _, err := t.Exec(beginConsoleTries, key[:], column.Micros(t.Now())); err != nil {
 			return fmt.Errorf("count console try: %w", err)
 		}
-		var tries int
-		var until int64
 		// The row may have been held by another try.
-		if err := t.Lock(func(row Row) error { return row.Scan(&tries, &until) }, readConsoleTries, key[:]); err != nil {
+		if err := t.Lock(read, readConsoleTries, key[:]); err != nil {
 			return fmt.Errorf("read console tries: %w", err)
 		}
-		if until > column.Micros(t.Now()) {
-			return &access.LockedError{Until: column.FromMicros(until)}
+		if err := refused(); err != nil {
+			return err
 		}
 		tries, until = tries+1, 0
 		if tries >= allowed {

@@ -2,10 +2,10 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
+	"github.com/countersign/countersign/internal/store/answer"
 	"github.com/countersign/countersign/internal/upkeep"
 )
 
@@ -64,7 +64,7 @@ type kept struct {
 // index for that: the account's answers are read in pages, outside of any
 // transaction that writes.
 func (r *Registry) eraseAnswers(ctx context.Context, account int64, name string) error {
-	naming, err := answerNaming(name)
+	naming, err := answer.Naming(name)
 	if err != nil {
 		return err
 	}
@@ -97,17 +97,4 @@ func (r *Registry) eraseAnswers(ctx context.Context, account int64, name string)
 			return fmt.Errorf("erase answers: %w", err)
 		}
 	}
-}
-
-// answerNaming returns what stands in every answer kept for an idempotency key
-// that names the recipient, whom Reveal calls name, and in no other: quotes
-// inside other members are escaped there.
-func answerNaming(name string) (string, error) {
-	member, err := json.Marshal(struct {
-		Recipient string `json:"Recipient"` // as in answer.Answer
-	}{name})
-	if err != nil {
-		return "", fmt.Errorf("name the recipient: %w", err)
-	}
-	return strings.Trim(string(member), "{}"), nil
 }

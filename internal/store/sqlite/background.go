@@ -2,17 +2,12 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	engine "zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
-
-	"github.com/countersign/countersign/internal/store/column"
-	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // Checkpoints are made beside the writer, so that no caller waits for the bulk
@@ -44,31 +39,55 @@ const (
 func (s *Store) checkpoints(ctx context.Context) {
 	ticker := time.NewTicker(checkpointEvery)
 	defer ticker.Stop()
-	before, quiet := 0, 0
+	var r rounds
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			r.next(ctx, s)
 		}
-		pages, moved, err := s.checkpoint(ctx, "NOOP")
-		if pages-before <= checkpointCalm {
-			quiet++
-		} else {
-			quiet = 0
-		}
-		before = pages
-		switch {
-		case err != nil:
-		case quiet == checkpointIdle && pages > 0:
-			err = s.startOver(ctx, "TRUNCATE")
-		case pages >= checkpointFrom && pages-moved >= checkpointAgain:
-			err = s.startOver(ctx, "PASSIVE")
-		}
-		s.endUnsynced(err)
-		if err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "checkpoint", slog.Any("err", err))
-		}
+	}
+}
+
+// rounds is what rounds of checkpoints know of those before.
+type rounds struct {
+	pages, quiet int
+	failing      bool
+}
+
+// next does a round: it looks at the WAL and moves it home if it is time.
+func (r *rounds) next(ctx context.Context, s *Store) {
+	pages, moved, err := s.checkpoint(ctx, "NOOP")
+	if pages-r.pages <= checkpointCalm {
+		r.quiet++
+	} else {
+		r.quiet = 0
+	}
+	r.pages = pages
+	looked := false
+	switch {
+	case err != nil:
+	case r.quiet == checkpointIdle && pages > 0:
+		err = s.startOver(ctx, "TRUNCATE")
+	case pages >= checkpointFrom && pages-moved >= checkpointAgain:
+		err = s.startOver(ctx, "PASSIVE")
+	default:
+		looked = true
+	}
+	s.endUnsynced(err)
+	r.tell(ctx, s.log, looked, err)
+}
+
+// tell warns of a round that failed, once until the WAL was moved home again: a
+// full disk stays so for a while, and that one could look at it says nothing.
+func (r *rounds) tell(ctx context.Context, log *slog.Logger, looked bool, err error) {
+	switch {
+	case err != nil && !r.failing && ctx.Err() == nil:
+		log.WarnContext(ctx, "checkpoint", slog.Any("err", err))
+		r.failing = true
+	case err == nil && !looked:
+		r.failing = false
 	}
 }
 
@@ -105,64 +124,4 @@ func (s *Store) checkpoint(ctx context.Context, mode string) (pages, moved int, 
 		return 0, 0, fmt.Errorf("checkpoint: %w", err)
 	}
 	return pages, moved, nil
-}
-
-const highWaterMeta = "clock_high_water"
-
-func (s *Store) storedHighWater(ctx context.Context) (time.Time, error) {
-	var us int64
-	err := s.upkeep.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", highWaterMeta).Scan(&us)
-	if errors.Is(err, sql.ErrNoRows) {
-		return time.Time{}, nil
-	}
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read the clock's high-water mark: %w", err)
-	}
-	s.highWater.stored.Store(us)
-	var open sql.NullInt64
-	if err := s.upkeep.QueryRowContext(ctx, "SELECT max(expires_at) FROM otps WHERE state = 1").Scan(&open); err != nil {
-		return time.Time{}, fmt.Errorf("read open OTPs: %w", err)
-	}
-	s.highWater.needed.Store(open.Int64)
-	return column.FromMicros(us), nil
-}
-
-// expects notes that an OTP is open until expires.
-func (s *Store) expects(expires time.Time) {
-	us := expires.UnixMicro()
-	for {
-		was := s.highWater.needed.Load()
-		if us <= was || s.highWater.needed.CompareAndSwap(was, us) {
-			return
-		}
-	}
-}
-
-func (s *Store) keepHighWater(ctx context.Context) {
-	ticker := time.NewTicker(upkeep.HighWaterEvery)
-	defer ticker.Stop()
-	for failing := false; ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		// The mark has done its work once it is past the last open expiry.
-		if s.highWater.stored.Load() > s.highWater.needed.Load() {
-			continue
-		}
-		var mark int64
-		err := s.write(ctx, func(t *tx) error {
-			mark = t.now.UnixMicro()
-			_, err := t.exec(`INSERT INTO meta (name, value) VALUES (?, ?)
-				ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)`, highWaterMeta, mark)
-			return err
-		})
-		if err == nil {
-			s.highWater.stored.Store(mark)
-		} else if ctx.Err() == nil && !failing { // a full disk stays so for a while
-			s.log.WarnContext(ctx, "store the clock's high-water mark", slog.Any("err", err))
-		}
-		failing = err != nil
-	}
 }

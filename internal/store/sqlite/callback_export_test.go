@@ -1,8 +1,12 @@
 package sqlite
 
 import (
+	"context"
 	"strings"
 	"testing"
+
+	"github.com/countersign/countersign/internal/callback"
+	"github.com/countersign/countersign/internal/store/registry"
 )
 
 // PlanOfDueConfigs is how SQLite finds configurations with due callbacks.
@@ -10,6 +14,40 @@ func (s *Store) PlanOfDueConfigs(t testing.TB) string { return s.plan(t, selectD
 
 // PlanOfClaimable is how SQLite finds one configuration's due callbacks.
 func (s *Store) PlanOfClaimable(t testing.TB) string { return s.plan(t, selectClaimable) }
+
+// PlanOfConfigLetters is how SQLite finds a page of a configuration's letters.
+func (s *Store) PlanOfConfigLetters(t testing.TB, l callback.Letters) string {
+	t.Helper()
+	x := &explained{Database: database{s}}
+	if _, _, err := registry.New(x, "rowid").ConfigLetters(t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+	return x.plan
+}
+
+// explained is a database that asks of a query how it would be answered.
+type explained struct {
+	registry.Database
+
+	plan string // of the query asked last
+}
+
+func (x *explained) Ask(ctx context.Context, account int64) registry.Ask {
+	return func(each func(registry.Row) error, query string, args ...any) error {
+		x.plan = ""
+		err := x.Database.Ask(ctx, account)(func(r registry.Row) error {
+			var id, parent, unused int
+			var detail string
+			err := r.Scan(&id, &parent, &unused, &detail)
+			x.plan += detail + "\n"
+			return err
+		}, "EXPLAIN QUERY PLAN "+query, args...)
+		if err != nil {
+			return err
+		}
+		return x.Database.Ask(ctx, account)(each, query, args...)
+	}
+}
 
 func (s *Store) plan(t testing.TB, query string) string {
 	t.Helper()

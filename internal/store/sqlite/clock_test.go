@@ -14,6 +14,7 @@ import (
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/store/highwater"
 	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/store/storetest"
 	"github.com/countersign/countersign/internal/verify"
@@ -120,7 +121,7 @@ func storedBy(t testing.TB, path string, want time.Time) {
 	deadline := time.Now().Add(patience)
 	for {
 		var mark int64
-		_ = db.QueryRowContext(t.Context(), "SELECT value FROM meta WHERE name = ?", sqlite.HighWaterMeta).Scan(&mark)
+		_ = db.QueryRowContext(t.Context(), "SELECT value FROM meta WHERE name = ?", highwater.Meta).Scan(&mark)
 		if mark >= want.UnixMicro() {
 			return
 		}
@@ -153,7 +154,7 @@ func TestAClockSetBackWhileRunningIsNotFollowed(t *testing.T) {
 	}
 }
 
-func TestAnIdleDatabaseIsNotWrittenForTheClock(t *testing.T) {
+func TestAnIdleDatabaseIsWrittenOnceAMinuteForTheClock(t *testing.T) {
 	t.Parallel()
 	path := made(t)
 	var mu sync.Mutex
@@ -171,16 +172,68 @@ func TestAnIdleDatabaseIsNotWrittenForTheClock(t *testing.T) {
 	mu.Unlock()
 	storedBy(t, path, storetest.Start.Add(2*time.Minute))
 	mu.Lock()
-	now = now.Add(time.Hour)
+	now = now.Add(59 * time.Second)
 	mu.Unlock()
 	time.Sleep(3 * 500 * time.Millisecond) // three turns of the keeper
 	var mark int64
-	if err := raw(t, path).QueryRowContext(t.Context(), "SELECT value FROM meta WHERE name = ?", sqlite.HighWaterMeta).Scan(&mark); err != nil {
+	if err := raw(t, path).QueryRowContext(t.Context(), "SELECT value FROM meta WHERE name = ?", highwater.Meta).Scan(&mark); err != nil {
 		t.Fatal(err)
 	}
 	if want := storetest.Start.Add(2 * time.Minute).UnixMicro(); mark != want {
 		t.Errorf("the mark went on to %s, want it to rest at %s once nothing is open", strconv.FormatInt(mark, 10), strconv.FormatInt(want, 10))
 	}
+	mu.Lock()
+	now = now.Add(time.Second)
+	mu.Unlock()
+	storedBy(t, path, storetest.Start.Add(3*time.Minute)) // for sessions and invitations
+}
+
+func TestWhoStartsBesideAServerThatIsAheadGoesOnFromItsTime(t *testing.T) {
+	t.Parallel()
+	path := made(t)
+	wall := &storetest.Wall{}
+	wall.Add(30 * time.Second)
+	s := openAt(t, path, wall.Now)
+	defer s.Close()
+	storedBy(t, path, wall.Now())
+	wall.Add(20 * time.Second)
+	ahead := s.Now()
+	wall.Add(-50 * time.Second)
+	storedBy(t, path, ahead)
+	other := openAt(t, path, wall.Now)
+	defer other.Close()
+	if now := other.Now(); now.Before(ahead) {
+		t.Errorf("who starts then has %v, want no earlier than %v: the other would end its OTPs at once (V-10)", now, ahead)
+	}
+}
+
+func TestTheMarkGoesOnForOTPsOfOtherProcesses(t *testing.T) {
+	t.Parallel()
+	path := made(t)
+	wall := &storetest.Wall{}
+	server := openAt(t, path, wall.Now)
+	defer server.Close()
+	if err := server.CreateAccount(t.Context(), account.Account{Name: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	storedBy(t, path, wall.Now())
+	wall.Add(10 * time.Second)
+	command := openAt(t, path, wall.Now)
+	if _, err := command.CreateOTP(t.Context(), newOTP(t, "o1", time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var mark int64
+	if err := raw(t, path).QueryRowContext(t.Context(), "SELECT value FROM meta WHERE name = ?", highwater.Meta).Scan(&mark); err != nil {
+		t.Fatal(err)
+	}
+	if want := wall.Now().UnixMicro(); mark < want {
+		t.Errorf("a command that made an OTP left the mark at %s, want %s", strconv.FormatInt(mark, 10), strconv.FormatInt(want, 10))
+	}
+	wall.Add(20 * time.Second)
+	storedBy(t, path, wall.Now())
 }
 
 func TestTheTimeOfACheckIsReadAfterTheLock(t *testing.T) {

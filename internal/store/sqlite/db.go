@@ -26,6 +26,7 @@ import (
 	"github.com/countersign/countersign/internal/clock"
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/store/highwater"
 	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/store/schema"
 	"github.com/countersign/countersign/internal/store/sqlite/vfs"
@@ -62,6 +63,20 @@ type Config struct {
 	Fatal func(error)
 }
 
+// complete is c with what follows from zero values.
+func (c Config) complete() Config {
+	if c.Wall == nil {
+		c.Wall = time.Now //nolint:forbidigo // the default; tests pass theirs
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Fatal == nil {
+		c.Fatal = func(err error) { panic(err) }
+	}
+	return c
+}
+
 // Observer is told of group commits.
 type Observer interface {
 	// Committed tells how many callers' work one commit carried and how long
@@ -80,6 +95,7 @@ type Store struct {
 	read   *sql.DB
 	upkeep *sql.DB // one connection, for migrations and checkpoints
 	writer *writer
+	walks  chan struct{} // the places of lists and searches under way
 	fatal  func(error)
 
 	versions *version.Cache
@@ -89,10 +105,7 @@ type Store struct {
 	// stepRules limit fallback steps; nil limits none.
 	stepRules atomic.Pointer[guard.Rules]
 
-	highWater struct {
-		stored atomic.Int64 // microseconds
-		needed atomic.Int64 // the latest expiry that a step back could revive
-	}
+	highWater *highwater.Mark
 
 	background underway.Group
 	stop       context.CancelFunc
@@ -168,33 +181,45 @@ func openUpkeep(path string) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sql.Open("sqlite", dsn(path, writerPragmas...)+"&vfs="+name) //nolint:wrapcheck // the caller says what it was doing
+	db, err := sql.Open("sqlite", dsn(path, writerPragmas...)+"&vfs="+name)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the caller says what it was doing
+	}
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
+
+func openReaders(path string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", dsn(path, "query_only(1)", "wal_autocheckpoint(0)"))
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the caller says what it was doing
+	}
+	db.SetMaxOpenConns(readers)
+	db.SetMaxIdleConns(readers)
+	return db, nil
+}
+
+// makeFile makes the file with tight rights before SQLite would make it with
+// loose ones: it holds recipients. One that is there is not even opened, for
+// closing it would drop the locks that this process has on it.
+func makeFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names it
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err //nolint:wrapcheck // the caller says what it was doing
+	}
+	return f.Close() //nolint:wrapcheck // as above
 }
 
 // Open opens or creates the database at c.Path and brings its schema to this
 // version's. Close it when done.
 func Open(ctx context.Context, c Config) (_ *Store, err error) {
-	if c.Wall == nil {
-		c.Wall = time.Now //nolint:forbidigo // the default; tests pass theirs
-	}
-	if c.Log == nil {
-		c.Log = slog.Default()
-	}
-	if c.Fatal == nil {
-		c.Fatal = func(err error) { panic(err) }
-	}
+	c = c.complete()
 	path, err := filepath.Abs(c.Path)
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	// The file is made with tight rights before SQLite would make it with loose
-	// ones: it holds recipients. One that is there is not even opened, for
-	// closing it would drop the locks that this process has on it.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names it
 	if err == nil {
-		err = f.Close()
-	} else if errors.Is(err, fs.ErrExist) {
-		err = nil
+		err = makeFile(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -204,7 +229,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 		return nil, err
 	}
 	var once sync.Once
-	s := &Store{path: path, log: c.Log, fatal: func(err error) { once.Do(func() { c.Fatal(err) }) }}
+	s := &Store{path: path, log: c.Log, fatal: func(err error) { once.Do(func() { c.Fatal(err) }) }, walks: make(chan struct{}, walkers), highWater: highwater.New()}
 	s.versions = s.newVersions()
 	s.Registry = registry.New(database{s}, "rowid")
 	defer func() {
@@ -215,17 +240,14 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if s.upkeep, err = openUpkeep(path); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s.upkeep.SetMaxOpenConns(1)
 	if pending {
 		if err := migrate(ctx, s.upkeep, path); err != nil {
 			return nil, err
 		}
 	}
-	if s.read, err = sql.Open("sqlite", dsn(path, "query_only(1)", "wal_autocheckpoint(0)")); err != nil {
+	if s.read, err = openReaders(path); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s.read.SetMaxOpenConns(readers)
-	s.read.SetMaxIdleConns(readers)
 	floor, err := s.storedHighWater(ctx)
 	if err != nil {
 		return nil, err
@@ -248,6 +270,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 func (s *Store) Close() error {
 	s.stop()
 	s.background.Close()
+	s.leaveMark()
 	s.writer.close()
 	// What an orderly stop leaves is one file. Where the log cannot be moved home,
 	// as on a full disk, it stays beside it: all that was acknowledged is synced in
@@ -272,38 +295,6 @@ func (s *Store) closeDatabases() error {
 		return fmt.Errorf("close database: %w", err)
 	}
 	return nil
-}
-
-// How often the wall clock is looked at, and how far behind the store's time it
-// may be without a word.
-const (
-	wallEvery  = time.Second
-	wallBehind = time.Second
-)
-
-// watchWall tells of a wall clock that is set back while the store is open; told
-// is whether it was when the store was opened.
-func (s *Store) watchWall(ctx context.Context, told bool) {
-	ticker := time.NewTicker(wallEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			told = s.tellAhead(ctx, told)
-		}
-	}
-}
-
-// tellAhead warns, unless that was told, of a wall clock that is behind the
-// store's time, and reports whether it is.
-func (s *Store) tellAhead(ctx context.Context, told bool) bool {
-	ahead := s.clock.Ahead()
-	if ahead > wallBehind && !told {
-		s.log.WarnContext(ctx, "the wall clock is behind the time the database has seen; going on from there", slog.String("behind", ahead.String()))
-	}
-	return ahead > wallBehind
 }
 
 // Now is the store's time (V-10).

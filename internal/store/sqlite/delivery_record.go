@@ -44,7 +44,7 @@ func (s *Store) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOut
 		return false, err
 	}
 	if !latest.IsZero() {
-		s.expects(latest)
+		s.highWater.Expects(latest)
 	}
 	return started, nil
 }
@@ -130,7 +130,7 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 		return false, false, err
 	}
 	if !extended.IsZero() {
-		s.expects(extended)
+		s.highWater.Expects(extended)
 	}
 	return found, started, nil
 }

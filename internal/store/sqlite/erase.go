@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/upkeep"
@@ -22,17 +23,44 @@ const (
 // how many OTPs were removed. keys maps account names to the recipient's key
 // there.
 func (s *Store) EraseRecipient(ctx context.Context, keys map[string][16]byte) (int, error) {
-	return s.Erase(ctx, keys, selectName, s.eraseOTPs)
+	return s.Erase(ctx, keys, selectName, eraser{s, pause}.otps)
 }
 
-func (s *Store) eraseOTPs(ctx context.Context, account int64, recipientKey []byte) (int, error) {
+// eraseRest is the least pause between two batches. A writer of another process
+// that finds the database locked sleeps for up to 100 ms before it looks again:
+// whoever goes on at once keeps it out for as long as there is something to erase.
+const eraseRest = 150 * time.Millisecond
+
+// eraser removes a recipient's OTPs; pause waits, or returns why ctx ended.
+type eraser struct {
+	*Store
+
+	pause func(ctx context.Context, d time.Duration) error
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx) //nolint:wrapcheck // says why
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// otps removes those of one account, in batches, and leaves others about as much
+// time as it takes.
+func (s eraser) otps(ctx context.Context, account int64, recipientKey []byte) (int, error) {
 	for total := 0; ; {
 		var n int
+		var more bool
+		start := time.Now() //nolint:forbidigo // how long a batch took
 		err := s.write(ctx, func(t *tx) error {
-			seqs, err := registry.Collect(t.query, registry.ScanInt, selectOfRecipient, account, recipientKey, upkeep.SweepBatch)
+			seqs, err := registry.Collect(t.query, registry.ScanInt, selectOfRecipient, account, recipientKey, upkeep.SweepBatch+1)
 			if err != nil {
 				return fmt.Errorf("read the recipient's otps: %w", err)
 			}
+			more = len(seqs) > upkeep.SweepBatch
+			seqs = seqs[:min(len(seqs), upkeep.SweepBatch)]
 			for _, seq := range seqs {
 				if err := t.deleteOTP(otpKey{account, seq, recipientKey}); err != nil {
 					return err
@@ -44,8 +72,11 @@ func (s *Store) eraseOTPs(ctx context.Context, account int64, recipientKey []byt
 		if err != nil {
 			return total, err
 		}
-		if total += n; n < upkeep.SweepBatch {
+		if total += n; !more {
 			return total, nil
+		}
+		if err := s.pause(ctx, max(eraseRest, time.Since(start))); err != nil {
+			return total, err
 		}
 	}
 }

@@ -2,7 +2,9 @@ package sqlite_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
@@ -11,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/delivery"
@@ -168,5 +172,50 @@ func TestWhatIsRemovedIsNowhereInTheFiles(t *testing.T) {
 				t.Errorf("after the end %d times the files say what was removed", n)
 			}
 		})
+	}
+}
+
+// A writer of another process sleeps while the database is locked.
+func TestErasingLeavesTheDatabaseToOthersBetweenBatches(t *testing.T) {
+	t.Parallel()
+	s := open(t, made(t), nil)
+	if err := s.CreateAccount(t.Context(), account.Account{Name: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	to := [16]byte{1} // newOTP's
+	fill := func(many int) {
+		t.Helper()
+		for range many {
+			if _, err := s.CreateOTP(t.Context(), newOTP(t, uuid.NewString(), time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	const sleep = 100 * time.Millisecond // SQLite's busy handler, at most
+	var pauses int
+	var ended error
+	erase := func() (int, error) {
+		pauses = 0
+		return s.EraseOTPs(t.Context(), "acme", to, func(_ context.Context, d time.Duration) error {
+			pauses++
+			if d <= sleep {
+				t.Errorf("a pause of %s, want more than %s", d, sleep)
+			}
+			return ended
+		})
+	}
+	fill(sqlite.SweepBatch)
+	if n, err := erase(); n != sqlite.SweepBatch || err != nil || pauses != 0 {
+		t.Errorf("one batch: erased %d with %d pauses, %v; want %d without any", n, pauses, err, sqlite.SweepBatch)
+	}
+	fill(sqlite.SweepBatch + 1)
+	ended = context.Canceled
+	if n, err := erase(); n != sqlite.SweepBatch || !errors.Is(err, ended) || pauses != 1 {
+		t.Errorf("cut short: erased %d with %d pauses, %v; want %d with one", n, pauses, err, sqlite.SweepBatch)
+	}
+	fill(sqlite.SweepBatch)
+	ended = nil
+	if n, err := erase(); n != sqlite.SweepBatch+1 || err != nil || pauses != 1 {
+		t.Errorf("two batches: erased %d with %d pauses, %v; want %d with one", n, pauses, err, sqlite.SweepBatch+1)
 	}
 }

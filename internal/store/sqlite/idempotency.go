@@ -21,11 +21,11 @@ func (t *tx) repeat(accountID int64, i verify.Idempotency, rec *verify.Record) (
 	if a == nil || err != nil {
 		return false, err
 	}
-	*rec, err = a.Record()
-	return err == nil, err
+	*rec = a.Record
+	return true, nil
 }
 
-func (t *tx) answer(accountID int64, i verify.Idempotency) (*answer.Answer, error) {
+func (t *tx) answer(accountID int64, i verify.Idempotency) (*verify.Checked, error) {
 	if i.IsZero() {
 		return nil, nil //nolint:nilnil // no answer is no error
 	}
@@ -60,20 +60,19 @@ func (s *Store) Answered(ctx context.Context, account string, i verify.Idempoten
 	if err != nil {
 		return verify.Checked{}, err
 	}
-	rec, err := a.Record()
-	return verify.Checked{Record: rec, Verdict: a.Verdict}, err
+	return *a, nil
 }
 
 // remember keeps the answer in the transaction of the work.
 func (t *tx) remember(accountID int64, i verify.Idempotency, rec verify.Record) error {
-	return t.rememberAnswer(accountID, i, answer.Of(rec))
+	return t.rememberAnswer(accountID, i, verify.Checked{Record: rec})
 }
 
-func (t *tx) rememberAnswer(accountID int64, i verify.Idempotency, a answer.Answer) error {
+func (t *tx) rememberAnswer(accountID int64, i verify.Idempotency, a verify.Checked) error {
 	if i.IsZero() {
 		return nil
 	}
-	kept, err := a.Encode()
+	kept, err := answer.Encode(a)
 	if err != nil {
 		return err
 	}

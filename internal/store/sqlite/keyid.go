@@ -22,6 +22,7 @@ func (s *Store) BindKeys(ctx context.Context, current, index otp.KeyID, known []
 	var lost bool
 	err := s.write(ctx, func(t *tx) error {
 		lost = false
+		indexed := index
 		ids := map[string]otp.KeyID{}
 		for _, name := range []string{registry.KeyMeta, registry.IndexMeta} {
 			var id int64
@@ -39,12 +40,12 @@ func (s *Store) BindKeys(ctx context.Context, current, index otp.KeyID, known []
 		if stored, has := ids[registry.IndexMeta]; has {
 			switch err := registry.SameIndex(stored, index, known); {
 			case errors.Is(err, registry.ErrIndexKey):
-				lost, index = true, stored
+				lost, indexed = true, stored
 			case err != nil:
 				return err
 			}
 		}
-		for name, id := range map[string]otp.KeyID{registry.KeyMeta: current, registry.IndexMeta: index} {
+		for name, id := range map[string]otp.KeyID{registry.KeyMeta: current, registry.IndexMeta: indexed} {
 			if stored, has := ids[name]; has && stored == id {
 				continue // most starts write nothing
 			}

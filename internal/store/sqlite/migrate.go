@@ -31,6 +31,9 @@ func examine(ctx context.Context, path string, may bool) (pending bool, err erro
 	}
 	defer db.Close()
 	have, empty, err := schemaVersion(ctx, db)
+	if err == nil && have < known && !empty && !may {
+		empty, err = unserved(ctx, db)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -57,7 +60,7 @@ func migrate(ctx context.Context, db *sql.DB, path string) error {
 		switch {
 		case unknown == nil && !pending:
 			return nil // by the other one
-		case tries == migrateTries:
+		case tries == migrateTries, !crossed(err):
 			return err
 		}
 		select {
@@ -66,6 +69,16 @@ func migrate(ctx context.Context, db *sql.DB, path string) error {
 		case <-time.After(migratePause):
 		}
 	}
+}
+
+// crossed reports whether a failure may come of another process that migrates at
+// the same time: not one of the disk, which it would meet as well.
+func crossed(err error) bool {
+	switch resultCode(err) & 0xff {
+	case sqliteReadOnly, sqliteIOErr, sqliteFull, sqliteCantOpen:
+		return false
+	}
+	return true
 }
 
 func up(ctx context.Context, db *sql.DB) error {
@@ -81,6 +94,22 @@ func up(ctx context.Context, db *sql.DB) error {
 		return fmt.Errorf("migrate database: %w", err)
 	}
 	return nil
+}
+
+// unserved reports whether no server has started on a database: the first one
+// makes an account. Each migration is committed by itself, so setting up that was
+// cut short leaves an older schema with nothing in it; the first migration makes
+// both tables that tell it from another program's.
+func unserved(ctx context.Context, db *sql.DB) (bool, error) {
+	var empty bool
+	err := db.QueryRowContext(ctx, "SELECT count(*) = 2 FROM sqlite_schema WHERE type = 'table' AND name IN ('accounts', 'otps')").Scan(&empty)
+	if err == nil && empty {
+		err = db.QueryRowContext(ctx, "SELECT NOT EXISTS (SELECT 1 FROM accounts)").Scan(&empty)
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for accounts: %w", err)
+	}
+	return empty, nil
 }
 
 // schemaVersion reads the version of the schema in db without changing db.

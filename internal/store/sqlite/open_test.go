@@ -103,7 +103,8 @@ func TestADatabaseItMustNotTouchIsRefusedUntouched(t *testing.T) {
 	t.Parallel()
 	newer := `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)`
 	saysSo := `UPDATE meta SET value = 9999 WHERE name = 'schema_that_says_so'`
-	older := `DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`
+	const older = `INSERT INTO accounts (name, created_at) VALUES ('acme', 1);
+		DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`
 	for _, c := range []struct {
 		name    string
 		prepare func(t *testing.T) string
@@ -154,6 +155,27 @@ func TestADatabaseItMustNotTouchIsRefusedUntouched(t *testing.T) {
 				t.Errorf("the refused database was touched (%d bytes of difference)", len(diff))
 			}
 		})
+	}
+}
+
+func TestADatabaseWhoseSettingUpWasCutShortCountsAsEmpty(t *testing.T) {
+	t.Parallel()
+	for _, reached := range []int64{1, 5} {
+		path := filepath.Join(t.TempDir(), "countersign.db")
+		db := raw(t, path)
+		p, err := goose.NewProvider(goose.DialectSQLite3, db, os.DirFS("migrations"))
+		if err == nil {
+			_, err = p.UpTo(t.Context(), reached)
+		}
+		if err == nil {
+			err = db.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := try(t, path, false); err != nil {
+			t.Errorf("a first start after one that was cut short at schema %d: %v", reached, err)
+		}
 	}
 }
 

@@ -38,6 +38,31 @@ func TestADatabaseKeepsToTheRootKeyItWasMadeWith(t *testing.T) {
 	}
 }
 
+// Work of others in the same commit makes the writer do it again.
+func TestALostIndexKeyIsToldWhenItIsBoundTwice(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if err := b.BindKeys(t.Context(), 2, 1, []otp.KeyID{1, 2}); err != nil {
+		t.Fatal(err)
+	}
+	release := b.hold()
+	bound, failing := make(chan error, 1), make(chan error, 1)
+	go func() { bound <- b.BindKeys(t.Context(), 2, 2, []otp.KeyID{2}) }()
+	b.queued(1)
+	refused := errors.New("refused")
+	go func() {
+		failing <- b.Write(t.Context(), func(tx *sqlite.Tx) error { return errors.Join(put("test-failing")(tx), refused) })
+	}()
+	b.queued(2)
+	release()
+	if err := <-bound; !errors.Is(err, registry.ErrIndexKey) {
+		t.Errorf("BindKeys beside work that failed = %v, want ErrIndexKey", err)
+	}
+	if err := <-failing; !errors.Is(err, refused) {
+		t.Errorf("the work beside it = %v, want its own error", err)
+	}
+}
+
 func TestAuditEntriesOfManyCallersMakeOneChain(t *testing.T) {
 	t.Parallel()
 	const callers, each = 8, 25

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/otp"
-	"github.com/countersign/countersign/internal/store/answer"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/verify"
 )
@@ -24,8 +23,7 @@ func (s *Store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Chec
 		c = verify.Checked{}
 		if kept, err := t.answer(accountID, a.Idempotency); kept != nil || err != nil {
 			if err == nil {
-				c.Record, err = kept.Record()
-				c.Verdict = kept.Verdict
+				c = *kept
 			}
 			return err
 		}
@@ -36,9 +34,7 @@ func (s *Store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Chec
 		if c, err = t.countAttempt(row, a); err != nil {
 			return err
 		}
-		kept := answer.Of(c.Record)
-		kept.Verdict = c.Verdict
-		return t.rememberAnswer(accountID, a.Idempotency, kept)
+		return t.rememberAnswer(accountID, a.Idempotency, c)
 	})
 	if err != nil {
 		return verify.Checked{}, err

@@ -65,8 +65,7 @@ func (r registryTx) Lock(each func(registry.Row) error, query string, args ...an
 
 // Returning implements registry.Tx.
 func (r registryTx) Returning(each func(registry.Row) error, query string, args ...any) error {
-	r.t.writes++
-	return r.Query(each, query, args...)
+	return numbered(r.t.returning)(each, query, args...)
 }
 
 // Exec implements registry.Tx.

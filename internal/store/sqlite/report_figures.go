@@ -117,7 +117,6 @@ func (s *Store) Figures(ctx context.Context, account string, d report.Dimension,
 }
 
 // uses figures_pkey.
-// uses figures_pkey.
 const purgeFigures = `DELETE FROM figures WHERE (account_id, dimension, day, value) IN (
 	SELECT account_id, dimension, day, value FROM figures WHERE account_id = ? AND dimension = ? AND day < ? LIMIT ?)`
 

@@ -50,21 +50,23 @@ func (s *Store) FindOTPs(ctx context.Context, sel report.Selection) (report.Foun
 		Look: func(before int64, most int) (string, []any) { return query, slices.Concat(more, args(before, most)) },
 	}
 	var found report.Found
-	err = s.snapshot(ctx, func(q ask) error {
-		seqs, err := search.Page(q, &found)
-		if err != nil {
-			return err
-		}
-		for _, seq := range seqs {
-			o, ok, err := registry.First(q, f.scanSummary, selectSummary, accountID, seq)
+	err = s.walk(ctx, func() error {
+		return s.snapshot(ctx, func(q ask) error {
+			seqs, err := search.Page(q, &found)
 			if err != nil {
 				return err
 			}
-			if ok {
-				found.OTPs = append(found.OTPs, o)
+			for _, seq := range seqs {
+				o, ok, err := registry.First(q, f.scanSummary, selectSummary, accountID, seq)
+				if err != nil {
+					return err
+				}
+				if ok {
+					found.OTPs = append(found.OTPs, o)
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	if err != nil {
 		return report.Found{}, s.readError("search otps", err)

@@ -54,7 +54,7 @@ func (s *Store) OTPRecord(ctx context.Context, account, id string) (report.Recor
 		if r.Events, err = registry.Collect(q, scanStoryEvent, selectStoryEvents, accountID, seq); err != nil {
 			return err
 		}
-		if r.Callbacks, err = registry.Collect(q, scanWaiting, selectStoryCallbacks, accountID, seq); err != nil {
+		if r.Callbacks, err = registry.Collect(q, registry.ScanWaiting, selectStoryCallbacks, accountID, seq); err != nil {
 			return err
 		}
 		r.Addresses = map[string]string{}
@@ -129,11 +129,4 @@ func scanStoryEvent(rows rower) (e report.Event, err error) {
 		return e, fmt.Errorf("event %d: %w", e.Seq, err)
 	}
 	return e, nil
-}
-
-func scanWaiting(rows rower) (w report.Waiting, err error) {
-	var due int64
-	err = rows.Scan(&w.ConfigID, &w.EventSeq, &w.Attempts, &due, &w.Status, &w.Problem)
-	w.Due = column.FromMicros(due)
-	return w, err
 }

@@ -60,6 +60,13 @@ func TestStoreKeepsEveryPromise(t *testing.T) {
 				}
 				return n
 			},
+			LimitTimes: func(t testing.TB) (n int) {
+				t.Helper()
+				if err := raw(t, path).QueryRowContext(t.Context(), `SELECT coalesce(sum(length(sends) + length(failures)) / 8, 0) FROM tallies`).Scan(&n); err != nil {
+					t.Fatal(err)
+				}
+				return n
+			},
 			Purge: func(t testing.TB, keep upkeep.Retention) int {
 				t.Helper()
 				n, err := s.Purge(t.Context(), keep)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -57,46 +58,52 @@ func (s *Store) ExpireOTPs(ctx context.Context) (int, error) {
 }
 
 // Purge removes what has been kept long enough and returns how many OTPs it
-// removed.
+// removed. What keeps one part of it from being done keeps none of the others.
 func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 	now := s.clock.Now()
-	cutoff := column.Micros(now.Add(-keep.OTPs))
-	total, after := 0, int64(0)
+	total, otps := s.purgeOTPs(ctx, column.Micros(now.Add(-keep.OTPs)))
+	tallies, figures := s.purgeTallies(ctx, column.Micros(now.Add(-keep.Tallies))), s.purgeFigures(ctx)
+	_, letters := s.dropAll(ctx, purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks)))
+	_, answers := s.dropAll(ctx, purgeAnswers, column.Micros(now.Add(-answer.KeptFor)))
+	return total, errors.Join(otps, tallies, figures, letters, answers)
+}
+
+// purgeOTPs removes OTPs that were over before cutoff, page by page, and returns
+// how many.
+func (s *Store) purgeOTPs(ctx context.Context, cutoff int64) (total int, err error) {
+	after := int64(0)
 	for {
-		// By seq, which rises with the time of creation: nothing created after
-		// the cutoff can have expired before it.
-		found, err := registry.Collect(s.pooled(ctx), scanOTPKey, selectOld, after, cutoff, upkeep.SweepBatch)
+		page, err := registry.Collect(s.pooled(ctx), func(rows rower) (o agedOTP, err error) {
+			err = rows.Scan(&o.account, &o.seq, &o.recipient, &o.young, &o.gone)
+			return o, err
+		}, selectAged, after, cutoff, upkeep.SweepBatch)
 		if err != nil {
 			return total, s.readError("read old otps", err)
 		}
-		if len(found) == 0 {
-			break
+		if len(page) == 0 {
+			return total, nil
 		}
-		err = s.write(ctx, func(t *tx) error {
-			for _, f := range found {
-				if err := t.deleteOTP(f); err != nil {
-					return err
+		last := page[len(page)-1]
+		after = last.seq
+		page = slices.DeleteFunc(page, func(o agedOTP) bool { return !o.gone })
+		if len(page) > 0 {
+			err = s.write(ctx, func(t *tx) error {
+				for _, o := range page {
+					if err := t.deleteOTP(o.otpKey); err != nil {
+						return err
+					}
 				}
+				return nil
+			})
+			if err != nil {
+				return total, err
 			}
-			return nil
-		})
-		if err != nil {
-			return total, err
+			total += len(page)
 		}
-		total += len(found)
-		after = found[len(found)-1].seq
+		if last.young {
+			return total, nil // numbers rise with the time of creation: the rest is younger
+		}
 	}
-	if err := s.purgeTallies(ctx, column.Micros(now.Add(-keep.Tallies))); err != nil {
-		return total, err
-	}
-	if err := s.purgeFigures(ctx); err != nil {
-		return total, err
-	}
-	if _, err := s.dropAll(ctx, purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks))); err != nil {
-		return total, err
-	}
-	_, err := s.dropAll(ctx, purgeAnswers, column.Micros(now.Add(-answer.KeptFor)))
-	return total, err
 }
 
 // drop deletes in one transaction and returns how many rows.
@@ -127,15 +134,15 @@ func (s *Store) dropAll(ctx context.Context, query string, args ...any) (int, er
 }
 
 const (
-	// An OTP stays while an older one of its recipient does: else that one would
-	// become the last to whoever asks by the recipient alone. uses the primary
-	// key, then recipients_pkey.
-	selectOld = `SELECT o.account_id, o.seq, o.recipient_key FROM otps o
-		WHERE o.seq > ?1 AND o.created_at < ?2 AND o.expires_at < ?2 AND NOT EXISTS (
+	// A page by number, old or not: so that no read is long. An OTP stays while an
+	// older one of its recipient does: else that one would become the last to
+	// whoever asks by the recipient alone. uses the primary key, then
+	// recipients_pkey.
+	selectAged = `SELECT o.account_id, o.seq, o.recipient_key, o.created_at >= ?2, o.created_at < ?2 AND o.expires_at < ?2 AND NOT EXISTS (
 			SELECT 1 FROM recipients r CROSS JOIN otps older ON older.seq = r.otp
 			WHERE r.account_id = o.account_id AND r.recipient_key = o.recipient_key AND r.otp < o.seq
 				AND older.origin = o.origin AND older.expires_at >= ?2)
-		ORDER BY o.seq LIMIT ?3`
+		FROM otps o WHERE o.seq > ?1 ORDER BY o.seq LIMIT ?3`
 
 	// uses callbacks_dead_idx.
 	purgeDeadLetters = `DELETE FROM callbacks WHERE seq IN (SELECT seq FROM callbacks WHERE due_at IS NULL AND dead_at < ? LIMIT ?)`
@@ -144,7 +151,8 @@ const (
 		SELECT account_id, key FROM idempotency WHERE created_at < ? LIMIT ?)`
 
 	// uses recipients_pkey.
-	selectTallies = `SELECT account_id, recipient_key, otp, coalesce(updated_at < ? AND consecutive = 0, false) FROM recipients
+	selectTallies = `SELECT account_id, recipient_key, otp,
+			coalesce(updated_at < ? AND (consecutive = 0 OR length(sends) > 0 OR length(failures) > 0), false) FROM recipients
 		WHERE (account_id, recipient_key, otp) > (?, ?, ?) ORDER BY account_id, recipient_key, otp LIMIT ?`
 )
 
@@ -154,9 +162,11 @@ type otpKey struct {
 	recipient    []byte
 }
 
-func scanOTPKey(rows rower) (k otpKey, err error) {
-	err = rows.Scan(&k.account, &k.seq, &k.recipient)
-	return k, err
+// agedOTP names an OTP and says whether it was made lately, or has been kept long
+// enough.
+type agedOTP struct {
+	otpKey
+	young, gone bool
 }
 
 // tallyRow names a row of a recipient by its OTP, and says whether what it
@@ -166,9 +176,10 @@ type tallyRow struct {
 	old bool
 }
 
-// purgeTallies removes what limits need no more. There is no index by age,
+// purgeTallies removes what limits need no more: of a run of wrong codes, which
+// only a right one or an operator ends, the times (P-04). There is no index by age,
 // which every send would pay for: the readers walk the table in pages, and the
-// writer only deletes.
+// writer writes only what is old.
 func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
 	last := tallyRow{otpKey: otpKey{recipient: []byte{}}}
 	for {
@@ -193,10 +204,16 @@ func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
 				if err != nil {
 					return err
 				}
-				if !g.held || column.Micros(g.updated) >= cutoff || g.Consecutive != 0 {
+				if !g.held || column.Micros(g.updated) >= cutoff {
 					continue // it has changed since
 				}
-				if err := t.forget(g); err != nil {
+				if g.Consecutive == 0 {
+					err = t.forget(g)
+				} else {
+					g.Sends, g.Failures = nil, nil
+					err = t.putTally(g)
+				}
+				if err != nil {
 					return err
 				}
 			}

@@ -50,3 +50,25 @@ func TestAPurgeLetsOthersWriteBetweenItsBatches(t *testing.T) {
 		})
 	}
 }
+
+func TestAPurgeFindsWhatIsOldAndStopsAtWhatIsNot(t *testing.T) {
+	t.Parallel()
+	const old, young = 2*sqlite.SweepBatch + 1, 2 * sqlite.SweepBatch
+	b := newBench(t)
+	now := b.Now().UnixMicro()
+	if err := b.Write(t.Context(), func(tx *sqlite.Tx) error {
+		if _, err := tx.Exec("INSERT INTO accounts (id, name, created_at) VALUES (1, 'acme', 1)"); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+			INSERT INTO otps (account_id, seq, id, origin, state, allowed, form, code_length, bound, resendable, limited,
+				created_at, expires_at, life, key_id, digest, recipient, recipient_key, plan)
+			SELECT 1, i, CAST(i AS BLOB), '', 3, 3, 0, 6, 0, 0, 1, iif(i <= ?2, 1, ?3), iif(i <= ?2, 1, ?3), 0, 0, x'', '', CAST(i AS BLOB), '' FROM n`, old+young, old, now)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := b.Purge(t.Context(), upkeep.Keep(time.Hour)); err != nil || n != old {
+		t.Errorf("Purge = %d, %v; want %d", n, err, old)
+	}
+}

@@ -115,11 +115,9 @@ func (t *tx) removeRecipient(k otpKey) error {
 	var updated int64
 	var sends, failures []byte
 	gone := tally{}
-	t.writes++
-	err := t.row(takeRecipient, k.account, k.recipient, k.seq).Scan(&updated, &sends, &failures, &gone.Consecutive)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
+	err := t.returning(func(r rower) error {
+		return r.Scan(&updated, &sends, &failures, &gone.Consecutive)
+	}, takeRecipient, k.account, k.recipient, k.seq)
 	if err != nil {
 		return fmt.Errorf("delete recipient: %w", err)
 	}

@@ -15,7 +15,7 @@ type tx struct {
 	conn       *engine.Conn
 	statements map[string]*engine.Stmt // by text: each is prepared once
 	now        time.Time               // read after BEGIN IMMEDIATE: nothing of the store can change any more (V-03)
-	writes     int                     // statements this work has executed
+	writes     int                     // how often this work changed rows, or may have: nothing else need be undone
 	store      *Store
 	totals     report.Totals // what the transaction's events count for
 }
@@ -66,15 +66,33 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	t.writes++
 	if _, err := s.Step(); err != nil {
+		// It may have done half of it.
+		t.writes++
 		return 0, err //nolint:wrapcheck // the caller says what it was doing
 	}
-	n := t.conn.Changes()
+	n := t.conn.Changes() // by triggers more, but beside one of these
+	if n > 0 {
+		t.writes++
+	}
 	if err := s.Reset(); err != nil {
+		t.writes++
 		return 0, err //nolint:wrapcheck // as above
 	}
 	return int64(n), nil
+}
+
+// returning is query for a statement that writes and returns a row for each
+// that it changes.
+func (t *tx) returning(each func(rower) error, query string, args ...any) error {
+	err := t.query(func(r rower) error {
+		t.writes++
+		return each(r)
+	}, query, args...)
+	if err != nil {
+		t.writes++ // as in exec
+	}
+	return err
 }
 
 // row runs a query for at most one row; Scan returns sql.ErrNoRows for none.

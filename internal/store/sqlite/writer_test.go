@@ -13,12 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
-	"github.com/countersign/countersign/internal/account"
-	"github.com/countersign/countersign/internal/delivery"
-	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/verify"
 )
@@ -527,77 +523,5 @@ func TestTheWriterSyncsEveryCommit(t *testing.T) {
 		if got, err := b.WriterPragma(t.Context(), name); err != nil || got != want {
 			t.Errorf("PRAGMA %s on the writer's connection = %q, %v; want %s (D-01)", name, got, err, want)
 		}
-	}
-}
-
-// Callers that leave amid the work return while the writer still works on their
-// results: the race detector sees whoever returns them.
-func TestACallerThatLeftTouchesNoResult(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	if err := b.CreateAccount(t.Context(), account.Account{Name: "acme"}); err != nil {
-		t.Fatal(err)
-	}
-	n := newOTP(t, "o1", time.Hour)
-	n.Resendable = true
-	if _, err := b.CreateOTP(t.Context(), n); err != nil {
-		t.Fatal(err)
-	}
-	key := delivery.Key{Account: "acme", OTPID: "o1", Seq: 1}
-	for name, call := range map[string]func(context.Context) error{
-		"CreateOTP": func(ctx context.Context) error {
-			_, err := b.CreateOTP(ctx, newOTP(t, "o2", time.Hour))
-			return err
-		},
-		"CountAttempt": func(ctx context.Context) error { _, err := b.CountAttempt(ctx, guess("o1", "000000")); return err },
-		"AddDelivery": func(ctx context.Context) error {
-			rec, err := b.AddDelivery(ctx, verify.NewDelivery{Ref: n.Ref, Channel: message.SMS, Dedupe: uuid.NewString()})
-			if err != nil && rec.ID != "" {
-				t.Error("AddDelivery returned a record with an error")
-			}
-			return err
-		},
-		"RecordSubmits": func(ctx context.Context) error {
-			_, err := b.RecordSubmits(ctx, []delivery.SubmitOutcome{{Key: key, Carrier: "c", Result: delivery.Result{Class: delivery.Accepted, Ref: "r"}}})
-			return err
-		},
-		"RecordReceipt": func(ctx context.Context) error {
-			_, _, err := b.RecordReceipt(ctx, delivery.Receipt{Carrier: "c", Ref: "r", State: delivery.ReceiptDelivered})
-			return err
-		},
-		"ClaimDeliveries": func(ctx context.Context) error {
-			_, _, err := b.ClaimDeliveries(ctx, "n", 10, time.Minute)
-			return err
-		},
-		"ExpireOTPs":    func(ctx context.Context) error { _, err := b.ExpireOTPs(ctx); return err },
-		"EraseMessages": func(ctx context.Context) error { _, err := b.EraseMessages(ctx, "acme", [16]byte{2}); return err },
-		"EraseRecipient": func(ctx context.Context) error {
-			_, err := b.EraseRecipient(ctx, map[string][16]byte{"acme": {2}})
-			return err
-		},
-		"ClearLimits": func(ctx context.Context) error { _, err := b.ClearLimits(ctx, "acme", [16]byte{2}); return err },
-		"DeleteOTP":   func(ctx context.Context) error { _, err := b.DeleteOTP(ctx, n.Ref, verify.Idempotency{}); return err },
-	} {
-		// The call's work and then a slow one share a commit; the call's
-		// patience ends between the two.
-		release := b.hold()
-		ctx, cancel := context.WithCancel(t.Context())
-		result, slow := make(chan error, 1), make(chan error, 1)
-		go func() { result <- call(ctx) }()
-		b.queued(1)
-		go func() {
-			slow <- b.Write(t.Context(), func(*sqlite.Tx) error { cancel(); time.Sleep(20 * time.Millisecond); return nil })
-		}()
-		b.queued(2)
-		release()
-		// One that finished the queue's work in an earlier commit, or had none
-		// to do, is answered.
-		if err := <-result; err != nil && !errors.Is(err, verify.ErrOutcomeUnknown) {
-			t.Errorf("%s = %v, want ErrOutcomeUnknown", name, err)
-		}
-		if err := <-slow; err != nil {
-			t.Errorf("the work beside %s: %v", name, err)
-		}
-		cancel()
 	}
 }

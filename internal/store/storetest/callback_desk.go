@@ -10,6 +10,8 @@ import (
 
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/catalog"
+	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // dies makes a dead letter of everything that is due.
@@ -124,5 +126,47 @@ func replaysOfOne(t *testing.T, c *callbacks) {
 	}
 	if got, _ := c.otps(Acme, second, true, 10); len(got) != 3 {
 		t.Errorf("%d dead letters of the other configuration are left, want 3", len(got))
+	}
+}
+
+func longQueue(t *testing.T, c *callbacks) {
+	mine, _ := c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+	second, _ := c.Configure(Acme, catalog.Callback{URL: "https://b.example"})
+	const many = upkeep.SweepBatch + 1
+	var outcomes []delivery.SubmitOutcome
+	for range many {
+		s := c.Send(Acme)
+		outcomes = append(outcomes, delivery.SubmitOutcome{
+			Key: delivery.Key{Account: Acme, OTPID: s.ID, Seq: 1}, Carrier: "double",
+			Result: delivery.Result{Class: delivery.Accepted, Ref: s.ID},
+		})
+	}
+	if _, err := c.RecordSubmits(t.Context(), outcomes); err != nil {
+		t.Fatal(err)
+	}
+	posts, _ := c.claimWith(callback.Claim{Node: "n1", Limit: 2 * many, PerConfig: many, Lease: callbackLease})
+	var dead []callback.Outcome
+	for _, p := range posts {
+		dead = append(dead, callback.Outcome{ID: p.ID, ConfigID: p.ConfigID, Status: 500})
+	}
+	c.record(dead...)
+	counted := func(when string, want map[string]callback.Waiting) {
+		t.Helper()
+		got, err := c.CountLetters(t.Context(), Acme)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("letters %s, %v (-want +got):\n%s", when, err, diff)
+		}
+	}
+	counted("at first", map[string]callback.Waiting{mine: {Dead: many}, second: {Dead: many}})
+	if n, err := c.ReplayLetters(t.Context(), Acme, mine); n != many || err != nil {
+		t.Errorf("ReplayLetters = %d, %v; want %d", n, err, many)
+	}
+	counted("after the replay", map[string]callback.Waiting{mine: {Open: many}, second: {Dead: many}})
+	if err := c.DeleteCallback(t.Context(), Acme, mine); err != nil {
+		t.Fatal(err)
+	}
+	counted("after the configuration was deleted", map[string]callback.Waiting{second: {Dead: many}})
+	if posts := c.claim(); len(posts) != 0 {
+		t.Errorf("claimed %d callbacks of a configuration that is gone", len(posts))
 	}
 }

@@ -46,6 +46,7 @@ func RunCallbacks(t *testing.T, open func(t testing.TB, wall func() time.Time) C
 		{"letters are listed by account, oldest first", lettersByAccount},
 		{"letters of one configuration are listed page by page, and counted", configLetters},
 		{"dead letters of one configuration are replayed, one or all", replaysOfOne},
+		{"a queue of many batches is replayed and discarded whole, and no other", longQueue},
 		{"a changed configuration holds for what waits", configChanged},
 		{"a deleted configuration takes its queue along", configDeleted},
 		{"a deleted OTP takes its callbacks along", otpDeleted},

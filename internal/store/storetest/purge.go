@@ -116,6 +116,9 @@ func purgesTallies(t *testing.T, b *bench) {
 	keep := upkeep.Retention{OTPs: forever, Callbacks: forever, Tallies: 2 * day}
 	b.wall.Add(2*day - time.Minute)
 	b.Purge(t, keep)
+	if n := b.LimitTimes(t); n != 3 {
+		t.Errorf("limits remember %d times before any is old, want those of three sends", n)
+	}
 	if !clears(sender) {
 		t.Error("what limits remember was forgotten before its time")
 	}
@@ -123,6 +126,9 @@ func purgesTallies(t *testing.T, b *bench) {
 	b.Purge(t, keep)
 	if clears(right) {
 		t.Error("what limits remember outlived its time")
+	}
+	if n := b.LimitTimes(t); n != 0 {
+		t.Errorf("limits remember %d times that are too old to count, want 0 (P-04)", n)
 	}
 	if _, err := b.checkBy(failed, rightCode, rules); err == nil {
 		t.Error("a purge let a recipient check again that wrong codes had stopped")

@@ -49,6 +49,8 @@ type Opened struct {
 	SealedCodes func(t testing.TB, account, id string) int
 	// DeliveryIDs counts the deliveries that the database keeps by their id too.
 	DeliveryIDs func(t testing.TB) int
+	// LimitTimes counts the times of sends and of wrong codes that limits remember.
+	LimitTimes func(t testing.TB) int
 	// Purge removes what keep says and returns how many OTPs.
 	Purge func(t testing.TB, keep upkeep.Retention) int
 }

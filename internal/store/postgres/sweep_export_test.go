@@ -1,0 +1,4 @@
+package postgres
+
+// SelectAged is a purge's read of OTPs.
+const SelectAged = selectAged
