@@ -39,14 +39,15 @@ func WithHTTPClient(h *http.Client) Option {
 	return func(c *Client) { c.http = new(*h) }
 }
 
-// ErrURL is returned for a base URL that no server can be called by.
-var ErrURL = errors.New("not an http or https URL with a host")
+// ErrURL is returned for a base URL that no server can be called by, or that
+// holds a user or a password: those would show where the client is printed.
+var ErrURL = errors.New("not an http or https URL with a host and without user, query and fragment")
 
 // New returns a client of the server at base, such as https://otp.example.com,
-// with or without /2fa/v4 at its end.
+// with or without /2fa/v4 at its end. Its only error is ErrURL.
 func New(base, key string, options ...Option) (*Client, error) {
 	u, err := url.Parse(base)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, ErrURL
 	}
 	c := &Client{

@@ -245,7 +245,7 @@ func TestBaseURLs(t *testing.T) {
 			t.Errorf("New(%s) = %v, %v; want %s", base, c, err, want)
 		}
 	}
-	for _, base := range []string{"", "otp.example.com", "ftp://otp.example.com", "https://", "https://h/?q=1", "https://h/#f", "://"} {
+	for _, base := range []string{"", "otp.example.com", "ftp://otp.example.com", "https://", "https://user@h", "https://user:s3cret@h", "https://@h", "https://h/?q=1", "https://h/#f", "://"} {
 		if _, err := client.New(base, key); !errors.Is(err, client.ErrURL) {
 			t.Errorf("New(%q): %v; want ErrURL", base, err)
 		}

@@ -164,17 +164,21 @@ func (c keyCreateCmd) Run(e *environment) error {
 }
 
 type keyListCmd struct {
-	Account string `placeholder:"NAME" help:"Only this account's keys."`
+	Account *string `placeholder:"NAME" help:"Only this account's keys."`
 }
 
 func (c keyListCmd) Run(e *environment) error {
+	only, err := named("--account", c.Account)
+	if err != nil {
+		return err
+	}
 	return e.with(func(d *server.Deployment) error {
-		if c.Account != "" {
-			if _, err := existing(e.ctx, d, c.Account); err != nil {
+		if only != "" {
+			if _, err := existing(e.ctx, d, only); err != nil {
 				return err
 			}
 		}
-		keys, err := d.Store.Keys(e.ctx, c.Account)
+		keys, err := d.Store.Keys(e.ctx, only)
 		if err != nil {
 			return fmt.Errorf("list keys: %w", err)
 		}

@@ -18,13 +18,17 @@ type callbackCmd struct {
 const maxLetters = 100_000
 
 type callbackListCmd struct {
-	Dead    bool   `help:"Dead letters only."`
-	Account string `placeholder:"NAME" help:"Only this account's."`
+	Dead    bool    `help:"Dead letters only."`
+	Account *string `placeholder:"NAME" help:"Only this account's."`
 }
 
 func (c callbackListCmd) Run(e *environment) error {
+	only, err := named("--account", c.Account)
+	if err != nil {
+		return err
+	}
 	return e.with(func(d *server.Deployment) error {
-		letters, err := d.Store.Letters(e.ctx, c.Account, c.Dead, maxLetters+1)
+		letters, err := d.Store.Letters(e.ctx, only, c.Dead, maxLetters+1)
 		if err != nil {
 			return fmt.Errorf("list callbacks: %w", err)
 		}

@@ -20,7 +20,7 @@ type carrierCmd struct {
 }
 
 type carrierCheckCmd struct {
-	Name string `arg:"" optional:"" help:"Only this carrier."`
+	Name *string `arg:"" optional:"" help:"Only this carrier."`
 }
 
 // checkBound is how long one carrier may take.
@@ -29,13 +29,17 @@ const checkBound = 30 * time.Second
 var errCheckBound = errors.New("no answer in time")
 
 func (c carrierCheckCmd) Run(e *environment) error {
+	only, err := named("NAME", c.Name)
+	if err != nil {
+		return err
+	}
 	return e.withCarriers(func(f *fleet.Fleet) error {
 		all := f.States()
-		if c.Name != "" {
-			all = slices.DeleteFunc(all, func(s fleet.State) bool { return s.Name != c.Name })
+		if only != "" {
+			all = slices.DeleteFunc(all, func(s fleet.State) bool { return s.Name != only })
 		}
-		if len(all) == 0 && c.Name != "" {
-			return useError{"there is no carrier " + strconv.Quote(c.Name) + "; expected the name of a [[carrier]]"}
+		if len(all) == 0 && only != "" {
+			return useError{"there is no carrier " + strconv.Quote(only) + "; expected the name of a [[carrier]]"}
 		}
 		failed := 0
 		for _, s := range all {

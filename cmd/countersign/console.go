@@ -39,12 +39,16 @@ func consoleDoors(d *server.Deployment) *access.Service {
 }
 
 type consoleUsersCmd struct {
-	Account string `placeholder:"NAME" help:"Only this account's."`
+	Account *string `placeholder:"NAME" help:"Only this account's."`
 }
 
 func (c consoleUsersCmd) Run(e *environment) error {
+	only, err := named("--account", c.Account)
+	if err != nil {
+		return err
+	}
 	return e.with(func(d *server.Deployment) error {
-		accounts, err := c.accounts(e, d)
+		accounts, err := e.accounts(d, only)
 		if err != nil {
 			return err
 		}
@@ -63,10 +67,10 @@ func (c consoleUsersCmd) Run(e *environment) error {
 	})
 }
 
-// accounts are those whose users are wanted.
-func (c consoleUsersCmd) accounts(e *environment, d *server.Deployment) ([]account.Account, error) {
-	if c.Account != "" {
-		one, err := existing(e.ctx, d, c.Account)
+// accounts are the one of that name, or all of them with "".
+func (e *environment) accounts(d *server.Deployment, only string) ([]account.Account, error) {
+	if only != "" {
+		one, err := existing(e.ctx, d, only)
 		return []account.Account{one}, err
 	}
 	all, err := d.Store.Accounts(e.ctx)

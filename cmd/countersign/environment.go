@@ -91,7 +91,7 @@ func (e *environment) opened(o server.Options, do func(*server.Deployment) error
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(d), d.Close())
+	return errors.Join(do(d), d.CloseWithin(e.ctx))
 }
 
 // withCarriers is withNew for what looks at the carriers, which may be before the
@@ -117,6 +117,19 @@ func (e *environment) withCarriers(do func(*fleet.Fleet) error) error {
 func (e *environment) say(fields ...string) error {
 	_, err := fmt.Fprintln(e.out, strings.Join(fields, "\t"))
 	return err
+}
+
+// named is what an optional name says, "" where it was not given. One that is
+// given and empty was asked for too, and a script lost it: without it the command
+// would mean everything.
+func named(what string, name *string) (string, error) {
+	if name == nil {
+		return "", nil
+	}
+	if *name == "" {
+		return "", useError{what + " is empty; expected a value, or none of it"}
+	}
+	return *name, nil
 }
 
 // existing returns the account, or an error that names it.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,15 +71,20 @@ func run(ctx context.Context, args []string, s streams, environ []string) int {
 	flags := config.NewFlags()
 	commands := cli{Settings: kong.Plugins{flags.Parsed()}}
 	helped := false
+	help := &failing{to: s.out}
 	parser, err := kong.New(&commands,
 		kong.Name("countersign"), kong.Description("A self-hosted server for one-time passwords."),
-		kong.Writers(s.out, s.err), kong.Exit(func(int) { helped = true }),
+		kong.Writers(help, s.err), kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {
 		panic("command line: " + err.Error()) // a mistake in the tags
 	}
 	parsed, err := parser.Parse(args)
+	if help.err != nil {
+		fmt.Fprintln(s.err, "countersign: print the help:", help.err)
+		return exitFailed
+	}
 	if helped {
 		return exitDone
 	}
@@ -90,6 +96,18 @@ func run(ctx context.Context, args []string, s streams, environ []string) int {
 		fmt.Fprintln(s.err, "countersign:", said(err))
 	}
 	return exitCode(err)
+}
+
+// failing remembers what writing failed with: the parser makes wrong use of it.
+type failing struct {
+	to  io.Writer
+	err error
+}
+
+func (f *failing) Write(p []byte) (int, error) {
+	n, err := f.to.Write(p)
+	f.err = cmp.Or(f.err, err)
+	return n, err
 }
 
 // said is what an error says. The parser's repeat the argument they stop at:

@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 		"TestWhatIsNoBackupOfThisDeploymentIsRefusedAndLeavesNothing", "TestPostgreSQLDatabasesAreCopiedWithTheirOwnToolsAndQuarantined",
 		"TestABackupIsRestoredOnlyWhereItsIndexKeyIsTheLast", "TestACommandOnADatabaseThatIsNotThereIsRefusedAndMakesNone",
 		"TestWhatTheAuditListCannotTakeIsNotDone", "TestAMoveBringsTheIndexKeyOfItsSource", "TestADeploymentMovesIntoPostgreSQLWithItsKeysOTPsAndCodes",
+		"TestACheckThatWaitsForTheCodeEndsWhenItIsInterrupted", "TestHelpThatCannotBePrintedExitsWithOne", "TestACommandThatIsInterruptedEndsThoughACommitWaits",
 	).Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
@@ -350,6 +351,32 @@ func TestWrongUseAndWrongSettingsExitWithTwoAndSayWhatWasExpected(t *testing.T) 
 				}
 			}
 		})
+	}
+}
+
+// A script whose variable was not set asked for one thing, not for everything.
+func TestAnOptionalNameThatIsEmptyIsRefused(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.done("account", "create", "acme")
+	p.done("send", "--account", "acme", "--to", "+4915112345678")
+	for _, args := range [][]string{
+		{"erase", "--to", "+4915112345678", "--account", ""},
+		{"key", "list", "--account", ""},
+		{"console", "users", "--account", ""},
+		{"callback", "list", "--account", ""},
+		{"carrier", "check", ""},
+		{"migrate", "--from", "", "--to", ""},
+		{"migrate", "--from", ""},
+		{"migrate", "--to", ""},
+		{"migrate", "--from", "sqlite:absent.db", "--to", ""},
+	} {
+		if r := p.run("", args...); r.code != 2 || r.out != "" || !strings.Contains(r.err, "expected") {
+			t.Errorf("%v: exit code %d, out %q, err %q; want 2 and what was expected", args, r.code, r.out, r.err)
+		}
+	}
+	if got := p.done("erase", "--to", "+4915112345678"); got != "erased 1" {
+		t.Errorf("erase of all accounts printed %q; want that the OTP was still there", got)
 	}
 }
 

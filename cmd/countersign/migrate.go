@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/hex"
 	"strconv"
 
@@ -9,12 +10,12 @@ import (
 )
 
 type migrateCmd struct {
-	From string `placeholder:"sqlite:PATH" help:"Copy this database, which no server uses, into PostgreSQL."`
-	To   string `placeholder:"postgres://…" help:"The empty database to copy into; that of the settings by default."`
+	From *string `placeholder:"sqlite:PATH" help:"Copy this database, which no server uses, into PostgreSQL."`
+	To   *string `placeholder:"postgres://…" help:"The empty database to copy into; that of the settings by default."`
 }
 
 func (m migrateCmd) Run(e *environment) error {
-	if m.From != "" || m.To != "" {
+	if m.From != nil || m.To != nil {
 		return m.move(e)
 	}
 	c, log, err := e.load()
@@ -26,7 +27,7 @@ func (m migrateCmd) Run(e *environment) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Close(); err != nil {
+	if err := d.CloseWithin(e.ctx); err != nil {
 		return err
 	}
 	return e.say("the database has this version's schema")
@@ -34,7 +35,12 @@ func (m migrateCmd) Run(e *environment) error {
 
 // move copies a whole database.
 func (m migrateCmd) move(e *environment) error {
-	path, ok := config.SQLitePath(m.From)
+	from, errFrom := named("--from", m.From)
+	to, errTo := named("--to", m.To)
+	if err := cmp.Or(errFrom, errTo); err != nil {
+		return err
+	}
+	path, ok := config.SQLitePath(from)
 	if !ok {
 		return useError{"--from is no SQLite database; expected sqlite:PATH"} // perhaps --to's, with a password
 	}
@@ -42,10 +48,10 @@ func (m migrateCmd) move(e *environment) error {
 	if err != nil {
 		return err
 	}
-	target := server.SettingsDatabase
-	if m.To != "" {
+	target := server.NameDatabase(c)
+	if to != "" {
 		target = "the database of --to"
-		c.DatabaseURL = config.Hide(m.To)
+		c.DatabaseURL = config.Hide(to)
 	}
 	if !config.IsPostgres(c.DatabaseURL.Reveal()) {
 		return useError{"--to is no PostgreSQL database; expected postgres://USER@HOST/DATABASE"}
@@ -62,7 +68,7 @@ func (m migrateCmd) move(e *environment) error {
 	if report.Again {
 		return e.say("moved before, all of it: there is nothing to do")
 	}
-	if err := e.say("moved " + strconv.FormatInt(report.Rows, 10) + " rows; " + m.From + " is quarantined"); err != nil || !report.Quarantined {
+	if err := e.say("moved " + strconv.FormatInt(report.Rows, 10) + " rows; " + from + " is quarantined"); err != nil || !report.Quarantined {
 		return err
 	}
 	return e.say("the PostgreSQL database is quarantined too: what was moved is a copy of what may be in use; countersign quarantine release on it ends that")

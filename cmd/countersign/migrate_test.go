@@ -55,7 +55,7 @@ func TestAMoveThatIsRefusedNamesTheDatabaseAndNeverAPassword(t *testing.T) {
 		{p, []string{"migrate", "--from", from, "--to", "mysql" + url}, "--to is no PostgreSQL"},
 		{p, []string{"migrate", "--from", from, "--to", "postgres://u:x@hunter2@127.0.0.1:1/db"}, "the database of --to: "},
 		{p, []string{"migrate", "--from", from, "--to", url}, "the database of --to: "},
-		{&settings, []string{"migrate", "--from", from}, "the database of COUNTERSIGN_DATABASE_URL: "},
+		{&settings, []string{"migrate", "--from", from}, "the database of environment variable COUNTERSIGN_DATABASE_URL: "},
 		{p, []string{"migrate", url}, "unexpected argument …"},
 		{p, []string{"migrate", "--from", from, "postgres://u:a hunter2@127.0.0.1:1/db"}, "unexpected argument …"},
 		{p, []string{url}, "unexpected argument …"},

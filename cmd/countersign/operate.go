@@ -62,8 +62,8 @@ func (c limitClearCmd) Run(e *environment) error {
 }
 
 type eraseCmd struct {
-	To      string `required:"" placeholder:"NUMBER|ADDRESS" help:"The recipient."`
-	Account string `placeholder:"NAME" help:"Only what this account sent."`
+	To      string  `required:"" placeholder:"NUMBER|ADDRESS" help:"The recipient."`
+	Account *string `placeholder:"NAME" help:"Only what this account sent."`
 }
 
 func (c eraseCmd) Run(e *environment) error {
@@ -71,12 +71,16 @@ func (c eraseCmd) Run(e *environment) error {
 	if err != nil {
 		return err
 	}
+	only, err := named("--account", c.Account)
+	if err != nil {
+		return err
+	}
 	return e.with(func(d *server.Deployment) error {
 		if err := d.Indexed(); err != nil {
 			return err
 		}
-		names := []string{c.Account}
-		if c.Account == "" {
+		names := []string{only}
+		if only == "" {
 			all, err := d.Store.Accounts(e.ctx)
 			if err != nil {
 				return fmt.Errorf("list accounts: %w", err)
@@ -85,7 +89,7 @@ func (c eraseCmd) Run(e *environment) error {
 			for _, a := range all {
 				names = append(names, a.Name)
 			}
-		} else if _, err := existing(e.ctx, d, c.Account); err != nil {
+		} else if _, err := existing(e.ctx, d, only); err != nil {
 			return err
 		}
 		keys := map[string][16]byte{}
@@ -144,27 +148,27 @@ func (c inboxCmd) Run(e *environment) error {
 			return useError{"there is no sandbox; expected COUNTERSIGN_SANDBOX other than off, and on beside real carriers"}
 		}
 		if c.Follow {
-			newest, err := box.Inbox.List(e.ctx, sandbox.Query{To: q.To, Limit: inboxFollows})
+			newest, err := box.Inbox.Read(e.ctx, sandbox.Query{To: q.To, Limit: inboxFollows})
 			if err != nil {
 				return err
 			}
-			slices.Reverse(newest)
-			if err := e.sayMessages(newest, &q); err != nil {
+			slices.Reverse(newest.Messages)
+			if err := e.sayBatch(newest, &q); err != nil {
 				return err
 			}
 		}
 		for {
-			messages, err := box.Inbox.List(e.ctx, q)
+			batch, err := box.Inbox.Read(e.ctx, q)
 			if err != nil {
 				if e.ctx.Err() != nil {
 					return nil //nolint:nilerr // it was interrupted, as it says
 				}
 				return err
 			}
-			if err := e.sayMessages(messages, &q); err != nil {
+			if err := e.sayBatch(batch, &q); err != nil {
 				return err
 			}
-			if len(messages) == inboxBatch {
+			if batch.More {
 				continue
 			}
 			if !c.Follow {
@@ -179,10 +183,10 @@ func (c inboxCmd) Run(e *environment) error {
 	})
 }
 
-// sayMessages prints messages and lets q go on after them.
-func (e *environment) sayMessages(messages []sandbox.Message, q *sandbox.Query) error {
-	for _, m := range messages {
-		q.After = max(q.After, m.Seq)
+// sayBatch prints messages and lets q go on after all that was read.
+func (e *environment) sayBatch(b sandbox.Batch, q *sandbox.Query) error {
+	q.After = b.Last
+	for _, m := range b.Messages {
 		if err := e.sayMessage(m); err != nil {
 			return err
 		}

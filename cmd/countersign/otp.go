@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -120,8 +121,28 @@ const maxCode = 256
 // the printed state for this code's.
 var errClosed = errors.New("the code was not compared: the one-time password had ended")
 
+// typed reads standard input to its end or until the command is interrupted,
+// which a read at a terminal does not see.
+func (e *environment) typed() ([]byte, error) {
+	type input struct {
+		text []byte
+		err  error
+	}
+	read := make(chan input, 1)
+	go func() { // ends with the process, if nothing more is typed
+		text, err := io.ReadAll(io.LimitReader(e.in, maxCode))
+		read <- input{text, err}
+	}()
+	select {
+	case in := <-read:
+		return in.text, in.err
+	case <-e.ctx.Done():
+		return nil, context.Cause(e.ctx)
+	}
+}
+
 func (c checkCmd) Run(e *environment) error {
-	typed, err := io.ReadAll(io.LimitReader(e.in, maxCode))
+	typed, err := e.typed()
 	if err != nil {
 		return fmt.Errorf("read the code: %w", err)
 	}

@@ -130,16 +130,28 @@ func through[T any](ctx context.Context, g *Gate, w Work, do func() (T, error)) 
 		g.refused(w)
 		return result, verify.ErrOverloaded
 	}
-	done := false // what was refused, or broke, tells nothing of how long work takes
+	end := broken
 	defer func() {
-		// A caller that leaves does so of its own: the database has not moved.
-		q.leave(begun, g.now(), ahead, done, done || ctx.Err() == nil)
+		if end == broken && ctx.Err() != nil {
+			end = left
+		}
+		q.leave(begun, g.now(), ahead, end)
 	}()
 	result, err = do()
-	_, limited := errors.AsType[*verify.LimitError](err)
-	done = err == nil || limited
+	if _, limited := errors.AsType[*verify.LimitError](err); err == nil || limited {
+		end = done
+	}
 	return result, err
 }
+
+// ending is how work ended.
+type ending uint8
+
+const (
+	broken ending = iota // refused or failed: that tells nothing of how long work takes
+	left                 // its caller went away of its own: the database has not moved
+	done                 // the database did it
+)
 
 // queue is the work of one kind that is under way.
 type queue struct {
@@ -191,16 +203,15 @@ func (q *queue) enter(now time.Time) (with int, ok bool) {
 	return q.underWay, true
 }
 
-// leave ends work that entered with so many under way; moved says that the
-// database ended it.
-func (q *queue) leave(begun, now time.Time, with int, done, moved bool) {
+// leave ends work that entered with so many under way.
+func (q *queue) leave(begun, now time.Time, with int, end ending) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.underWay--
-	if moved {
+	if end != left {
 		q.moved = now
 	}
-	if !done || with < busy {
+	if end != done || with < busy {
 		return
 	}
 	share := weight

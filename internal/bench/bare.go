@@ -63,31 +63,32 @@ CREATE INDEX due ON deliveries (due) WHERE due IS NOT NULL;`
 // bareStore measures the ceiling for anything durable: 64 callers, one writer,
 // one commit for all who wait, synchronous=FULL.
 func bareStore(ctx context.Context, dir string, span time.Duration) (float64, error) {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "bare.db")+
-		"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(16000)&_pragma=cache_size(-16384)")
-	if err != nil {
-		return 0, fmt.Errorf("open bare store: %w", err)
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(ctx, bareSchema); err != nil {
+	w := &bareWriter{}
+	defer w.close()
+	if err := w.open(ctx, dir); err != nil {
 		return 0, fmt.Errorf("set up bare store: %w", err)
 	}
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("open bare store: %w", err)
+	waiting := callers(span)
+	n := 0
+	start := time.Now()
+	group := make([]chan error, 0, connections)
+	for first := range waiting {
+		group = gather(append(group[:0], first), waiting)
+		err := w.write(ctx, len(group))
+		for _, c := range group {
+			c <- err
+		}
+		if err != nil {
+			return 0, fmt.Errorf("bare store: %w", err)
+		}
+		n += len(group)
 	}
-	defer conn.Close()
-	otp, err := conn.PrepareContext(ctx, "INSERT INTO otps VALUES (1, ?, ?, 1, 0, ?, ?, ?)")
-	if err != nil {
-		return 0, fmt.Errorf("set up bare store: %w", err)
-	}
-	defer otp.Close()
-	job, err := conn.PrepareContext(ctx, "INSERT INTO deliveries VALUES (1, ?, 1, 1, ?, ?)")
-	if err != nil {
-		return 0, fmt.Errorf("set up bare store: %w", err)
-	}
-	defer job.Close()
+	return float64(n) / time.Since(start).Seconds(), nil
+}
+
+// callers starts callers that ask one after the other for span, each for a send,
+// and wait until it is durable. What they ask is closed when all have ended.
+func callers(span time.Duration) <-chan chan error {
 	waiting := make(chan chan error, connections)
 	end := time.Now().Add(span)
 	var wg sync.WaitGroup
@@ -103,47 +104,89 @@ func bareStore(ctx context.Context, dir string, span time.Duration) (float64, er
 		})
 	}
 	go func() { wg.Wait(); close(waiting) }()
-	n := 0
-	start := time.Now()
-	group := make([]chan error, 0, connections)
-	digest, sealed := make([]byte, 32), make([]byte, 38)
-	plan := `{"p":[{"c":"SMS","t":["ACME code ",0,", valid 3 min."],"s":"VERIFY","l":"en","e":180000000000,"w":60000000000}]}`
-	for first := range waiting {
-		group = append(group[:0], first)
-	gather:
-		for {
-			select {
-			case c, ok := <-waiting:
-				if !ok {
-					break gather
-				}
-				group = append(group, c)
-			default:
-				break gather
+	return waiting
+}
+
+// gather adds all who wait now to a group.
+func gather(group []chan error, waiting <-chan chan error) []chan error {
+	for {
+		select {
+		case c, ok := <-waiting:
+			if !ok {
+				return group
 			}
-		}
-		if _, err = conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err == nil {
-			for range group {
-				n++
-				id := randomID()
-				now := time.Now().UnixMicro()
-				if _, err = otp.ExecContext(ctx, id, "+4915112345678", now, digest, plan); err != nil {
-					break
-				}
-				if _, err = job.ExecContext(ctx, id, now, sealed); err != nil {
-					break
-				}
-			}
-		}
-		if err == nil {
-			_, err = conn.ExecContext(ctx, "COMMIT")
-		}
-		for _, c := range group {
-			c <- err
-		}
-		if err != nil {
-			return 0, fmt.Errorf("bare store: %w", err)
+			group = append(group, c)
+		default:
+			return group
 		}
 	}
-	return float64(n) / time.Since(start).Seconds(), nil
+}
+
+// bareWriter is the connection that writes, and its statements.
+type bareWriter struct {
+	db       *sql.DB
+	conn     *sql.Conn
+	otp, job *sql.Stmt
+}
+
+func (w *bareWriter) open(ctx context.Context, dir string) (err error) {
+	if w.db, err = sql.Open("sqlite", "file:"+filepath.Join(dir, "bare.db")+
+		"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(16000)&_pragma=cache_size(-16384)"); err != nil {
+		return err
+	}
+	w.db.SetMaxOpenConns(1)
+	if _, err = w.db.ExecContext(ctx, bareSchema); err != nil {
+		return err
+	}
+	if w.conn, err = w.db.Conn(ctx); err != nil {
+		return err
+	}
+	if w.otp, err = w.conn.PrepareContext(ctx, "INSERT INTO otps VALUES (1, ?, ?, 1, 0, ?, ?, ?)"); err != nil {
+		return err
+	}
+	w.job, err = w.conn.PrepareContext(ctx, "INSERT INTO deliveries VALUES (1, ?, 1, 1, ?, ?)")
+	return err
+}
+
+// close closes what is open, the last first. The file is thrown away.
+func (w *bareWriter) close() {
+	if w.job != nil {
+		_ = w.job.Close()
+	}
+	if w.otp != nil {
+		_ = w.otp.Close()
+	}
+	if w.conn != nil {
+		_ = w.conn.Close()
+	}
+	if w.db != nil {
+		_ = w.db.Close()
+	}
+}
+
+// What each send writes beside its id and the time, as large as a real one's.
+const (
+	bareDigest = 32
+	bareSealed = 38
+	barePlan   = `{"p":[{"c":"SMS","t":["ACME code ",0,", valid 3 min."],"s":"VERIFY","l":"en","e":180000000000,"w":60000000000}]}`
+)
+
+// write writes n sends in one commit.
+func (w *bareWriter) write(ctx context.Context, n int) error {
+	if _, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	digest, sealed := make([]byte, bareDigest), make([]byte, bareSealed)
+	for range n {
+		id := randomID()
+		now := time.Now().UnixMicro()
+		if _, err := w.otp.ExecContext(ctx, id, "+4915112345678", now, digest, barePlan); err != nil {
+			return err
+		}
+		if _, err := w.job.ExecContext(ctx, id, now, sealed); err != nil {
+			return err
+		}
+	}
+	_, err := w.conn.ExecContext(ctx, "COMMIT")
+	return err
 }

@@ -57,84 +57,60 @@ func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", 
 // throughput measures P1, P4 and P6: each round every ceiling beside every
 // figure.
 func (b *bench) throughput(ctx context.Context) error {
-	var sendHTTP, sendStore, checkHTTP, p99Send, p99Check []float64
-	var last struct{ bare, store, send, check float64 }
-	var bareP99, sendP99, checkP99 []time.Duration
+	var sendHTTP, sendStore, checkHTTP []float64
+	var last onePeak
+	var half halfPeak
 	for round := range b.rounds {
-		var bare, send, check outcome
-		dir, err := b.newDir()
+		p, err := b.onePeak(ctx, &half)
 		if err != nil {
 			return err
 		}
-		store, err := bareStore(ctx, dir, 4*time.Second)
-		if err != nil {
-			return err
-		}
-		_ = os.RemoveAll(dir)
-		err = b.withBare(ctx, func(addr string) error {
-			if bare, err = load(ctx, addr, b.sends, 0, bareCall); err != nil {
-				return err
-			}
-			return b.withTarget(ctx, options{submitDelay: held}, func(t *target) error {
-				ids := make([]string, b.sends)
-				if _, err := load(ctx, t.addr, b.sends/4, 0, t.send("login", 9_000_000, nil)); err != nil {
-					return err // warms connections, statements and caches
-				}
-				if send, err = load(ctx, t.addr, b.sends, 0, t.send("login", 0, ids)); err != nil {
-					return err
-				}
-				if check, err = load(ctx, t.addr, 2*b.sends, 0, t.check(ids)); err != nil {
-					return err
-				}
-				// P6: half of our peak, open loop, and the bare server at that rate.
-				half := send.rate() / 2
-				n := int(half * 5)
-				slow, err := load(ctx, t.addr, n, half, t.send("login", 1_000_000, nil))
-				if err != nil {
-					return err
-				}
-				base, err := load(ctx, addr, n, half, bareCall)
-				if err != nil {
-					return err
-				}
-				fresh := make([]string, n/2)
-				if _, err := load(ctx, t.addr, len(fresh), 0, t.send("login", 3_000_000, fresh)); err != nil {
-					return err
-				}
-				halfCheck := check.rate() / 2
-				slowCheck, err := load(ctx, t.addr, 2*len(fresh), halfCheck, t.check(fresh))
-				if err != nil {
-					return err
-				}
-				baseCheck, err := load(ctx, addr, n, halfCheck, bareCall)
-				if err != nil {
-					return err
-				}
-				bareP99 = append(bareP99, base.latency.quantile(0.99))
-				sendP99 = append(sendP99, slow.latency.quantile(0.99))
-				checkP99 = append(checkP99, slowCheck.latency.quantile(0.99))
-				p99Send = append(p99Send, float64(slow.latency.quantile(0.99))/float64(base.latency.quantile(0.99)))
-				p99Check = append(p99Check, float64(slowCheck.latency.quantile(0.99))/float64(baseCheck.latency.quantile(0.99)))
-				return nil
-			})
-		})
-		if err != nil {
-			return err
-		}
-		last.bare, last.store, last.send, last.check = bare.rate(), store, send.rate(), check.rate()
-		sendHTTP = append(sendHTTP, send.rate()/bare.rate())
-		sendStore = append(sendStore, send.rate()/store)
-		checkHTTP = append(checkHTTP, check.rate()/bare.rate())
+		sendHTTP = append(sendHTTP, p.send/p.bare)
+		sendStore = append(sendStore, p.send/p.store)
+		checkHTTP = append(checkHTTP, p.check/p.bare)
 		progress("round %d: bare net/http %.0f/s, bare store %.0f/s, sends %.0f/s, checks %.0f/s; p99 at half: send %s, check %s, bare %s",
-			round+1, bare.rate(), store, send.rate(), check.rate(), sendP99[round], checkP99[round], bareP99[round])
+			round+1, p.bare, p.store, p.send, p.check, half.send[round], half.check[round], half.bare[round])
+		last = p
 	}
 	b.ratio("P1", "accepted sends/s, dispatch held", last.send, "bare store's send", last.store, median(sendStore), 0.3, 0.4)
 	b.ratio("P1", "accepted sends/s, dispatch held", last.send, "bare net/http", last.bare, median(sendHTTP), 0.45, 0.6)
 	b.ratio("P4", "checks/s, half wrong, half right", last.check, "bare net/http", last.bare, median(checkHTTP), 0.4, 0.55)
 	b.ratio("P4", "checks/s, half wrong, half right", last.check, "otpgateway check (recorded)", peerCheck, last.check/peerCheck, 2.5, 3.5)
-	b.worst("P6", "p99 of accept at half of our peak", median(sendP99), "bare net/http p99", median(bareP99), median(p99Send), 2, 1.3)
-	b.worst("P6", "p99 of check at half of our peak", median(checkP99), "bare net/http p99", median(bareP99), median(p99Check), 2, 1.3)
+	b.atHalfPeak(&half)
 	return nil
+}
+
+// onePeak is a round of throughput: what each does in a second.
+type onePeak struct {
+	rates
+
+	bare, store float64
+}
+
+func (b *bench) onePeak(ctx context.Context, half *halfPeak) (p onePeak, err error) {
+	dir, err := b.newDir()
+	if err != nil {
+		return p, err
+	}
+	p.store, err = bareStore(ctx, dir, 4*time.Second)
+	_ = os.RemoveAll(dir)
+	if err != nil {
+		return p, err
+	}
+	err = b.withBare(ctx, func(addr string) error {
+		bare, err := load(ctx, addr, b.sends, 0, bareCall)
+		if err != nil {
+			return err
+		}
+		p.bare = bare.rate()
+		return b.withTarget(ctx, options{submitDelay: held}, func(t *target) error {
+			if p.rates, err = b.peak(ctx, &deployment{nodes: []*target{t}}); err != nil {
+				return err
+			}
+			return half.measure(ctx, t, addr, p.rates)
+		})
+	})
+	return p, err
 }
 
 // ratio adds the median ratio of several rounds, with the figures of the last.
@@ -144,7 +120,7 @@ func (b *bench) ratio(goal, what string, rate float64, name string, ceiling, rat
 	r.ratio, r.met, r.reaching = ratio, ratio >= must, ratio >= aim
 }
 
-func (b *bench) worst(goal, what string, d time.Duration, name string, other time.Duration, ratio, must, aim float64) { //nolint:unparam // as ratio
+func (b *bench) worst(goal, what string, d time.Duration, name string, other time.Duration, ratio, must, aim float64) {
 	b.atMost(goal, what, d, other, name, must, aim)
 	r := &b.rows[len(b.rows)-1]
 	r.ratio, r.met, r.reaching = ratio, ratio <= must, ratio <= aim

@@ -97,26 +97,6 @@ func (b *bench) withNodes(ctx context.Context, c *pgtest.Cluster, n int, o optio
 	return do(d)
 }
 
-// rates are what a deployment does in a second.
-type rates struct {
-	send, check outcome
-	ids         []string
-}
-
-// measure measures sends and checks over every node.
-func (b *bench) measure(ctx context.Context, d *deployment) (r rates, err error) {
-	t := d.nodes[0]
-	r.ids = make([]string, b.sends)
-	if _, err = loadOver(ctx, d.addrs(), b.sends/4, 0, t.send("login", 9_000_000, nil)); err != nil {
-		return r, err // warms connections, statements and caches
-	}
-	if r.send, err = loadOver(ctx, d.addrs(), b.sends, 0, t.send("login", 0, r.ids)); err != nil {
-		return r, err
-	}
-	r.check, err = loadOver(ctx, d.addrs(), 2*b.sends, 0, t.check(r.ids))
-	return r, err
-}
-
 // postgres measures P5 and P6, and what three nodes lose against one: each
 // round every ceiling beside every figure.
 func (b *bench) postgres(ctx context.Context) error {
@@ -124,84 +104,58 @@ func (b *bench) postgres(ctx context.Context) error {
 		if err := execute(ctx, c.URL(), bareTables); err != nil {
 			return err
 		}
-		var sends, checks, threeSends, threeChecks, p99Send, p99Check []float64
-		var sendP99, checkP99, bareP99 []time.Duration
-		var last struct{ bareSend, bareCheck, send, check, threeSend, threeCheck float64 }
+		var sends, checks, threeSends, threeChecks []float64
+		var last nodePeaks
+		var half halfPeak
 		for round := range b.rounds {
-			var err error
-			if last.bareSend, err = b.pgbench(ctx, c, bareSend, pgbenchSpan); err != nil {
-				return err
-			}
-			if last.bareCheck, err = b.pgbench(ctx, c, bareCheck, pgbenchSpan); err != nil {
-				return err
-			}
-			// What pgbench left becomes the segments to come, as on a server that
-			// has run for a while: to make one stops every commit for 40 ms.
-			if err := execute(ctx, c.AdminURL(), "CHECKPOINT"); err != nil {
-				return err
-			}
-			var one, three rates
-			err = b.withNodes(ctx, c, 1, options{submitDelay: held}, func(d *deployment) error {
-				if one, err = b.measure(ctx, d); err != nil {
-					return err
-				}
-				return b.withBare(ctx, func(addr string) error {
-					t := d.nodes[0]
-					half := one.send.rate() / 2
-					n := int(half * 5)
-					slow, err := load(ctx, t.addr, n, half, t.send("login", 1_000_000, nil))
-					if err != nil {
-						return err
-					}
-					base, err := load(ctx, addr, n, half, bareCall)
-					if err != nil {
-						return err
-					}
-					fresh := make([]string, n/2)
-					if _, err := load(ctx, t.addr, len(fresh), 0, t.send("login", 3_000_000, fresh)); err != nil {
-						return err
-					}
-					halfCheck := one.check.rate() / 2
-					slowCheck, err := load(ctx, t.addr, 2*len(fresh), halfCheck, t.check(fresh))
-					if err != nil {
-						return err
-					}
-					baseCheck, err := load(ctx, addr, n, halfCheck, bareCall)
-					if err != nil {
-						return err
-					}
-					sendP99 = append(sendP99, slow.latency.quantile(0.99))
-					checkP99 = append(checkP99, slowCheck.latency.quantile(0.99))
-					bareP99 = append(bareP99, base.latency.quantile(0.99))
-					p99Send = append(p99Send, float64(slow.latency.quantile(0.99))/float64(base.latency.quantile(0.99)))
-					p99Check = append(p99Check, float64(slowCheck.latency.quantile(0.99))/float64(baseCheck.latency.quantile(0.99)))
-					return nil
-				})
-			})
+			p, err := b.nodePeaks(ctx, c, &half)
 			if err != nil {
 				return err
 			}
-			err = b.withNodes(ctx, c, 3, options{submitDelay: held}, func(d *deployment) error {
-				three, err = b.measure(ctx, d)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			last.send, last.check, last.threeSend, last.threeCheck = one.send.rate(), one.check.rate(), three.send.rate(), three.check.rate()
-			sends, checks = append(sends, last.send/last.bareSend), append(checks, last.check/last.bareCheck)
-			threeSends, threeChecks = append(threeSends, last.threeSend/last.send), append(threeChecks, last.threeCheck/last.check)
+			sends, checks = append(sends, p.one.send/p.bare.send), append(checks, p.one.check/p.bare.check)
+			threeSends, threeChecks = append(threeSends, p.three.send/p.one.send), append(threeChecks, p.three.check/p.one.check)
 			progress("round %d: pgbench send %.0f/s, check %.0f/s; one node %.0f sends/s, %.0f checks/s; three nodes %.0f sends/s, %.0f checks/s; p99 at half: send %s, check %s, bare %s",
-				round+1, last.bareSend, last.bareCheck, last.send, last.check, last.threeSend, last.threeCheck, sendP99[round], checkP99[round], bareP99[round])
+				round+1, p.bare.send, p.bare.check, p.one.send, p.one.check, p.three.send, p.three.check, half.send[round], half.check[round], half.bare[round])
+			last = p
 		}
-		b.ratio("P5", "accepted sends/s over HTTP, one node", last.send, "pgbench -c 64 send", last.bareSend, median(sends), 0.9, 1.3)
-		b.ratio("P5", "checks/s over HTTP, one node", last.check, "pgbench -c 64 check", last.bareCheck, median(checks), 0.8, 0.8)
-		b.ratio("–", "accepted sends/s, three nodes on this machine", last.threeSend, "one node", last.send, median(threeSends), 0.85, 1)
-		b.ratio("–", "checks/s, three nodes on this machine", last.threeCheck, "one node", last.check, median(threeChecks), 0.85, 1)
-		b.worst("P6", "p99 of accept at half of our peak", median(sendP99), "bare net/http p99", median(bareP99), median(p99Send), 2, 1.3)
-		b.worst("P6", "p99 of check at half of our peak", median(checkP99), "bare net/http p99", median(bareP99), median(p99Check), 2, 1.3)
+		b.ratio("P5", "accepted sends/s over HTTP, one node", last.one.send, "pgbench -c 64 send", last.bare.send, median(sends), 0.9, 1.3)
+		b.ratio("P5", "checks/s over HTTP, one node", last.one.check, "pgbench -c 64 check", last.bare.check, median(checks), 0.8, 0.8)
+		b.ratio("–", "accepted sends/s, three nodes on this machine", last.three.send, "one node", last.one.send, median(threeSends), 0.85, 1)
+		b.ratio("–", "checks/s, three nodes on this machine", last.three.check, "one node", last.one.check, median(threeChecks), 0.85, 1)
+		b.atHalfPeak(&half)
 		return nil
 	})
+}
+
+// nodePeaks is a round of postgres: pgbench, one node and three.
+type nodePeaks struct{ bare, one, three rates }
+
+func (b *bench) nodePeaks(ctx context.Context, c *pgtest.Cluster, half *halfPeak) (p nodePeaks, err error) {
+	if p.bare.send, err = b.pgbench(ctx, c, bareSend, pgbenchSpan); err != nil {
+		return p, err
+	}
+	if p.bare.check, err = b.pgbench(ctx, c, bareCheck, pgbenchSpan); err != nil {
+		return p, err
+	}
+	// What pgbench left becomes the segments to come, as on a server that
+	// has run for a while: to make one stops every commit for 40 ms.
+	if err := execute(ctx, c.AdminURL(), "CHECKPOINT"); err != nil {
+		return p, err
+	}
+	err = b.withNodes(ctx, c, 1, options{submitDelay: held}, func(d *deployment) error {
+		if p.one, err = b.peak(ctx, d); err != nil {
+			return err
+		}
+		return b.withBare(ctx, func(addr string) error { return half.measure(ctx, d.nodes[0], addr, p.one) })
+	})
+	if err != nil {
+		return p, err
+	}
+	err = b.withNodes(ctx, c, 3, options{submitDelay: held}, func(d *deployment) error {
+		p.three, err = b.peak(ctx, d)
+		return err
+	})
+	return p, err
 }
 
 // handedOver measures P9: from accept to the carrier.

@@ -61,6 +61,8 @@ type Fleet struct {
 	start    func(m *member, after <-chan struct{}) // nil while Run does not run
 	leaving  map[string]<-chan struct{}             // members that end, by name
 	running  sync.WaitGroup
+
+	begun chan struct{} // closed once Run runs the carriers
 }
 
 // New makes the carriers and routes that s describes. It opens no connection.
@@ -75,7 +77,7 @@ func New(s Settings, d Deps) (*Fleet, error) {
 	if d.Observer == nil {
 		d.Observer = unobserved{}
 	}
-	f := &Fleet{deps: d, leaving: map[string]<-chan struct{}{}}
+	f := &Fleet{deps: d, leaving: map[string]<-chan struct{}{}, begun: make(chan struct{})}
 	members, table, err := f.prepare(s)
 	if err != nil {
 		return nil, err
@@ -174,6 +176,9 @@ func (f *Fleet) has(name string) bool {
 	return slices.ContainsFunc(f.members, func(m *member) bool { return m.Name() == name })
 }
 
+// Begun is closed once Run runs the carriers: from then on they can be reloaded.
+func (f *Fleet) Begun() <-chan struct{} { return f.begun }
+
 // Run runs the carriers until ctx ends and all of them have ended.
 func (f *Fleet) Run(ctx context.Context) error {
 	f.mu.Lock()
@@ -189,6 +194,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 		f.start(m, nil)
 	}
 	f.mu.Unlock()
+	close(f.begun)
 	f.warn(ctx)
 	<-ctx.Done()
 	f.mu.Lock()

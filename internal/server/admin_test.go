@@ -21,9 +21,13 @@ func TestARunningServerCountsWhatItDoesWithoutPersonalData(t *testing.T) {
 	otp := r.send("+4915112345678")
 	code := sixDigits.FindString(r.inbox(otp, 1)[0].Text)
 	r.validate(otp, code)
+	// An OTP that nobody knows.
+	r.must(404, "POST", "/2fa/v1/otp/0f4f7bd0-9d5f-4f2c-8d61-0b9a4c1b7c11/check?otpCode=123456", "")
+	r.must(404, "POST", "/2fa/v1/otp/0f4f7bd0-9d5f-4f2c-8d61-0b9a4c1b7c11", "")
 	want := []string{
 		`countersign_sends_total{channel="SMS",origin="v4",result="accepted"} 1`,
 		`countersign_checks_total{origin="v4",outcome="verified"} 1`,
+		`countersign_checks_total{origin="v1",outcome="not_found"} 1`,
 		`countersign_deliveries_total{carrier="sandbox",channel="SMS",result="accepted"} 1`,
 		`countersign_receipts_total{carrier="sandbox",known="true",state="delivered"} 1`,
 		`countersign_http_requests_total{route="POST /2fa/v4/otp/{otp-id}/validate",status="200"} 1`,

@@ -84,7 +84,10 @@ func Restore(ctx context.Context, c config.Config, backup string, o Options, log
 			return false, refused
 		}
 	}
-	opening, err := await(c.DatabasePath + ".open")
+	opening, err := await(ctx, c.DatabasePath+".open")
+	if err != nil && ctx.Err() != nil {
+		return false, err
+	}
 	if err != nil {
 		return false, &RefusalError{"database " + c.DatabasePath + " cannot be made", "a directory that can be written to", err}
 	}

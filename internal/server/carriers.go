@@ -70,6 +70,11 @@ func (s *Server) reloads(ctx context.Context, d *Deployment, f *fleet.Fleet) err
 	if s.Reread == nil {
 		return nil
 	}
+	select { // a wish that comes before keeps until then
+	case <-ctx.Done():
+		return nil
+	case <-f.Begun():
+	}
 	for {
 		select {
 		case <-ctx.Done():

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -44,9 +45,10 @@ func (d *Deployment) deskGroups(carriers *fleet.Fleet, v4 tyntecv4.Config, w wor
 	log := d.Audit()
 	w.v1.Catalog = v4.Catalog
 	c := desk.Config{
-		V4: newInside(d.Store, v4), V1: newInsideV1(d.Store, w.v1), Catalog: v4.Catalog, Letters: d.Store, Test: w.pusher.Test,
+		V4: newInside(d.Store, v4), V1: newInsideV1(d.Store, w.v1), Catalog: v4.Catalog, Letters: d.Store, Test: d.tester(w.pusher),
 		Accounts: d.Store, Settings: AccountSettings(), Keys: d.Keys, Audit: log, Random: rand.Reader,
 		Text: tyntecv4.Text, AppText: tyntecv1.Text, MaxCode: tyntecv4.MaxCodeLength,
+		Defaults: desk.Defaults{Attempts: v4.Limits.Attempts, CodeLength: v4.Limits.CodeLength, Minutes: v4.Limits.Minutes},
 		Carriers: func() []desk.Carrier { return d.carrierStates(carriers, w.circuits()) }, Queues: d.Store.Queues,
 		Nodes: func(ctx context.Context) ([]desk.Node, error) { return d.nodes(ctx, w.node.Name) },
 		Mode:  string(d.Config.Mode),
@@ -61,6 +63,21 @@ func (d *Deployment) deskGroups(carriers *fleet.Fleet, v4 tyntecv4.Config, w wor
 		c.Notices = append(c.Notices, "Not conformant: how much may be sent to one recipient is not limited (sends_per_recipient).")
 	}
 	return []page.Group{desk.New(c), trail.New(d.Store, log)}
+}
+
+// tester posts test events with pusher, but none while the database is
+// quarantined (D-10): it is a copy of one whose receivers know nothing of it.
+func (d *Deployment) tester(pusher *callback.Pusher) func(context.Context, callback.Post) (callback.Outcome, error) {
+	return func(ctx context.Context, to callback.Post) (callback.Outcome, error) {
+		err := guarded{d.Store}.released(ctx)
+		switch {
+		case errors.Is(err, errQuarantined):
+			return callback.Outcome{}, desk.ErrQuarantined
+		case err != nil:
+			return callback.Outcome{}, err
+		}
+		return pusher.Test(ctx, to), nil
+	}
 }
 
 // newInsideV1 is newInside for the version 1 API.

@@ -4,7 +4,10 @@ import (
 	"html"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -46,7 +49,7 @@ func TestAnOwnerSetsEverythingUpAtTheDeskAndSendsWithIt(t *testing.T) {
 	p.submit("/plans/applications", "name", "desk")
 	p.open("/console/callbacks/new")
 	p.submit("/callbacks", "url", hook.URL, "headers", "X-Door: k3y")
-	back := regexp.MustCompile(`href="(/console/callbacks/[0-9a-f-]{36})"`).FindStringSubmatch(p.body)
+	back := callbackPage.FindStringSubmatch(p.body)
 	if back == nil || !strings.Contains(p.body, "whsec_") {
 		t.Fatalf("no secret on the page after a callback was made:\n%s", p.body)
 	}
@@ -102,5 +105,45 @@ func TestAnOwnerSetsEverythingUpAtTheDeskAndSendsWithIt(t *testing.T) {
 	}
 	if shownProof.FindString(p.body) == "" {
 		t.Errorf("the list does not prove itself on\n%s", p.body)
+	}
+}
+
+var proposed = regexp.MustCompile(`name="(attempts|otpCodeLength|codeExpirationTime)" value="([^"]*)"`)
+
+// proposed are the numbers that the page's form begins with, as submit takes
+// them.
+func (p *person) proposed() []string {
+	var pairs []string
+	for _, field := range proposed.FindAllStringSubmatch(p.body, -1) {
+		pairs = append(pairs, field[1:]...)
+	}
+	return pairs
+}
+
+func TestTheDeskProposesWhatTheOperatorChose(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "countersign.toml")
+	const chosen = "[v4]\nmax_attempts = 2\ndefault_attempts = 2\ndefault_code_length = 8\ndefault_minutes = 10\n"
+	if err := os.WriteFile(file, []byte(chosen), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, fresh(t), "COUNTERSIGN_CONFIG="+file).enter()
+	for _, c := range []struct {
+		form, to string
+		typed    []string
+		want     []string
+	}{
+		{"/templates/new", "/templates", []string{"channel", "SMS", "name", "desk", "language", "en", "message", "{{otp_code}}"}, []string{"codeExpirationTime", "10"}},
+		{"/plans/profiles/new", "/plans/profiles", []string{"name", "desk", "link", "SMS en desk"}, []string{"otpCodeLength", "8", "attempts", "2"}},
+	} {
+		p.open("/console" + c.form)
+		got := p.proposed()
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s proposes %q, want %q", c.form, got, c.want)
+		}
+		p.submit(c.to, append(c.typed, got...)...)
+		if p.status != http.StatusOK {
+			t.Errorf("what %s proposes is answered by %d:\n%s", c.form, p.status, p.body)
+		}
 	}
 }

@@ -1,7 +1,26 @@
 package server
 
+import (
+	"context"
+	"time"
+
+	"github.com/countersign/countersign/internal/fleet"
+)
+
 // NewHTTPServer is newHTTPServer.
 var NewHTTPServer = newHTTPServer
 
 // RefusePostgres is what Open makes of an error of the PostgreSQL store.
-func RefusePostgres(err error) error { return refusePostgres(SettingsDatabase, err) }
+func RefusePostgres(err error) error { return refusePostgres("the database", err) }
+
+// CloseWithin is closeWithin.
+var CloseWithin = closeWithin
+
+// LeaveAfter lets a server leave behind what has not ended so long after its
+// stop.
+func (s *Server) LeaveAfter(bound time.Duration) { s.bound = bound }
+
+// Reloads is reloads of a deployment that keeps nothing.
+func (s *Server) Reloads(ctx context.Context, f *fleet.Fleet) error {
+	return s.reloads(ctx, &Deployment{Config: s.Config}, f)
+}

@@ -43,6 +43,8 @@ func TestMain(m *testing.M) {
 		"TestAPostgreSQLDatabaseThatCannotServeIsRefusedAndNamed", "TestEveryRefusalOfTheStoreSaysWhatWasExpected",
 		"TestNodesOfPostgreSQLThatStartAtOnceOnAnEmptyDatabaseMakeOneAccountAndUseNoFiles",
 		"TestADatabaseWithoutAFreeConnectionIs503WithRetryAfterAtEveryFacade", "TestADatabaseThatGoesAwayMakesTheServerUnreadyUntilItIsBack",
+		"TestAStartThatWaitsForAnothersMigrationEndsWhenItIsStopped", "TestAStartGoesOnOnceAnothersMigrationIsDone", "TestALockFileBelongsToTheOwnerOfItsDirectory",
+		"TestClosingIsWaitedForUnlessWhoeverWaitsIsStopped", "TestAServerThatIsStoppedLeavesACommitThatWaitsToTheDatabase", "TestAWishToReloadKeepsUntilTheCarriersRun",
 	))
 }
 
@@ -97,12 +99,19 @@ func settings(t *testing.T, dir string, environ ...string) config.Config {
 	return fileSettings(t, dir, environ...)
 }
 
-// fileSettings is settings with the database in dir.
+// fileSettings is settings with the database in dir. COUNTERSIGN_CONFIG names a
+// settings file, as it does for the program.
 func fileSettings(t *testing.T, dir string, environ ...string) config.Config {
 	t.Helper()
-	c, err := config.Load(config.Sources{Environ: append([]string{
+	from := config.Sources{Environ: append([]string{
 		"COUNTERSIGN_DATA_DIR=" + dir, "COUNTERSIGN_LISTEN=127.0.0.1:0", "COUNTERSIGN_ADMIN_LISTEN=127.0.0.1:0",
-	}, environ...)})
+	}, environ...)}
+	for _, v := range environ {
+		if file, ok := strings.CutPrefix(v, "COUNTERSIGN_CONFIG="); ok {
+			from.File = file
+		}
+	}
+	c, err := config.Load(from)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,11 +141,15 @@ func start(t *testing.T, dir string, environ ...string) *running {
 // launch begins to start a server, which await waits for.
 func launch(t *testing.T, dir string, notice time.Duration, environ ...string) *running {
 	t.Helper()
+	return launchServer(t, &server.Server{Config: settings(t, dir, environ...), Notice: notice})
+}
+
+// launchServer is launch of a server with settings of its own.
+func launchServer(t *testing.T, s *server.Server) *running {
+	t.Helper()
 	r := &running{t: t, out: &buffer{}, log: &buffer{}, started: make(chan addresses, 1), ended: make(chan error, 1)}
-	s := &server.Server{
-		Config: settings(t, dir, environ...), Log: slog.New(slog.NewTextHandler(r.log, nil)), Version: "test", Out: r.out,
-		Started: func(api, admin net.Addr) { r.started <- addresses{api, admin} }, Notice: notice,
-	}
+	s.Log, s.Version, s.Out = slog.New(slog.NewTextHandler(r.log, nil)), "test", r.out
+	s.Started = func(api, admin net.Addr) { r.started <- addresses{api, admin} }
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	r.cancel = cancel
 	go func() { r.ended <- s.Run(ctx) }()

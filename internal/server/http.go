@@ -28,9 +28,9 @@ const (
 	lineBytes  = 20 << 10
 	httpSlack  = 4 << 10
 	maxStreams = 250 // of an HTTP/2 connection
-	// requestTime is how long a call of a facade waits for the database. What has
-	// reached its row by then goes on, and the answer is that the outcome is not
-	// known (V-07).
+	// requestTime is how long a call of a facade waits for the database, apart from
+	// the time that its body takes to come. What has reached its row by then goes on,
+	// and the answer is that the outcome is not known (V-07).
 	requestTime = 10 * time.Second
 )
 
@@ -104,9 +104,8 @@ func (f facades) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.EscapedPath()
 	for _, o := range f.owned {
 		if rest, ok := strings.CutPrefix(path, o.prefix); ok && (rest == "" || rest[0] == '/') {
-			ctx, cancel := context.WithTimeoutCause(r.Context(), requestTime, errRequestTime)
+			inner, cancel := bounded(r)
 			defer cancel()
-			inner := r.WithContext(ctx)
 			// What counts requests and what logs panics read the outer one.
 			defer func() { r.Pattern, r.RequestURI = inner.Pattern, inner.RequestURI }()
 			o.handler.ServeHTTP(w, inner)

@@ -48,6 +48,42 @@ func TestThatNoConnectionCanBeTakenIsAWarningOnce(t *testing.T) {
 	}
 }
 
+// Nobody reads the rest of a body that is too large: its connection has nothing
+// to offer to the next request.
+func TestABodyThatIsTooLargeEndsItsConnection(t *testing.T) {
+	t.Parallel()
+	key := strings.Repeat("k7", 16)
+	r := start(t, fresh(t), "COUNTERSIGN_BOOTSTRAP_API_KEY="+key, "COUNTERSIGN_BOOTSTRAP_API_LOGIN=ops")
+	for _, c := range []struct{ method, path string }{
+		{http.MethodPost, "/2fa/v4/otp"},
+		{http.MethodGet, "/2fa/v4/otp"},
+		{http.MethodPost, "/2fa/v1/otp"},
+		{http.MethodGet, "/2fa/v1/otp"},
+		{http.MethodPost, "/v1/public/service/otp/generate"},
+	} {
+		for _, announced := range []bool{true, false} {
+			req, err := http.NewRequestWithContext(t.Context(), c.method, r.url+c.path, strings.NewReader(strings.Repeat("1", 64<<10+1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !announced {
+				req.ContentLength = -1
+			}
+			for name, value := range map[string]string{"apiKey": key, "api-key": key, "api-login": "ops"} {
+				req.Header.Set(name, value)
+			}
+			resp, err := r.client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != http.StatusRequestEntityTooLarge || !resp.Close {
+				t.Errorf("%s %s, announced %v: %d, the last on its connection = %v; want 413, true", c.method, c.path, announced, resp.StatusCode, resp.Close)
+			}
+		}
+	}
+}
+
 // T-04.
 func TestTheBoundsOfHTTPAreThoseThatAreDocumented(t *testing.T) {
 	t.Parallel()

@@ -2,11 +2,14 @@
 
 package server
 
-import "os"
+import (
+	"context"
+	"os"
+)
 
 // lock takes no lock: this system's locks are not used. The server then works
 // as one of several.
 func lock(string) (*os.File, bool, error) { return nil, false, nil }
 
 // await takes no lock either: start one process at a time on a new database.
-func await(string) (*os.File, error) { return nil, nil }
+func await(context.Context, string) (*os.File, error) { return nil, nil }

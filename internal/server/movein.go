@@ -45,7 +45,10 @@ func MoveIn(ctx context.Context, c config.Config, path, target string, log *slog
 		return movein.Report{}, &RefusalError{"a server uses " + name, "no server on it while it moves", nil}
 	}
 	defer serving.Close()
-	opening, err := await(path + ".open") // nor does any command open it meanwhile
+	opening, err := await(ctx, path+".open") // nor does any command open it meanwhile
+	if err != nil && ctx.Err() != nil {
+		return movein.Report{}, err
+	}
 	if err != nil {
 		return movein.Report{}, &RefusalError{name + " cannot be used", "a directory that can be written to", err}
 	}
@@ -70,7 +73,7 @@ func MoveIn(ctx context.Context, c config.Config, path, target string, log *slog
 	if err != nil {
 		return movein.Report{}, refusePostgres(target, err)
 	}
-	if err := store.Close(); err != nil {
+	if err := store.Close(); err != nil { //nolint:contextcheck // what was set up is to be kept
 		return movein.Report{}, fmt.Errorf("set up the target: %w", err)
 	}
 	report, err := movein.Run(ctx, movein.Config{From: path, To: c.DatabaseURL.Reveal(), Moved: func(t movein.Table) {

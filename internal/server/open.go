@@ -65,14 +65,17 @@ func openSQLite(ctx context.Context, c config.Config, log *slog.Logger, o Option
 		}
 	}
 	if err := prepareDirs(ctx, c, log); err != nil {
-		return nil, err
+		return nil, sourced(err, c, placed(c)...)
 	}
 	if err := checkDatabase(ctx, c.DatabasePath, log); err != nil {
 		return nil, err
 	}
 	// One process at a time makes a database or brings its schema up. Where that
 	// is not possible no key is left behind.
-	opening, err := await(c.DatabasePath + ".open")
+	opening, err := await(ctx, c.DatabasePath+".open")
+	if err != nil && ctx.Err() != nil {
+		return nil, err
+	}
 	if err != nil {
 		return nil, &RefusalError{"database " + c.DatabasePath + " cannot be opened", "a directory that can be written to", err}
 	}
@@ -109,7 +112,7 @@ func deployed(ctx context.Context, c config.Config, log *slog.Logger, root secre
 		err = nil
 	}
 	if err != nil {
-		err = errors.Join(err, store.Close())
+		err = errors.Join(err, closeWithin(ctx, store.Close, closeBound, log))
 		if refused := refuseKeys(name, err); refused != nil {
 			return nil, refused
 		}

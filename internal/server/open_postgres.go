@@ -10,10 +10,6 @@ import (
 	"github.com/countersign/countersign/internal/verify"
 )
 
-// SettingsDatabase names the settings' PostgreSQL database in refusals: its URL
-// may hold a password.
-const SettingsDatabase = "the database of COUNTERSIGN_DATABASE_URL"
-
 // expectations are what would be right, by what PostgreSQL's store refuses.
 func expectations() []refusalOf {
 	return []refusalOf{
@@ -23,6 +19,7 @@ func expectations() []refusalOf {
 		{postgres.ErrTooOld, "PostgreSQL 14 or later"},
 		{postgres.ErrNotDurable, "synchronous_commit on or remote_apply, and fsync on, for the server and for this role"},
 		{postgres.ErrRights, "a role that owns its tables, may create them in a schema that exists, or was granted what is missing"},
+		{postgres.ErrSetting, "settings of the role and the database that leave the server its own, or none: ALTER ROLE … RESET, ALTER DATABASE … RESET"},
 		{postgres.ErrClockSkew, "clocks within 2 s of each other: let both machines follow a time server"},
 		{postgres.ErrNewer, "a database of this version or an older one"},
 		{postgres.ErrOlder, "countersign migrate before, or COUNTERSIGN_MIGRATE=true"},
@@ -42,9 +39,9 @@ func openPostgres(ctx context.Context, c config.Config, log *slog.Logger, o Opti
 		URL: c.DatabaseURL.Reveal(), Migrate: c.Migrate, Wall: o.Wall, Log: log, Observer: o.Observer,
 	})
 	if err != nil {
-		return nil, refusePostgres(SettingsDatabase, err)
+		return nil, refusePostgres(NameDatabase(c), err)
 	}
-	return deployed(ctx, c, log, c.SecretKey, store, SettingsDatabase)
+	return deployed(ctx, c, log, c.SecretKey, store, NameDatabase(c))
 }
 
 // refusePostgres says what was expected of the database of that name.

@@ -166,7 +166,7 @@ func TestADataDirectoryThatAnybodyMayWriteToIsRefused(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, open(t, filepath.Join(file, "below")), "cannot be made")
+	refused(t, open(t, filepath.Join(file, "below")), "cannot be made (data_dir from environment variable COUNTERSIGN_DATA_DIR)")
 }
 
 // Nobody can exchange others' files there, and theirs are not taken.

@@ -49,12 +49,14 @@ func TestAPostgreSQLDatabaseThatCannotServeIsRefusedAndNamed(t *testing.T) {
 			t.Parallel()
 			err := open(t, t.TempDir(), environ(c.url, c.more...)...)
 			refused(t, err, c.want)
+			refused(t, err, "the database of environment variable COUNTERSIGN_DATABASE_URL")
 			if strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("the refusal shows the password: %v", err)
 			}
 		})
 	}
 	old := pgtest.Ready(t)
+	pgtest.Exec(t, old, "INSERT INTO accounts (name, created_at) VALUES ('acme', 1)") // else it counts as empty
 	pgtest.Exec(t, old, "DELETE FROM goose_db_version WHERE version_id = "+newest)
 	refused(t, open(t, t.TempDir(), environ(old)...), "older schema")
 	ahead := pgtest.Ready(t)
@@ -69,7 +71,7 @@ func TestEveryRefusalOfTheStoreSaysWhatWasExpected(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
 		postgres.ErrURL, postgres.ErrUnreachable, postgres.ErrTooOld, postgres.ErrNotDurable, postgres.ErrRights,
-		postgres.ErrClockSkew, postgres.ErrNewer, postgres.ErrOlder, postgres.ErrPooler,
+		postgres.ErrClockSkew, postgres.ErrNewer, postgres.ErrOlder, postgres.ErrPooler, postgres.ErrSetting,
 	} {
 		got := server.RefusePostgres(fmt.Errorf("more: %w", err))
 		refused(t, got, err.Error())

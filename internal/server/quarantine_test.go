@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -51,6 +52,9 @@ func refusedInQuarantine(t *testing.T, r *running, otp string) {
 		}
 	}
 }
+
+// callbackPage finds the link to a callback configuration.
+var callbackPage = regexp.MustCompile(`href="(/console/callbacks/[0-9a-f-]{36})"`)
 
 // hook counts what is posted to it and refuses it.
 func hook(t *testing.T) (url string, posts *atomic.Int64) {
@@ -111,6 +115,13 @@ func TestInQuarantineNothingIsSentNoCallbackIsPostedAndNoCodeIsAcceptedUntilTheR
 	copied := start(t, dir, private)
 	copied.key = before.key
 	refusedInQuarantine(t, copied, sent)
+	p := copied.enter()
+	p.open("/console/callbacks")
+	p.open(callbackPage.FindStringSubmatch(p.body)[1])
+	p.submit("/test")
+	if p.status != http.StatusConflict || !strings.Contains(p.body, "The database is quarantined: no callback is posted.") {
+		t.Errorf("a test event in quarantine = %d\n%s", p.status, p.body)
+	}
 	time.Sleep(still)
 	if n := posts.Load() - was; n != 0 {
 		t.Errorf("%d callbacks were posted in quarantine", n)

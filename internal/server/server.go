@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,10 +32,7 @@ const (
 	drainBound = 14 * time.Second
 )
 
-var (
-	errDrainBound    = errors.New("draining took too long")
-	errDrainRequests = errors.New("requests took too long to end")
-)
+var errDrainRequests = errors.New("requests took too long to end")
 
 // Server is a server to run. Config and Log are needed.
 type Server struct {
@@ -55,17 +53,20 @@ type Server struct {
 	// reads the settings for that; nil for never.
 	Hangups <-chan os.Signal
 	Reread  func() (config.Config, error)
+
+	bound time.Duration // in place of drainBound, for tests; 0 for that
 }
 
 // Run opens the deployment and serves until ctx ends; then it drains and
-// returns nil, all its goroutines ended. What the operator must change is a
+// returns nil, all its goroutines ended but those that wait for a database that
+// does not answer: the process is to end then. What the operator must change is a
 // *RefusalError.
 func (s *Server) Run(ctx context.Context) (err error) {
 	// What can be seen to be wrong without the database is seen before it is made
 	// or migrated.
 	certificate, err := tlsConfig(ctx, s.Config, s.Log)
 	if err != nil {
-		return err
+		return sourced(err, s.Config, "tls_cert", "tls_key")
 	}
 	if err := CheckCarriers(s.Config, s.Log); err != nil {
 		return err
@@ -76,38 +77,51 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		return s.unlessStopped(ctx, err)
 	}
 	var n node
-	left := false // parts of a drain that took too long still use the database
-	defer func() {
-		if left { // the lock too stays theirs, until the process ends
-			return
-		}
-		err = errors.Join(err, d.Close())
+	shut := func() error {
+		err := d.Close()
 		n.close() // after the database: whoever takes the lock has it alone
-	}()
-	if n, err = s.node(ctx); err != nil {
 		return err
+	}
+	if n, err = s.node(ctx); err != nil {
+		return errors.Join(err, shut())
 	}
 	p, l, err := s.start(ctx, d, m, n)
 	if err != nil {
-		return s.unlessStopped(ctx, err)
+		return errors.Join(s.unlessStopped(ctx, err), closeWithin(ctx, shut, closeBound, s.Log))
 	}
 	p.tls = certificate
-	ended := make(chan error, 1)
-	go func() { ended <- s.serve(ctx, d, p, l) }()
+	ended := make(chan error, 2)
+	go func() {
+		ended <- s.serve(ctx, d, p, l)
+		ended <- shut()
+	}()
+	return s.wait(ctx, ended)
+}
+
+// wait returns what serving and then closing the database ended with. Once ctx
+// has ended, or serving has, what takes too long is left behind: it still uses
+// the database and its lock, until the process ends. A commit that is under way
+// goes on in PostgreSQL, whoever asked for it has been told that its outcome is
+// unknown (V-07), and whoever ends a server has nothing to mend.
+func (s *Server) wait(ctx context.Context, ended <-chan error) (err error) {
+	left := 2
 	select {
 	case err = <-ended:
-		return err
+		left--
 	case <-ctx.Done():
 	}
-	bound := time.NewTimer(drainBound)
+	bound := time.NewTimer(cmp.Or(s.bound, drainBound))
 	defer bound.Stop()
-	select {
-	case err = <-ended:
-		return err
-	case <-bound.C:
-		left = true
-		return errDrainBound
+	for ; left > 0; left-- {
+		select {
+		case next := <-ended:
+			err = errors.Join(err, next)
+		case <-bound.C:
+			s.Log.WarnContext(ctx, leftBehind)
+			return err
+		}
 	}
+	return err
 }
 
 // start makes what serves, takes the ports and tells people of it.
@@ -158,16 +172,31 @@ func (l listeners) close() {
 func (s *Server) listen(ctx context.Context) (l listeners, err error) {
 	var lc net.ListenConfig
 	if l.api, err = lc.Listen(ctx, "tcp", s.Config.Listen); err != nil {
-		return l, fmt.Errorf("listen for the APIs: %w", err)
+		return l, s.noListener("listen", err)
 	}
 	if s.Config.AdminListen == "" {
 		return l, nil
 	}
 	if l.admin, err = lc.Listen(ctx, "tcp", s.Config.AdminListen); err != nil {
 		_ = l.api.Close()
-		return l, fmt.Errorf("listen for metrics: %w", err)
+		return l, s.noListener("admin_listen", err)
 	}
 	return l, nil
+}
+
+// noListener says why the address of a setting cannot be listened on. One that
+// another process uses may be free a moment later; the operator has to change any
+// other.
+func (s *Server) noListener(setting string, err error) error {
+	from := "setting " + setting + ", from " + s.Config.Source(setting)
+	dns, isDNS := errors.AsType[*net.DNSError](err)
+	switch {
+	case isDNS && !dns.IsTemporary && !dns.IsTimeout, errors.Is(err, syscall.EADDRNOTAVAIL):
+		return &RefusalError{from, "HOST:PORT, the host an address or a name of this machine", err}
+	case errors.Is(err, syscall.EACCES):
+		return &RefusalError{from, "a port that this user may listen on", err}
+	}
+	return fmt.Errorf("%s: %w", from, err)
 }
 
 // shownAddress is where the API listens: the host as the operator wrote it and

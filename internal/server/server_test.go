@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -184,11 +185,28 @@ func TestAPortThatIsTakenIsAnErrorAndMakesNoKey(t *testing.T) {
 	s := &server.Server{
 		Config: settings(t, dir, "COUNTERSIGN_LISTEN="+taken.Addr().String()), Log: slog.New(slog.DiscardHandler),
 	}
-	if err := s.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "listen") {
-		t.Errorf("Run = %v; want that the port is taken", err)
+	err = s.Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "setting listen, from environment variable COUNTERSIGN_LISTEN") {
+		t.Errorf("Run = %v; want that the port of listen is taken", err)
+	}
+	if _, is := errors.AsType[*server.RefusalError](err); is {
+		t.Errorf("%v is a refusal; want a failure that may pass", err)
 	}
 	if r := start(t, dir); r.key == "" {
 		t.Error("the start that failed used up the first key")
+	}
+}
+
+func TestAnAddressThatIsNotThisMachinesIsRefusedAndItsSettingNamed(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"192.0.2.1:0", "no..name:0"} {
+		for setting, environ := range map[string][]string{
+			"listen":       {"COUNTERSIGN_LISTEN=" + address, "COUNTERSIGN_ALLOW_PLAIN_HTTP=true"},
+			"admin_listen": {"COUNTERSIGN_ADMIN_LISTEN=" + address},
+		} {
+			s := &server.Server{Config: settings(t, fresh(t), environ...), Log: slog.New(slog.DiscardHandler)}
+			refused(t, s.Run(t.Context()), "setting "+setting+", from environment variable COUNTERSIGN_"+strings.ToUpper(setting)+": ")
+		}
 	}
 }
 

@@ -41,14 +41,17 @@
     if (!document.activeElement || document.activeElement === document.body) e.target.focus({ preventScroll: true });
   });
 
+  const copied = new WeakMap(); // a button, what gives it its label back
   document.addEventListener("click", async e => {
     const copy = e.target.closest("[data-copy]");
     if (copy) {
       const from = copy.dataset.copyFrom ? document.getElementById(copy.dataset.copyFrom) : null;
-      await navigator.clipboard.writeText(from ? from.textContent : copy.dataset.copy);
-      const said = copy.textContent;
-      copy.textContent = "Copied";
-      setTimeout(() => { copy.textContent = said; }, 1500);
+      copy.dataset.label ??= copy.textContent;
+      let said = "Copied";
+      try { await navigator.clipboard.writeText(from ? from.textContent : copy.dataset.copy); } catch { said = "Not copied"; }
+      clearTimeout(copied.get(copy));
+      copy.textContent = said;
+      copied.set(copy, setTimeout(() => { copy.textContent = copy.dataset.label; }, 1500));
       return;
     }
     const speak = e.target.closest("[data-speak]");

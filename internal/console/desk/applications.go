@@ -18,11 +18,10 @@ import (
 
 // askV1 is ask over the version 1 API, which names one reason at a time.
 func (g *Group) askV1(r *page.Request, method, path string, body map[string]any) (answer []byte, ok bool, err error) {
-	text, err := encode(body)
+	status, answer, err := change(r, g.cfg.V1, method, v1+path, body)
 	if err != nil {
 		return nil, false, err
 	}
-	status, answer := g.cfg.V1.Call(r.Context(), r.Account, method, v1+path, text)
 	if status < http.StatusMultipleChoices {
 		return answer, true, nil
 	}
@@ -36,8 +35,6 @@ func (g *Group) askV1(r *page.Request, method, path string, body map[string]any)
 	switch {
 	case status == http.StatusNotFound:
 		return nil, false, page.ErrNotFound
-	case status == http.StatusServiceUnavailable:
-		return nil, false, outcome(p.Message)
 	case status >= http.StatusInternalServerError:
 		return nil, false, fmt.Errorf("%w: %d", errAPI, status)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/countersign/countersign/internal/catalog"
+	"github.com/countersign/countersign/internal/console/ledger"
 	"github.com/countersign/countersign/internal/console/page"
 	"github.com/countersign/countersign/internal/verify"
 )
@@ -33,11 +34,10 @@ var errAPI = errors.New("unexpected answer of an API")
 // ask makes a change over the version 4 API. What the API refuses is on the
 // form then, and ok is false.
 func (g *Group) ask(r *page.Request, method, path string, body map[string]any, fields []field) (answer []byte, ok bool, err error) {
-	text, err := encode(body)
+	status, answer, err := change(r, g.cfg.V4, method, v4+path, body)
 	if err != nil {
 		return nil, false, err
 	}
-	status, answer := g.cfg.V4.Call(r.Context(), r.Account, method, v4+path, text)
 	if status < http.StatusMultipleChoices {
 		return answer, true, nil
 	}
@@ -49,8 +49,6 @@ func (g *Group) ask(r *page.Request, method, path string, body map[string]any, f
 	switch {
 	case status == http.StatusNotFound:
 		return nil, false, page.ErrNotFound
-	case status == http.StatusServiceUnavailable:
-		return nil, false, outcome(p.Detail)
 	case status >= http.StatusInternalServerError && p.AccountID != "":
 		f.Refuse("", "WhatsApp could not be asked. The log of the server says why. Try again later.")
 	case status >= http.StatusInternalServerError:
@@ -88,12 +86,22 @@ func encode(body map[string]any) (string, error) {
 	return string(text), nil
 }
 
-// outcome tells an API that could not do something from one that may have.
-func outcome(detail string) error {
-	if strings.Contains(detail, "not known") {
-		return verify.ErrOutcomeUnknown
+// change calls an API that changes something. It fails with ErrOutcomeUnknown
+// if the change may have been made, with ErrUnavailable if it could not.
+func change(r *page.Request, api API, method, path string, body map[string]any) (status int, answer []byte, err error) {
+	text, err := encode(body)
+	if err != nil {
+		return 0, nil, err
 	}
-	return verify.ErrUnavailable
+	ctx, inDoubt := ledger.Watch(r.Context())
+	status, answer = api.Call(ctx, r.Account, method, path, text)
+	switch {
+	case status != http.StatusServiceUnavailable:
+		return status, answer, nil
+	case inDoubt():
+		return 0, nil, verify.ErrOutcomeUnknown
+	}
+	return 0, nil, verify.ErrUnavailable
 }
 
 // refuse marks the field that the API calls name, such as "channels[0].type".

@@ -50,10 +50,10 @@ type testResult struct {
 }
 
 func (g *Group) showCallback(w http.ResponseWriter, r *page.Request) error {
-	return g.renderCallback(w, r, nil)
+	return g.renderCallback(w, r, http.StatusOK, nil)
 }
 
-func (g *Group) renderCallback(w http.ResponseWriter, r *page.Request, test *testResult) error {
+func (g *Group) renderCallback(w http.ResponseWriter, r *page.Request, status int, test *testResult) error {
 	c, err := g.config(r)
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (g *Group) renderCallback(w http.ResponseWriter, r *page.Request, test *tes
 		}
 		data.Next = url.Values{"show": {show}, "after": {g.mark(r, next)}}.Encode()
 	}
-	return r.Render(w, http.StatusOK, "callback.html", data)
+	return r.Render(w, status, "callback.html", data)
 }
 
 // Positions count the callbacks of all accounts: only sealed ones leave (T-01).
@@ -185,14 +185,18 @@ func (g *Group) testCallback(w http.ResponseWriter, r *page.Request) error {
 		Secret: c.Secret, Previous: c.Previous, PreviousUntil: time.UnixMicro(c.PreviousUntil).UTC(),
 	}
 	var o callback.Outcome
-	err = g.audited(r, audit.ActionCallbackTest, c.ID, func() error {
-		o = g.cfg.Test(r.Context(), to)
-		return nil
+	err = g.audited(r, audit.ActionCallbackTest, c.ID, func() (err error) {
+		o, err = g.cfg.Test(r.Context(), to)
+		return err
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrQuarantined):
+		r.Form().Refuse("", "The database is quarantined: no callback is posted.")
+		return g.renderCallback(w, r, http.StatusConflict, nil)
+	case err != nil:
 		return err
 	}
-	return g.renderCallback(w, r, &testResult{o.Received, report.Answer(o.Status, o.Problem), o.Latency.Round(time.Millisecond)})
+	return g.renderCallback(w, r, http.StatusOK, &testResult{o.Received, report.Answer(o.Status, o.Problem), o.Latency.Round(time.Millisecond)})
 }
 
 // replayLetter posts one dead letter again.

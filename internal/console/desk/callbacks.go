@@ -29,21 +29,27 @@ type config struct {
 	callback.Waiting
 }
 
-// address is a URL without user, query and, for support, path: those may hold
-// credentials.
-func address(text string, whole bool) string {
+// address is a URL without user and query: those may hold credentials.
+func address(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
 		return "…"
 	}
-	shown := u.Scheme + "://" + u.Host
-	switch {
-	case !whole && u.EscapedPath() != "":
-		return shown + "/…"
-	case u.RawQuery != "":
-		return shown + u.EscapedPath() + "?…"
+	shown := u.Scheme + "://" + u.Host + u.EscapedPath()
+	if u.RawQuery != "" {
+		shown += "?…"
 	}
-	return shown + u.EscapedPath()
+	return shown
+}
+
+// host is address without the path, which may hold credentials too: for
+// support.
+func host(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.EscapedPath() == "" {
+		return address(text)
+	}
+	return u.Scheme + "://" + u.Host + "/…"
 }
 
 // configs reads the account's configurations.
@@ -60,9 +66,13 @@ func (g *Group) configs(r *page.Request) ([]config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list profiles: %w", err)
 	}
+	shown := host
+	if r.IsOwner() {
+		shown = address
+	}
 	out := make([]config, 0, len(all))
 	for _, c := range all {
-		one := config{ID: c.ID, Address: address(c.URL, r.IsOwner()), Events: "all profiles", Waiting: counts[c.ID]}
+		one := config{ID: c.ID, Address: shown(c.URL), Events: "all profiles", Waiting: counts[c.ID]}
 		if c.ProfileID != "" {
 			one.Events = "a profile that was deleted"
 			if i := slices.IndexFunc(profiles, func(p catalog.Profile) bool { return p.ID == c.ProfileID }); i >= 0 {

@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/console/access"
+	"github.com/countersign/countersign/internal/console/desk"
 	"github.com/countersign/countersign/internal/store/storetest"
 )
 
@@ -322,5 +324,22 @@ func TestTheLongestCallbackFitsItsForm(t *testing.T) {
 	all, err := s.catalog.Callbacks(t.Context(), acme)
 	if err != nil || len(all) != 1 || len(all[0].Headers) != 20 || len(all[0].Headers[0].Value) != 2048 {
 		t.Errorf("configurations are %d, %v; want one with twenty headers", len(all), err)
+	}
+}
+
+func TestNoTestEventIsPostedInQuarantine(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *desk.Config) {
+		c.Test = func(context.Context, callback.Post) (callback.Outcome, error) {
+			return callback.Outcome{}, desk.ErrQuarantined
+		}
+	})
+	owner := s.as(access.Owner)
+	id, _ := s.Configure(acme, catalog.Callback{URL: "https://a.example"})
+	audited := s.audited(func() {
+		owner.post(http.StatusConflict, "/callbacks/"+id+"/test").has("The database is quarantined: no callback is posted.").lacks("The test event")
+	})
+	if want := "callback.test " + id + "\nnot_done callback.test " + id; audited != want {
+		t.Errorf("audited: %q, want %q", audited, want)
 	}
 }

@@ -10,6 +10,7 @@ package desk
 import (
 	"context"
 	"embed"
+	"errors"
 	"io"
 	"io/fs"
 	"net/http"
@@ -74,13 +75,25 @@ type Node struct {
 	This          bool
 }
 
+// Defaults are what the version 4 API takes where a request names none; a form
+// for something new begins with them.
+type Defaults struct {
+	Attempts   int // of a profile
+	CodeLength int // of a profile, in characters
+	Minutes    int // of a template
+}
+
+// ErrQuarantined is returned for what is not done while the database is
+// quarantined.
+var ErrQuarantined = errors.New("the database is quarantined")
+
 // Config is what a Group is made of. Every field is needed but Notices.
 type Config struct {
 	V4, V1  API
 	Catalog *catalog.Service // its store is a ledger.Catalog
 	Letters callback.DeskStore
-	// Test posts a test event now.
-	Test     func(ctx context.Context, to callback.Post) callback.Outcome
+	// Test posts a test event now, or fails with ErrQuarantined.
+	Test     func(ctx context.Context, to callback.Post) (callback.Outcome, error)
 	Accounts Accounts
 	Settings account.Settings // that owners choose
 	Keys     Keys
@@ -92,6 +105,8 @@ type Config struct {
 	Text    func(t catalog.Template) message.Template
 	AppText func(text string, life time.Duration) message.Template
 	MaxCode int // characters of the longest code there can be
+
+	Defaults Defaults
 
 	Carriers func() []Carrier
 	Queues   func(ctx context.Context) (upkeep.Queues, error)

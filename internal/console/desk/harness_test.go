@@ -58,6 +58,7 @@ type site struct {
 	wall     *storetest.Wall
 	store    *sqlite.Store
 	access   *access.Service
+	stored   *entries
 	catalog  *catalog.Service
 	whatsApp *whatsApp
 	desk     *desk.Group
@@ -103,7 +104,35 @@ func (w *whatsApp) WhatsAppTemplates(ctx context.Context, account, ref string) (
 	return w.WhatsApp.WhatsAppTemplates(ctx, account, ref)
 }
 
-func newSite(t *testing.T) *site {
+// entries is the catalog's store. It counts how often all profiles are read, and
+// may fail what is made.
+type entries struct {
+	*sqlite.Store
+
+	profiles atomic.Int64
+	fails    atomic.Pointer[error]
+}
+
+func (e *entries) Profiles(ctx context.Context, account string) ([]catalog.Profile, error) {
+	e.profiles.Add(1)
+	return e.Store.Profiles(ctx, account)
+}
+
+func (e *entries) CreateTemplate(ctx context.Context, account string, t catalog.Template) error {
+	if err := e.fails.Load(); err != nil {
+		return *err
+	}
+	return e.Store.CreateTemplate(ctx, account, t)
+}
+
+func (e *entries) CreateApplication(ctx context.Context, account string, a catalog.Application) error {
+	if err := e.fails.Load(); err != nil {
+		return *err
+	}
+	return e.Store.CreateApplication(ctx, account, a)
+}
+
+func newSite(t *testing.T, change ...func(*desk.Config)) *site {
 	t.Helper()
 	s := &site{t: t, wall: &storetest.Wall{}}
 	s.local.Store(true)
@@ -117,18 +146,22 @@ func newSite(t *testing.T) *site {
 	}
 	s.Outbox = storetest.NewOutbox(t, s.store)
 	list := audit.New(s.store, s.Keys)
-	s.catalog = catalog.New(catalog.Config{Store: ledger.NewCatalog(s.store, list), Keys: s.Keys, Random: rand.Reader, Now: s.store.Now})
+	s.stored = &entries{Store: s.store}
+	s.catalog = catalog.New(catalog.Config{Store: ledger.NewCatalog(s.stored, list), Keys: s.Keys, Random: rand.Reader, Now: s.store.Now})
 	s.whatsApp = &whatsApp{WhatsApp: sandbox.NewWhatsApp(s.store, 2*time.Second, s.store.Now)}
 	guard := callback.NewGuard(callback.GuardConfig{AllowPrivate: true})
 	pusher := callback.New(callback.Config{Store: s.store, Keys: s.Keys, Guard: guard, Version: "test", Now: s.store.Now, Log: log})
-	s.desk = desk.New(desk.Config{
+	cfg := desk.Config{
 		V4: inside{tyntecv4.New(tyntecv4.Config{
 			Accounts: byName{s.store}, Catalog: s.catalog, WhatsApp: ledger.NewWhatsApp(s.whatsApp, list, func(string, string) {}),
 			RefuseURL: guard.CheckURL,
 		})},
 		V1:      inside{tyntecv1.New(tyntecv1.Config{Accounts: byName{s.store}, Catalog: s.catalog, Now: s.store.Now})},
-		Catalog: s.catalog, Letters: s.store, Test: pusher.Test, Accounts: s.store, Settings: account.Common(), Keys: s.Keys, Audit: list, Random: rand.Reader,
+		Catalog: s.catalog, Letters: s.store, Test: func(ctx context.Context, to callback.Post) (callback.Outcome, error) {
+			return pusher.Test(ctx, to), nil
+		}, Accounts: s.store, Settings: account.Common(), Keys: s.Keys, Audit: list, Random: rand.Reader,
 		Text: tyntecv4.Text, AppText: tyntecv1.Text, MaxCode: tyntecv4.MaxCodeLength,
+		Defaults: desk.Defaults{Attempts: 3, CodeLength: 6, Minutes: 3},
 		Carriers: func() []desk.Carrier { s.mu.Lock(); defer s.mu.Unlock(); return s.carriers },
 		Queues:   s.store.Queues,
 		Nodes: func(context.Context) ([]desk.Node, error) {
@@ -138,7 +171,11 @@ func newSite(t *testing.T) *site {
 			}, nil
 		},
 		Mode: "compat", Notices: []string{"Not conformant: a notice."},
-	})
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	s.desk = desk.New(cfg)
 	s.access = access.New(access.Config{Store: s.store, Keys: s.Keys, Audit: list, Now: s.store.Now, IsLocal: s.local.Load})
 	c, err := console.New(console.Config{
 		Access: s.access, Accounts: s.store, Keys: s.Keys, Audit: list, Hub: &live.Hub{}, Groups: []page.Group{s.desk}, Now: s.store.Now, Log: log,

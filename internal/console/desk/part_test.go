@@ -71,3 +71,20 @@ func TestPagesWithTimesNameTheirZone(t *testing.T) {
 	owner.post(http.StatusOK, at+"/rotate").has("2026-01-02 05:30:00</time> (Asia/Kolkata)")
 	owner.get(http.StatusOK, at).has("2026-01-02 05:30:00</time> (Asia/Kolkata)")
 }
+
+func TestNamesInListsStandApartFromWhatIsAroundThem(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	owner := s.as(access.Owner)
+	owner.post(http.StatusSeeOther, "/templates", "channel", "SMS", "name", "שלום!", "language", "he", "message", "{{otp_code}}")
+	owner.post(http.StatusSeeOther, "/plans/profiles", "name", "שלום!", "link", "SMS he שלום!")
+	owner.post(http.StatusSeeOther, "/plans/priorities", "name", "שלום!", "first", "SMS")
+	owner.post(http.StatusSeeOther, "/plans/applications", "name", "שלום!")
+	for _, path := range []string{"/templates", "/plans", "/plans/priorities", "/plans/applications"} {
+		if a := owner.get(http.StatusOK, path); !apart.MatchString(a.body) {
+			t.Errorf("the name on %s is in no bdi:\n%s", path, a.body)
+		}
+	}
+}
+
+var apart = regexp.MustCompile(`<bdi><a href="[^"]+">שלום!</a></bdi>`)

@@ -61,7 +61,8 @@ func sample(length int) string {
 	return strings.Repeat(digits, length/len(digits)+1)[:length]
 }
 
-// spoken on a call, each character by itself.
+// styleOf is how a code is written on a channel: for a call, each character by
+// itself.
 func styleOf(c message.Channel) message.Style {
 	if c == message.Voice {
 		return message.Spelled
@@ -72,11 +73,16 @@ func styleOf(c message.Channel) message.Style {
 // previewOf shows a template with the longest code that a profile of the account
 // sends with it.
 func (g *Group) previewOf(ctx context.Context, account string, t catalog.Template) (preview, error) {
-	length, by := g.cfg.MaxCode, ""
 	profiles, err := g.cfg.Catalog.Profiles(ctx, account)
 	if err != nil {
 		return preview{}, fmt.Errorf("list profiles: %w", err)
 	}
+	return g.previewWith(profiles, t), nil
+}
+
+// previewWith is previewOf for who has read the account's profiles.
+func (g *Group) previewWith(profiles []catalog.Profile, t catalog.Template) preview {
+	length, by := g.cfg.MaxCode, ""
 	for _, p := range profiles {
 		if (by == "" || p.CodeLength > length) && t.Name != "" && uses(p, t) {
 			length, by = p.CodeLength, p.Name
@@ -84,7 +90,7 @@ func (g *Group) previewOf(ctx context.Context, account string, t catalog.Templat
 	}
 	p := look(g.cfg.Text(t), t.Channel, t.Language, length, g.cfg.MaxCode)
 	p.By = by
-	return p, nil
+	return p
 }
 
 func uses(p catalog.Profile, t catalog.Template) bool {

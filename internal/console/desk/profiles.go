@@ -68,8 +68,8 @@ type profilePage struct {
 
 func (g *Group) newProfile(w http.ResponseWriter, r *page.Request) error {
 	f := r.Form()
-	f.Set("attempts", "3")
-	f.Set("otpCodeLength", "6")
+	f.Set("attempts", strconv.Itoa(g.cfg.Defaults.Attempts))
+	f.Set("otpCodeLength", strconv.Itoa(g.cfg.Defaults.CodeLength))
 	return g.renderProfile(w, r, http.StatusOK, "")
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/countersign/countersign/internal/message"
 )
 
-// textChannels are the channels whose templates this server holds, with what
-// the API calls them in paths.
+// textChannels are the channels whose templates this server holds, as the API
+// names them in requests; pathOf is where it has them.
 func textChannels() []page.Option {
 	return []page.Option{{Value: "SMS", Label: "SMS"}, {Value: "VOICE", Label: "Phone call"}, {Value: "VIBER", Label: "Viber"}}
 }
@@ -65,13 +65,13 @@ func (g *Group) listTexts(w http.ResponseWriter, r *page.Request) error {
 		groups = append(groups, textGroup{Channel: c.Value, Label: c.Label, Any: len(ordered) > before})
 	}
 	data := textList{partOf(r, ordered, func(t catalog.Template) string { return t.ID }), groups}
+	profiles, err := g.cfg.Catalog.Profiles(r.Context(), r.Account)
+	if err != nil {
+		return fmt.Errorf("list profiles: %w", err)
+	}
 	for _, t := range data.Rows {
-		shown, err := g.previewOf(r.Context(), r.Account, t)
-		if err != nil {
-			return err
-		}
 		i := slices.IndexFunc(groups, func(one textGroup) bool { return one.Channel == string(t.Channel) })
-		groups[i].Texts = append(groups[i].Texts, textRow{t, shown, languageName(t.Language)})
+		groups[i].Texts = append(groups[i].Texts, textRow{t, g.previewWith(profiles, t), languageName(t.Language)})
 	}
 	return r.Render(w, http.StatusOK, "texts.html", data)
 }
@@ -91,7 +91,7 @@ func (g *Group) newText(w http.ResponseWriter, r *page.Request) error {
 		f.Set("channel", c)
 	}
 	f.Set("language", "en")
-	f.Set("codeExpirationTime", "3")
+	f.Set("codeExpirationTime", strconv.Itoa(g.cfg.Defaults.Minutes))
 	f.Set("message", "Your code is {{otp_code}}. It is valid for {{expiration_time}} minutes.")
 	return g.renderText(w, r, http.StatusOK, "")
 }

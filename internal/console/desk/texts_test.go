@@ -249,3 +249,17 @@ func TestSupportReadsTemplatesAndSeesNoForm(t *testing.T) {
 	support.get(http.StatusOK, "/templates").lacks("theirs")
 	support.get(http.StatusNotFound, "/templates/text/theirs")
 }
+
+func TestAPageOfTemplatesReadsTheProfilesOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	owner := s.as(access.Owner)
+	for _, name := range []string{"one", "two", "three"} {
+		s.template(message.SMS, name, "en", "{{otp_code}}")
+	}
+	before := s.stored.profiles.Load()
+	owner.get(http.StatusOK, "/templates").has("one", "two", "three")
+	if n := s.stored.profiles.Load() - before; n != 1 {
+		t.Errorf("all profiles were read %d times for a page of three templates, want once", n)
+	}
+}

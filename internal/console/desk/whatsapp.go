@@ -11,6 +11,7 @@ import (
 
 	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/console/page"
+	"github.com/countersign/countersign/internal/verify"
 )
 
 // heldTemplate is a template that WhatsApp holds, as the API tells of it.
@@ -125,7 +126,7 @@ func (g *Group) held(r *page.Request) (all []heldTemplate, trouble string, err e
 	case http.StatusNotFound:
 		return nil, "WhatsApp does not know this account.", nil
 	case http.StatusServiceUnavailable:
-		return nil, "", outcome("")
+		return nil, "", verify.ErrUnavailable
 	}
 	return nil, "WhatsApp could not be asked: what state its templates are in is not known. The log of the server says why.", nil
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/countersign/countersign/internal/audit"
 	"github.com/countersign/countersign/internal/verify"
@@ -21,6 +22,7 @@ type Auditor interface {
 type (
 	actorKey  struct{}
 	actionKey struct{}
+	doubtKey  struct{}
 )
 
 // WithActor returns a context for changes that actor makes, as the list names
@@ -33,6 +35,14 @@ func WithActor(ctx context.Context, actor string) context.Context {
 // what a store sees as a change of an entry may mean more to people.
 func As(ctx context.Context, action string) context.Context {
 	return context.WithValue(ctx, actionKey{}, action)
+}
+
+// Watch returns a context for changes, and what reports whether one of them may
+// or may not have been made (verify.ErrOutcomeUnknown): for whoever makes them
+// over an API, which tells that in words alone.
+func Watch(ctx context.Context) (watched context.Context, inDoubt func() bool) {
+	doubt := &atomic.Bool{}
+	return context.WithValue(ctx, doubtKey{}, doubt), doubt.Load
 }
 
 var errNobody = errors.New("a change by nobody: the context names no actor")
@@ -52,7 +62,13 @@ func Do(ctx context.Context, log Auditor, account, action, subject string, do fu
 		return fmt.Errorf("audit a change: %w", err)
 	}
 	err := do()
-	if err == nil || errors.Is(err, verify.ErrOutcomeUnknown) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, verify.ErrOutcomeUnknown):
+		if doubt, ok := ctx.Value(doubtKey{}).(*atomic.Bool); ok {
+			doubt.Store(true)
+		}
 		return err
 	}
 	e.Action, e.Subject = audit.ActionNotDone, action+" "+subject

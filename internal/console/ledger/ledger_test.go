@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -183,6 +184,26 @@ func (w wa) SubmitWhatsAppTemplate(context.Context, string, string, catalog.What
 	return w.err
 }
 func (w wa) DeleteWhatsAppTemplate(context.Context, string, string, string) error { return w.err }
+
+func TestWhoWatchesLearnsThatAChangeMayHaveBeenMade(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{nil, false},
+		{fmt.Errorf("insert: %w", verify.ErrUnavailable), false},
+		{fmt.Errorf("commit: %w", verify.ErrOutcomeUnknown), true},
+	} {
+		ctx, inDoubt := ledger.Watch(ledger.WithActor(t.Context(), "me"))
+		if err := ledger.Do(ctx, &list{}, "acme", "a", "b", func() error { return c.err }); !errors.Is(err, c.err) {
+			t.Errorf("Do = %v; want %v", err, c.err)
+		}
+		if got := inDoubt(); got != c.want {
+			t.Errorf("after %v: in doubt %v; want %v", c.err, got, c.want)
+		}
+	}
+}
 
 func TestChangesOfWhatsAppTemplatesAreWrittenDownAndTold(t *testing.T) {
 	t.Parallel()

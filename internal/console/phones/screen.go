@@ -25,8 +25,6 @@ type Phone struct {
 	To      phone.Recipient
 	Order   sandbox.Order
 	Threads []Thread // the one with the newest message first
-	Last    time.Time
-	Alone   bool // on its own page
 }
 
 // Thread is what a phone got over one channel, oldest first.
@@ -78,7 +76,7 @@ func phonesOf(list []sandbox.Message, orders map[[16]byte]sandbox.Order, now tim
 			}
 			i = len(phones)
 			at[m.Key] = i
-			phones = append(phones, Phone{Key: formatKey(m.Key), To: m.To, Order: orders[m.Key], Last: m.Created})
+			phones = append(phones, Phone{Key: formatKey(m.Key), To: m.To, Order: orders[m.Key]})
 		}
 		add(&phones[i], m, now, thread)
 	}
@@ -147,6 +145,5 @@ func (g *Group) phoneOf(ctx context.Context, account string, key [16]byte, now t
 	if found := phonesOf(list, orders, now, 1, phoneShows); len(found) == 1 {
 		p = found[0]
 	}
-	p.Alone = true
 	return p, nil
 }

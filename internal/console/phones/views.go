@@ -90,14 +90,13 @@ func (g *Group) screen(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	p.Alone = r.URL.Query().Get("wall") == ""
 	if p.To.IsZero() { // nothing came yet: the page's first form says to whom
 		return r.Fragment(w, http.StatusOK, "phone.html", "waiting", p)
 	}
 	return r.Fragment(w, http.StatusOK, "phone.html", "phone", p)
 }
 
-// parseTo reads the number or address of a test.
+// parseTo reads a phone number.
 func parseTo(text string) (phone.Recipient, bool) {
 	n, err := phone.Syntax(text)
 	return n.Recipient(), err == nil
