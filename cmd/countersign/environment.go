@@ -127,7 +127,7 @@ func named(what string, name *string) (string, error) {
 		return "", nil
 	}
 	if *name == "" {
-		return "", useError{what + " is empty; expected a value, or none of it"}
+		return "", useError{what + " is empty; expected a value, or to be left out"}
 	}
 	return *name, nil
 }
