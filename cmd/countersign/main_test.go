@@ -366,6 +366,7 @@ func TestAnOptionalNameThatIsEmptyIsRefused(t *testing.T) {
 		{"console", "users", "--account", ""},
 		{"callback", "list", "--account", ""},
 		{"carrier", "check", ""},
+		{"inbox", "--to", ""},
 		{"migrate", "--from", "", "--to", ""},
 		{"migrate", "--from", ""},
 		{"migrate", "--to", ""},

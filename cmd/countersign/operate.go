@@ -122,8 +122,8 @@ func (c eraseCmd) Run(e *environment) error {
 }
 
 type inboxCmd struct {
-	To     string `placeholder:"NUMBER|ADDRESS" help:"Only what this recipient got."`
-	Follow bool   `help:"Show the newest 50 and go on with what comes, until interrupted."`
+	To     *string `placeholder:"NUMBER|ADDRESS" help:"Only what this recipient got."`
+	Follow bool    `help:"Show the newest 50 and go on with what comes, until interrupted."`
 }
 
 // How inbox reads, and how often it looks for more.
@@ -135,12 +135,14 @@ const (
 
 func (c inboxCmd) Run(e *environment) error {
 	q := sandbox.Query{OldestFirst: true, Limit: inboxBatch}
-	if c.To != "" {
-		to, err := recipient(c.To)
-		if err != nil {
+	given, err := named("--to", c.To)
+	if err != nil {
+		return err
+	}
+	if given != "" {
+		if q.To, err = recipient(given); err != nil {
 			return err
 		}
-		q.To = to
 	}
 	return e.with(func(d *server.Deployment) error {
 		box := d.Sandbox()

@@ -41,7 +41,7 @@ const (
 	readers      = 4               // pooled read connections
 	readerCache  = 2 << 10         // KiB of page cache a reader
 	writerCache  = 16 << 10        // KiB of page cache of the writer
-	journalLimit = 192 << 20       // bytes of file the WAL keeps when it starts over: more than it grows to
+	journalLimit = 192 << 20       // bytes of file the WAL keeps when it starts over: more than it mostly grows to
 )
 
 // Config is what a Store is opened with. The zero value of every field but
