@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -151,15 +150,7 @@ func TestInboxFollowsUntilItIsInterrupted(t *testing.T) {
 	p.serve()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	c := p.command(ctx, "inbox", "--follow")
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
+	c, lines := p.following(ctx)
 	for _, to := range []string{"+4915112345601", "+4915112345602"} {
 		p.done("send", "--account", "default", "--to", to)
 		if !lines.Scan() || !strings.Contains(lines.Text(), to) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -92,6 +93,20 @@ func TestInboxShowsWhatCanBeOpenedPastWhatCannot(t *testing.T) {
 	}
 }
 
+// following is the inbox that is followed, and what it prints.
+func (p *place) following(ctx context.Context) (*exec.Cmd, *bufio.Scanner) {
+	p.t.Helper()
+	c := p.command(ctx, "inbox", "--follow")
+	out, err := c.StdoutPipe()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	return c, bufio.NewScanner(out)
+}
+
 func TestInboxFollowsPastWhatCannotBeOpened(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -99,15 +114,7 @@ func TestInboxFollowsPastWhatCannotBeOpened(t *testing.T) {
 	b.put(b.own, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	c := p.command(ctx, "inbox", "--follow")
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
+	c, lines := p.following(ctx)
 	follows := func(want string) {
 		if !lines.Scan() || !strings.HasSuffix(lines.Text(), want) {
 			t.Errorf("followed %q; want %s", lines.Text(), want)

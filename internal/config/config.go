@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/countersign/countersign/internal/api/tyntecv4"
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/route"
 	"github.com/countersign/countersign/internal/secret"
@@ -51,7 +52,7 @@ type Config struct {
 	LogLevel  slog.Level
 	LogFormat LogFormat
 
-	V4 V4
+	V4 tyntecv4.Limits
 
 	Carriers []Carrier    // [[carrier]] of the file, in its order
 	Routes   []route.Rule // [[route]] of the file, in its order
@@ -68,25 +69,6 @@ type Senders struct {
 	Voice    string
 	Viber    string
 	WhatsApp string
-}
-
-// V4 holds the numbers of the version 4 API that its contract leaves to the
-// operator (contract v4 §5).
-type V4 struct {
-	ListLimit     int // OTPs in one list answer, the newest
-	CallbackURL   int // characters of a callback URL
-	HeaderCount   int // custom headers of a callback configuration
-	HeaderName    int // characters of a header's name
-	HeaderValue   int // characters of a header's value
-	MaxMinutes    int // longest life of a code on SMS, VOICE and VIBER
-	MaxMinutesWA  int // likewise on WHATSAPP
-	Minutes       int // life of a code where a template names none
-	MaxAttempts   int // most attempts that a profile may allow
-	Attempts      int // where a profile names none
-	CodeLength    int // of generated codes where a profile names none
-	NameLength    int // characters of a name
-	MessageLength int // characters of a template's message
-	BodySize      int // octets of a request's body
 }
 
 // Mode says which rules yield to an old API's contract.

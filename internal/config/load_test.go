@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/countersign/countersign/internal/api/tyntecv4"
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/secret"
@@ -63,7 +64,7 @@ func TestAServerWithoutSettingsHasTheDocumentedDefaults(t *testing.T) {
 			message.SMS: time.Minute, message.Voice: time.Minute, message.WhatsApp: time.Minute,
 			message.Viber: 30 * time.Second, message.Email: time.Minute,
 		},
-		Mode: config.Compat, LogLevel: slog.LevelInfo, LogFormat: config.LogAuto, V4: config.V4{
+		Mode: config.Compat, LogLevel: slog.LevelInfo, LogFormat: config.LogAuto, V4: tyntecv4.Limits{
 			ListLimit: 1000, CallbackURL: 2048, HeaderCount: 20, HeaderName: 128, HeaderValue: 2048, MaxMinutes: 120, MaxMinutesWA: 90,
 			Minutes: 3, MaxAttempts: 10, Attempts: 3, CodeLength: 6, NameLength: 256, MessageLength: 512, BodySize: 64 << 10,
 		},

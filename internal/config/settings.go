@@ -111,7 +111,7 @@ func contractNumbers() []Setting {
 			read:    wait(c),
 		})
 	}
-	normal := V4(tyntecv4.DefaultLimits())
+	normal := tyntecv4.DefaultLimits()
 	for _, n := range v4Numbers() {
 		out = append(out, Setting{
 			Name: "v4." + n.name, Default: strconv.Itoa(*n.field(&normal)), Meaning: n.meaning,
@@ -127,24 +127,24 @@ type v4Number struct {
 	name        string
 	least, most int
 	meaning     string
-	field       func(*V4) *int
+	field       func(*tyntecv4.Limits) *int
 }
 
 func v4Numbers() []v4Number {
 	return []v4Number{
-		{"list_limit", 1, 10_000, "OTPs in one list answer, the newest", func(v *V4) *int { return &v.ListLimit }},
-		{"callback_url_length", 16, 8192, "characters of a callback URL", func(v *V4) *int { return &v.CallbackURL }},
-		{"callback_headers", 1, 100, "custom headers of a callback configuration", func(v *V4) *int { return &v.HeaderCount }},
-		{"callback_header_name_length", 1, 1024, "characters of a header's name", func(v *V4) *int { return &v.HeaderName }},
-		{"callback_header_value_length", 1, 8192, "characters of a header's value", func(v *V4) *int { return &v.HeaderValue }},
-		{"max_minutes", 1, 1440, "longest life of a code on SMS, VOICE and VIBER", func(v *V4) *int { return &v.MaxMinutes }},
-		{"max_minutes_whatsapp", 1, 90, "longest life of a code on WHATSAPP", func(v *V4) *int { return &v.MaxMinutesWA }},
-		{"default_minutes", 1, 90, "life of a code where a template names none; no more than `v4.max_minutes` and `v4.max_minutes_whatsapp`", func(v *V4) *int { return &v.Minutes }},
-		{"max_attempts", 1, 100, "most attempts that a profile may allow", func(v *V4) *int { return &v.MaxAttempts }},
-		{"default_attempts", 1, 100, "attempts where a profile names none; no more than `v4.max_attempts`", func(v *V4) *int { return &v.Attempts }},
-		{"default_code_length", 4, 11, "characters of generated codes where a profile names none", func(v *V4) *int { return &v.CodeLength }},
-		{"name_length", 1, 1024, "characters of a name", func(v *V4) *int { return &v.NameLength }},
-		{"message_length", 14, 4096, "characters of a template's message", func(v *V4) *int { return &v.MessageLength }},
-		{"body_size", 1 << 10, wire.MaxBody, "octets of a request's body", func(v *V4) *int { return &v.BodySize }},
+		{"list_limit", 1, 10_000, "OTPs in one list answer, the newest", func(v *tyntecv4.Limits) *int { return &v.ListLimit }},
+		{"callback_url_length", 16, 8192, "characters of a callback URL", func(v *tyntecv4.Limits) *int { return &v.CallbackURL }},
+		{"callback_headers", 1, 100, "custom headers of a callback configuration", func(v *tyntecv4.Limits) *int { return &v.HeaderCount }},
+		{"callback_header_name_length", 1, 1024, "characters of a header's name", func(v *tyntecv4.Limits) *int { return &v.HeaderName }},
+		{"callback_header_value_length", 1, 8192, "characters of a header's value", func(v *tyntecv4.Limits) *int { return &v.HeaderValue }},
+		{"max_minutes", 1, 1440, "longest life of a code on SMS, VOICE and VIBER", func(v *tyntecv4.Limits) *int { return &v.MaxMinutes }},
+		{"max_minutes_whatsapp", 1, 90, "longest life of a code on WHATSAPP", func(v *tyntecv4.Limits) *int { return &v.MaxMinutesWA }},
+		{"default_minutes", 1, 90, "life of a code where a template names none; no more than `v4.max_minutes` and `v4.max_minutes_whatsapp`", func(v *tyntecv4.Limits) *int { return &v.Minutes }},
+		{"max_attempts", 1, 100, "most attempts that a profile may allow", func(v *tyntecv4.Limits) *int { return &v.MaxAttempts }},
+		{"default_attempts", 1, 100, "attempts where a profile names none; no more than `v4.max_attempts`", func(v *tyntecv4.Limits) *int { return &v.Attempts }},
+		{"default_code_length", 4, 11, "characters of generated codes where a profile names none", func(v *tyntecv4.Limits) *int { return &v.CodeLength }},
+		{"name_length", 1, 1024, "characters of a name", func(v *tyntecv4.Limits) *int { return &v.NameLength }},
+		{"message_length", 14, 4096, "characters of a template's message", func(v *tyntecv4.Limits) *int { return &v.MessageLength }},
+		{"body_size", 1 << 10, wire.MaxBody, "octets of a request's body", func(v *tyntecv4.Limits) *int { return &v.BodySize }},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,6 +60,19 @@ type row struct {
 }
 
 func newMemory() *memory { return &memory{otps: map[string]*life{}, calls: map[string]int{}} }
+
+// unrecording has outcomes fail to be recorded for as long as sick says so.
+func (m *memory) unrecording() (sick *atomic.Bool) {
+	sick = &atomic.Bool{}
+	sick.Store(true)
+	m.fail = func(call string) error {
+		if call == "record" && sick.Load() {
+			return errDown
+		}
+		return nil
+	}
+	return sick
+}
 
 // send queues an OTP's first delivery.
 func (m *memory) send(id string, to phone.Recipient, valid time.Duration, steps ...delivery.Step) {

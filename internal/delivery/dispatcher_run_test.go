@@ -338,14 +338,7 @@ func TestAReceiptMayComeBeforeItsSubmitIsRecorded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()
-		sick := atomic.Bool{}
-		sick.Store(true)
-		m.fail = func(call string) error {
-			if call == "record" && sick.Load() {
-				return errDown
-			}
-			return nil
-		}
+		sick := m.unrecording()
 		var told atomic.Int32
 		cfg := config(m, routes{message.SMS: {accepting("c1")}})
 		cfg.OnEvents = func() { told.Add(1) }
@@ -405,14 +398,7 @@ func TestAFloodOfForeignReceiptsEndsItsOwnWaitsAndNotThoseOfOurs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()
-		sick := atomic.Bool{}
-		sick.Store(true)
-		m.fail = func(call string) error {
-			if call == "record" && sick.Load() {
-				return errDown
-			}
-			return nil
-		}
+		sick := m.unrecording()
 		d, stop := run(t, config(m, routes{message.SMS: {accepting("c1")}}))
 		m.send("o1", someone(t), 3*time.Minute, sms())
 		d.Wake()

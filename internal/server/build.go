@@ -78,7 +78,7 @@ func (s *Server) build(d *Deployment, m *metrics.Metrics, n node) (*parts, error
 	v4Config := tyntecv4.Config{
 		Verify: service, Accounts: keys, Catalog: entries, WhatsApp: newWhatsApp(carriers, box), RefuseURL: callbackGuard.CheckURL,
 		Admit: calls.Admit, Room: gate.Room, Wait: d.Wait,
-		Senders: tyntecv4.Senders(s.Config.Senders), Limits: tyntecv4.Limits(s.Config.V4),
+		Senders: tyntecv4.Senders(s.Config.Senders), Limits: s.Config.V4,
 		AllowQueryKey: s.Config.AllowQueryKey, Log: s.Log,
 	}
 	v4 := tyntecv4.New(v4Config)

@@ -34,7 +34,7 @@ type Senders struct {
 // Limits are the numbers that the contract leaves to the operator (contract v4
 // §5). Where one is 0, that of DefaultLimits holds.
 type Limits struct {
-	ListLimit     int // OTPs in one list answer
+	ListLimit     int // OTPs in one list answer, the newest
 	CallbackURL   int // characters of a callback URL
 	HeaderCount   int // custom headers of a callback configuration
 	HeaderName    int // characters of a header's name
@@ -42,7 +42,7 @@ type Limits struct {
 	MaxMinutes    int // longest life of a code on SMS, VOICE and VIBER
 	MaxMinutesWA  int // likewise on WHATSAPP
 	Minutes       int // life of a code where a template names none
-	MaxAttempts   int
+	MaxAttempts   int // most attempts that a profile may allow
 	Attempts      int // where a profile names none
 	CodeLength    int // of generated codes where a profile names none
 	NameLength    int // characters of a name

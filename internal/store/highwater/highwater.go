@@ -4,8 +4,12 @@
 package highwater
 
 import (
+	"context"
+	"log/slog"
 	"sync/atomic"
 	"time"
+
+	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // Meta names the row of the mark, in microseconds.
@@ -26,7 +30,7 @@ type Mark struct {
 	stored atomic.Int64  // microseconds
 	needed atomic.Int64  // the latest expiry that a step back could revive
 	made   atomic.Bool   // by this process
-	rises  chan struct{} // has one place
+	rises  chan struct{} // signals that a mark that rested is needed; has one place
 }
 
 // New returns the mark of a database without one.
@@ -58,20 +62,53 @@ func (m *Mark) Expects(expires time.Time) {
 	}
 }
 
-// Rises tells when a mark that rested is needed: by then it may be old, and the
-// next kill may be near.
-func (m *Mark) Rises() <-chan struct{} { return m.rises }
-
 // Needed reports whether the mark has to go on: it has done its work once it is
 // past the last open expiry.
 func (m *Mark) Needed() bool { return m.stored.Load() <= m.needed.Load() }
 
-// Made reports whether this process has made OTPs.
-func (m *Mark) Made() bool { return m.made.Load() }
+// Known reports whether it is needed for what this process has made itself: then
+// nobody has to look for what others have.
+func (m *Mark) Known() bool { return m.made.Load() && m.Needed() }
 
 // Due reports whether the mark is to be stored at now, the store's time, which is
 // so far ahead of the clock that it follows. Others that start meanwhile have
 // nothing but the mark to learn that from.
 func (m *Mark) Due(now time.Time, ahead time.Duration) bool {
 	return m.Needed() || ahead > aheadBy || now.UnixMicro()-m.stored.Load() >= leastEvery.Microseconds()
+}
+
+// Keep calls keep, which stores the mark if it is due, until ctx ends. failed is
+// told of a failure once until it is over.
+func (m *Mark) Keep(ctx context.Context, keep func(context.Context) error, failed func(error)) {
+	ticker := time.NewTicker(upkeep.HighWaterEvery)
+	defer ticker.Stop()
+	for failing := false; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-m.rises: // by now it may be old, and the next kill may be near
+		}
+		err := keep(ctx)
+		if err != nil && ctx.Err() == nil && !failing { // a full disk stays so for a while
+			failed(err)
+		}
+		failing = err != nil
+	}
+}
+
+// leaveBound is how long a store that is being closed waits to leave its mark.
+const leaveBound = time.Second
+
+// Leave calls raise, which stores the mark, for the OTPs that this process made:
+// as a command it may have been here for less than it takes to be due.
+func (m *Mark) Leave(raise func(context.Context) error, log *slog.Logger) {
+	if !m.Known() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), leaveBound)
+	defer cancel()
+	if err := raise(ctx); err != nil {
+		log.WarnContext(ctx, "store the clock's high-water mark", slog.Any("err", err))
+	}
 }

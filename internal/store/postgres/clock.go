@@ -11,7 +11,6 @@ import (
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/highwater"
 	"github.com/countersign/countersign/internal/store/registry"
-	"github.com/countersign/countersign/internal/upkeep"
 )
 
 // nowSQL is the time inside a statement: the database's clock as it is when
@@ -40,7 +39,7 @@ type nodeClock struct {
 	at   int64      // the floor then, in microseconds
 
 	mark *highwater.Mark // as this node last saw it
-	told bool            // that the database's clock is behind; keepClock's
+	told bool            // that the database's clock is behind; keepMark's
 }
 
 func newNodeClock(wall func() time.Time) *nodeClock {
@@ -94,9 +93,9 @@ func (c *nodeClock) estimate() time.Time {
 }
 
 const (
-	// uses otps_open_idx.
+	// uses otps_open_idx, unless this node has an open OTP of its own.
 	readClock = `SELECT ` + nowSQL + `, ` + rawSQL + `, coalesce((SELECT value FROM meta WHERE name = $3), 0),
-		(SELECT coalesce(max(expires_at), 0) FROM otps WHERE state = 1)`
+		CASE WHEN $4 THEN (SELECT coalesce(max(expires_at), 0) FROM otps WHERE state = 1) ELSE 0 END`
 	raiseMark = `INSERT INTO meta (name, value) SELECT $3, ` + nowSQL + `
 		ON CONFLICT (name) DO UPDATE SET value = greatest(meta.value, excluded.value) RETURNING value`
 )
@@ -111,7 +110,7 @@ func (s *Store) startClock(ctx context.Context) error {
 // this node knows to have passed is ahead of that clock.
 func (s *Store) lookAtClock(ctx context.Context) (ahead time.Duration, err error) {
 	wall, floor := s.clock.args()
-	r, _, err := registry.First(s.pooled(ctx), scanClock, readClock, wall, floor, highwater.Meta)
+	r, _, err := registry.First(s.pooled(ctx), scanClock, readClock, wall, floor, highwater.Meta, !s.clock.mark.Known())
 	if err != nil {
 		return 0, readError("read the database's clock", err)
 	}
@@ -129,22 +128,9 @@ func (s *Store) lookAtClock(ctx context.Context) (ahead time.Duration, err error
 
 // keepClock follows the database's clock and keeps the mark, until ctx ends.
 func (s *Store) keepClock(ctx context.Context) {
-	ticker := time.NewTicker(upkeep.HighWaterEvery)
-	defer ticker.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		case <-s.clock.mark.Rises():
-		}
-		err := s.keepMark(ctx)
-		if err != nil && ctx.Err() == nil && !failing {
-			s.log.WarnContext(ctx, "keep the clock's high-water mark", slog.Any("err", err))
-		}
-		failing = err != nil
-	}
+	s.clock.mark.Keep(ctx, s.keepMark, func(err error) {
+		s.log.WarnContext(ctx, "keep the clock's high-water mark", slog.Any("err", err))
+	})
 }
 
 func (s *Store) keepMark(ctx context.Context) error {
@@ -170,22 +156,6 @@ func (s *Store) raiseMark(ctx context.Context) error {
 	s.clock.mark.Stored(mark)
 	s.clock.observe(mark)
 	return nil
-}
-
-// markBound is how long a store that is being closed waits to leave its mark.
-const markBound = time.Second
-
-// leaveMark stores the mark for the OTPs that this process made: as a command it
-// may have been here for less than it takes to be due.
-func (s *Store) leaveMark() {
-	if !s.clock.mark.Made() || !s.clock.mark.Needed() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), markBound)
-	defer cancel()
-	if err := s.raiseMark(ctx); err != nil {
-		s.log.WarnContext(ctx, "store the clock's high-water mark", slog.Any("err", err))
-	}
 }
 
 // reading is one of the database's clock, in microseconds.

@@ -129,7 +129,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 func (s *Store) Close() error {
 	s.stop()
 	s.background.Close()
-	s.leaveMark()
+	s.clock.mark.Leave(s.raiseMark, s.log)
 	s.checks.close()
 	s.sends.close()
 	s.running.Close()

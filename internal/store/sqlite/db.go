@@ -270,7 +270,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 func (s *Store) Close() error {
 	s.stop()
 	s.background.Close()
-	s.leaveMark()
+	s.highWater.Leave(s.raiseMark, s.log)
 	s.writer.close()
 	// What an orderly stop leaves is one file. Where the log cannot be moved home,
 	// as on a full disk, it stays beside it: all that was acknowledged is synced in

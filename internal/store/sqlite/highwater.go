@@ -10,7 +10,6 @@ import (
 
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/highwater"
-	"github.com/countersign/countersign/internal/upkeep"
 )
 
 const (
@@ -40,25 +39,13 @@ func (s *Store) storedHighWater(ctx context.Context) (time.Time, error) {
 
 // keepHighWater stores the mark until ctx ends.
 func (s *Store) keepHighWater(ctx context.Context) {
-	ticker := time.NewTicker(upkeep.HighWaterEvery)
-	defer ticker.Stop()
-	for failing := false; ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		case <-s.highWater.Rises():
-		}
-		err := s.keepMark(ctx)
-		if err != nil && ctx.Err() == nil && !failing { // a full disk stays so for a while
-			s.log.WarnContext(ctx, "store the clock's high-water mark", slog.Any("err", err))
-		}
-		failing = err != nil
-	}
+	s.highWater.Keep(ctx, s.keepMark, func(err error) {
+		s.log.WarnContext(ctx, "store the clock's high-water mark", slog.Any("err", err))
+	})
 }
 
 func (s *Store) keepMark(ctx context.Context) error {
-	if !s.highWater.Needed() { // unless another process has made one
+	if !s.highWater.Known() { // unless another process has made one
 		var open int64
 		if err := s.read.QueryRowContext(ctx, openUntil).Scan(&open); err != nil {
 			return s.readError("read open OTPs", err)
@@ -82,20 +69,4 @@ func (s *Store) raiseMark(ctx context.Context) error {
 		s.highWater.Stored(mark)
 	}
 	return err
-}
-
-// markBound is how long a store that is being closed waits to leave its mark.
-const markBound = time.Second
-
-// leaveMark stores the mark for the OTPs that this process made: as a command it
-// may have been here for less than it takes to be due.
-func (s *Store) leaveMark() {
-	if !s.highWater.Made() || !s.highWater.Needed() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), markBound)
-	defer cancel()
-	if err := s.raiseMark(ctx); err != nil {
-		s.log.WarnContext(ctx, "store the clock's high-water mark", slog.Any("err", err))
-	}
 }

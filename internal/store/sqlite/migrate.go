@@ -63,10 +63,8 @@ func migrate(ctx context.Context, db *sql.DB, path string) error {
 		case tries == migrateTries, !crossed(err):
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if pause(ctx, migratePause) != nil {
 			return err
-		case <-time.After(migratePause):
 		}
 	}
 }
