@@ -25,6 +25,7 @@ type Setting struct {
 
 	secret bool // a key or password: no flag, never printed
 	toggle bool // true or false
+	list   bool // several texts: in the file they may be a list
 	read   func(*Config, string) bool
 }
 
@@ -69,7 +70,7 @@ func Settings() []Setting {
 		{Name: "data_dir", Default: "./countersign-data", Expected: "the path of a directory", Meaning: "where the database and the key file are", read: filled(func(c *Config) *string { return &c.DataDir })},
 		{Name: "database_url", Expected: "sqlite:PATH or postgres://USER@HOST/DATABASE", Meaning: "the database; countersign.db in the data directory if not set", read: optional(database)},
 		{Name: "secret_key", Expected: expectRoot + ", not a sample", Meaning: "the root of every other key; the file secret.key in the data directory if not set; PostgreSQL needs it set", secret: true, read: optional(rootKey)},
-		{Name: "secret_key_previous", Expected: expectRoot + ", several separated by commas", Meaning: "earlier root keys, newest first, still read", secret: true, read: optional(rootKeys)},
+		{Name: "secret_key_previous", Expected: expectRoot + ", several separated by commas", Meaning: "earlier root keys, newest first, still read", secret: true, list: true, read: optional(rootKeys)},
 		{Name: "migrate", Expected: expectToggle, Meaning: "bring an older schema up at start; if not set, true for SQLite and false for PostgreSQL", toggle: true, read: optional(migrate)},
 		{Name: "bootstrap_api_key", Expected: "16 to 128 visible ASCII characters", Meaning: "the first account's API key on an empty database", secret: true, read: optional(bootstrapKey)},
 		{Name: "bootstrap_api_login", Expected: "at most 254 visible ASCII characters", Meaning: "the login paired with the first account's key, chosen or made", read: optional(bootstrapLogin)},
@@ -77,7 +78,7 @@ func Settings() []Setting {
 		{Name: "tls_key", Expected: expectFile, Meaning: "PEM key of tls_cert", read: text(func(c *Config) *string { return &c.TLSKey })},
 		{Name: "allow_plain_http", Default: "false", Expected: expectToggle, Meaning: "let listen be other than loopback without TLS", toggle: true, read: toggle(func(c *Config) *bool { return &c.AllowPlainHTTP })},
 		{Name: "public_url", Expected: "an http or https URL without query", Meaning: "how carriers reach this server with receipts; without it those of HTTP carriers do not come", read: optional(publicURL)},
-		{Name: "trusted_proxies", Expected: expectNetworks, Meaning: "networks whose X-Forwarded-For counts; no rule of this version asks for it", read: networks(setTrustedProxies)},
+		{Name: "trusted_proxies", Expected: expectNetworks, Meaning: "networks whose X-Forwarded-For counts; no rule of this version asks for it", list: true, read: networks(setTrustedProxies)},
 		{Name: "allow_query_key", Default: "false", Expected: expectToggle, Meaning: "the version 4 API reads apiKey from the query too", toggle: true, read: toggle(func(c *Config) *bool { return &c.AllowQueryKey })},
 		{Name: "sends_per_recipient", Default: "10", Expected: "a whole number from 0 to 1000000", Meaning: "accepted sends in 10 minutes per account and recipient; 0 turns the limits on sends off", read: number(0, 1_000_000, func(c *Config) *int { return &c.SendsPerRecipient })},
 		{Name: "sender", Default: "VERIFY", Expected: "1 to 16 characters without control characters", Meaning: "SMS sender where neither request nor account names one", read: smsSender},
@@ -92,7 +93,7 @@ func Settings() []Setting {
 		{Name: "sandbox_limits", Default: "false", Expected: expectToggle, Meaning: "apply recipient limits to OTPs that only sandbox carriers carry", toggle: true, read: toggle(func(c *Config) *bool { return &c.SandboxLimits })},
 		{Name: "delivery_timeout", Expected: expectWait, Meaning: "how long every channel waits for a receipt before the next one; each channel's own wait if not set", read: optional(deliveryTimeout)},
 		{Name: "mode", Default: "compat", Expected: "compat; this version has no other mode", Meaning: "which rules yield to the old APIs' contracts", read: mode},
-		{Name: "callback_allow", Expected: expectNetworks, Meaning: "networks that callbacks may reach though refused by default", read: networks(setCallbackAllow)},
+		{Name: "callback_allow", Expected: expectNetworks, Meaning: "networks that callbacks may reach though refused by default", list: true, read: networks(setCallbackAllow)},
 		{Name: "callback_allow_private", Default: "false", Expected: expectToggle, Meaning: "let callbacks go to loopback and private addresses on any port", toggle: true, read: toggle(func(c *Config) *bool { return &c.CallbackAllowPrivate })},
 		{Name: "callback_require_https", Default: "false", Expected: expectToggle, Meaning: "refuse http callback URLs", toggle: true, read: toggle(func(c *Config) *bool { return &c.CallbackRequireHTTPS })},
 		{Name: "log_level", Default: "info", Expected: "debug, info, warn or error", Meaning: "the least level that is logged", read: logLevel},

@@ -64,7 +64,7 @@ func (d *document) typed(s Setting, v any) []error {
 		p.Value, p.Expected = fmt.Sprint(v), quoted(s)
 	case []any:
 		texts := !slices.ContainsFunc(v, func(e any) bool { _, is := e.(string); return !is })
-		if texts && s.list() {
+		if texts && s.list {
 			return nil
 		}
 		p.Value = "a list"
@@ -77,11 +77,6 @@ func (d *document) typed(s Setting, v any) []error {
 		p.Value = ""
 	}
 	return []error{p}
-}
-
-// list reports whether the file may say several texts in a list.
-func (s Setting) list() bool {
-	return s.Name == "trusted_proxies" || s.Name == "callback_allow" || s.Name == "secret_key_previous"
 }
 
 // quoted is what is expected of a setting in the file.
