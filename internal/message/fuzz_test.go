@@ -83,7 +83,31 @@ func roundTrip(t *testing.T, tpl message.Template) {
 	}
 }
 
+// readerOfGSM7 returns what reads septets, by what EncodeGSM7 makes of each
+// character: two that it makes the same of cannot be told apart.
+func readerOfGSM7() func([]byte) string {
+	characters := map[string]rune{}
+	for r := range rune(0x10000) { // the alphabet has none beyond
+		if septets, ok := message.EncodeGSM7(string(r)); ok {
+			characters[string(septets)] = r
+		}
+	}
+	return func(septets []byte) string {
+		var text strings.Builder
+		for len(septets) > 0 {
+			n := 1
+			if septets[0] == 0x1b && len(septets) > 1 {
+				n = 2
+			}
+			text.WriteRune(characters[string(septets[:n])])
+			septets = septets[n:]
+		}
+		return text.String()
+	}
+}
+
 func FuzzSegments(f *testing.F) {
+	read := readerOfGSM7()
 	f.Fuzz(func(t *testing.T, text string) {
 		got := message.Segments(text)
 		want := slowSegments(text)
@@ -101,13 +125,8 @@ func FuzzSegments(f *testing.F) {
 		if ok != (got.Encoding == message.GSM7) || ok && len(septets) != got.Units {
 			t.Errorf("EncodeGSM7(%q) = %x, %v beside %+v", text, septets, ok, got)
 		}
-		if back, decoded := message.DecodeGSM7(septets); ok && (!decoded || back != text) {
-			t.Errorf("DecodeGSM7(%x) = %q, %v; want %q", septets, back, decoded, text)
-		}
-		if back, decoded := message.DecodeGSM7([]byte(text)); decoded {
-			if again, ok := message.EncodeGSM7(back); !ok || string(again) != text {
-				t.Errorf("EncodeGSM7(%q) = %x, %v; want %x", back, again, ok, text)
-			}
+		if back := read(septets); ok && back != text {
+			t.Errorf("EncodeGSM7(%q) = %x, which reads %q", text, septets, back)
 		}
 	})
 }

@@ -1,7 +1,5 @@
 package message
 
-import "strings"
-
 // escape is the septet that announces a character of the extension table.
 const escape = 0x1B
 
@@ -21,11 +19,10 @@ const basic = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ" 
 // tables are not used.
 const extension = "\f\x0A^\x14{\x28}\x29\\\x2F[\x3C~\x3D]\x3E|\x40€\x65"
 
-// alphabet is both tables, ready for look-ups in either direction.
+// alphabet is both tables, ready for look-ups.
 type alphabet struct {
-	latin    [0x100]uint8 // by code point; bit 7 set: extension; unmapped: none
-	runes    [0x80]rune   // by septet; 0: none
-	extended [0x80]rune   // by septet after the escape; 0: none
+	latin [0x100]uint8 // by code point; bit 7 set: extension; unmapped: none
+	runes [0x80]rune   // the default alphabet by septet; 0: none
 }
 
 // gsm is read only.
@@ -49,7 +46,6 @@ func newAlphabet() *alphabet {
 	pairs := []rune(extension)
 	for i := 0; i < len(pairs); i += 2 {
 		r, septet := pairs[i], uint8(pairs[i+1]) //nolint:gosec // a constant below 0x80
-		a.extended[septet] = r
 		if r < rune(len(a.latin)) {
 			a.latin[r] = septet | 0x80
 		}
@@ -96,29 +92,4 @@ func EncodeGSM7(text string) ([]byte, bool) {
 		out = append(out, septet)
 	}
 	return out, true
-}
-
-// DecodeGSM7 returns the text of unpacked septets. It returns "" and false for
-// an octet above 0x7F, an escape at the end and an escape before a septet that
-// the extension table does not define.
-func DecodeGSM7(septets []byte) (string, bool) {
-	var text strings.Builder
-	table := &gsm.runes
-	for _, s := range septets {
-		switch {
-		case s > 0x7F:
-			return "", false
-		case s == escape && table == &gsm.runes:
-			table = &gsm.extended
-			continue
-		case table[s] == 0:
-			return "", false
-		}
-		text.WriteRune(table[s])
-		table = &gsm.runes
-	}
-	if table == &gsm.extended {
-		return "", false
-	}
-	return text.String(), true
 }
