@@ -23,13 +23,7 @@ type doors struct {
 func (*doors) Links() []page.Link { return nil }
 
 // Templates implements page.Group.
-func (*doors) Templates() fs.FS {
-	sub, err := fs.Sub(templateFiles, "templates")
-	if err != nil {
-		panic("console: " + err.Error()) // the directory is embedded above
-	}
-	return sub
-}
+func (*doors) Templates() fs.FS { return page.Embedded(templateFiles) }
 
 // Register implements page.Group.
 func (d *doors) Register(r *page.Routes) {

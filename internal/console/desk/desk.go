@@ -134,13 +134,7 @@ func (*Group) Links() []page.Link {
 }
 
 // Templates implements page.Group.
-func (*Group) Templates() fs.FS {
-	sub, err := fs.Sub(templateFiles, "templates")
-	if err != nil {
-		panic("desk: " + err.Error()) // the directory is embedded above
-	}
-	return sub
-}
+func (*Group) Templates() fs.FS { return page.Embedded(templateFiles) }
 
 // route is a route of the desk.
 type route struct {

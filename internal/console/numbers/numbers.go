@@ -35,13 +35,7 @@ func New(r Reports) *Group { return &Group{r} }
 func (g *Group) Links() []page.Link { return []page.Link{{Path: Path, Label: "Numbers"}} }
 
 // Templates implements page.Group.
-func (g *Group) Templates() fs.FS {
-	sub, err := fs.Sub(templateFiles, "templates")
-	if err != nil {
-		panic(err) // the directory is embedded
-	}
-	return sub
-}
+func (*Group) Templates() fs.FS { return page.Embedded(templateFiles) }
 
 // Register implements page.Group.
 func (g *Group) Register(r *page.Routes) {

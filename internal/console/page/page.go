@@ -8,6 +8,7 @@ package page
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -36,6 +37,16 @@ type Group interface {
 	Templates() fs.FS
 	// Register adds the group's routes.
 	Register(r *Routes)
+}
+
+// Embedded returns the templates of a group that embeds them in its directory
+// "templates".
+func Embedded(files embed.FS) fs.FS {
+	sub, err := fs.Sub(files, "templates")
+	if err != nil {
+		panic("page: " + err.Error()) // the name is a valid path
+	}
+	return sub
 }
 
 // Needs is what a route asks of whoever calls it. Every route asks for a

@@ -81,13 +81,7 @@ func (g *Group) Links() []page.Link {
 }
 
 // Templates implements page.Group.
-func (*Group) Templates() fs.FS {
-	sub, err := fs.Sub(templateFiles, "templates")
-	if err != nil {
-		panic("phones: " + err.Error()) // the directory is embedded above
-	}
-	return sub
-}
+func (*Group) Templates() fs.FS { return page.Embedded(templateFiles) }
 
 // Register implements page.Group.
 func (g *Group) Register(r *page.Routes) {

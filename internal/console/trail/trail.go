@@ -58,13 +58,7 @@ func New(s Store, p Prover) *Group { return &Group{s, p, make(chan struct{}, 1)}
 func (*Group) Links() []page.Link { return []page.Link{{Path: "/audit", Label: "Audit"}} }
 
 // Templates implements page.Group.
-func (*Group) Templates() fs.FS {
-	sub, err := fs.Sub(templateFiles, "templates")
-	if err != nil {
-		panic("trail: " + err.Error()) // the directory is embedded above
-	}
-	return sub
-}
+func (*Group) Templates() fs.FS { return page.Embedded(templateFiles) }
 
 // Register implements page.Group.
 func (g *Group) Register(r *page.Routes) {
