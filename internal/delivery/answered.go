@@ -30,7 +30,8 @@ func (d Delivery) Answered(o SubmitOutcome, at Standing) (changes []Change, repo
 	if o.Result.Receipt == nil || c.Delivery.State != Dispatched {
 		return changes, at.Reported
 	}
-	held, ok := c.Delivery.received(*o.Result.Receipt, at.Of, false)
+	const before = false // it was handed over just now
+	held, ok := c.Delivery.received(*o.Result.Receipt, at.Of, before)
 	if !ok {
 		return changes, at.Reported
 	}

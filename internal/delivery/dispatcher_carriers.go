@@ -56,7 +56,7 @@ func (c *carriers) lane(name string) *lane {
 // enter takes a place at the carrier. With full, at is when to come again;
 // with closed, trouble says why. A carrier that is failing is entered all the
 // same if force says that there is no other.
-func (c *carriers) enter(name string, now time.Time, force bool) (a admission, at time.Time, trouble otp.Failure) {
+func (c *carriers) enter(name string, now time.Time, ask reach) (a admission, at time.Time, trouble otp.Failure) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := c.lane(name)
@@ -64,7 +64,7 @@ func (c *carriers) enter(name string, now time.Time, force bool) (a admission, a
 	switch {
 	case resting && l.circuit.operator:
 		return closed, time.Time{}, l.circuit.why
-	case resting && !force:
+	case resting && ask == onlyWorking:
 		return failing, time.Time{}, l.circuit.why
 	case l.busy >= c.places:
 		step := deferPause / time.Duration(c.places)
@@ -101,3 +101,11 @@ func (c *carriers) back(name string) {
 func (c *carriers) nextProbe(now time.Time) time.Time {
 	return now.Add(circuitPause + c.jitter(circuitPause))
 }
+
+// reach says which carriers are asked.
+type reach bool
+
+const (
+	onlyWorking reach = false // not those that are failing
+	evenFailing reach = true  // those too, as there is no other
+)

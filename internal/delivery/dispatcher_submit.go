@@ -69,7 +69,7 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 	m := d.message(j, code)
 	var skipped []int // carriers whose circuit is open
 	for i := first; i < behind; i++ {
-		switch d.offer(ctx, &out, j, m, route, i, false) {
+		switch d.offer(ctx, &out, j, m, route, i, onlyWorking) {
 		case taken:
 			return out, true
 		case dropped:
@@ -80,7 +80,7 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 		}
 	}
 	for _, i := range skipped { // no other carrier is left
-		switch d.offer(ctx, &out, j, m, route, i, true) {
+		switch d.offer(ctx, &out, j, m, route, i, evenFailing) {
 		case taken:
 			return out, true
 		case dropped:
@@ -122,14 +122,14 @@ const (
 )
 
 // offer hands the job to carrier i of its route, if that takes something now.
-func (d *Dispatcher) offer(ctx context.Context, out *SubmitOutcome, j leased, m Message, route []Carrier, i int, force bool) offered {
+func (d *Dispatcher) offer(ctx context.Context, out *SubmitOutcome, j leased, m Message, route []Carrier, i int, ask reach) offered {
 	now := d.cfg.Now()
 	if now.After(j.until) {
 		out.RetryAt = now.Add(backoffLeast)
 		return taken // the rest of the route under a new lease
 	}
 	c := route[i]
-	switch a, at, trouble := d.carriers.enter(c.Name(), now, force); {
+	switch a, at, trouble := d.carriers.enter(c.Name(), now, ask); {
 	case a == closed:
 		out.Carrier, out.Result = c.Name(), Result{Class: Config, Failure: trouble}
 		out.passed(c.Name(), now, PassedClosed, trouble, i+1, len(route))

@@ -174,15 +174,20 @@ func (d Delivery) WaitOver(of otp.State, now time.Time) (Change, bool) {
 	if d.State != Dispatched || d.Due.IsZero() || d.Due.After(now) {
 		return Change{}, false
 	}
+	return d.timedOut(of), true
+}
+
+// timedOut ends the wait for a receipt.
+func (d Delivery) timedOut(of otp.State) Change {
 	d.Due = time.Time{}
 	if of.Settled() {
-		return Change{Delivery: d, Done: true}, true
+		return Change{Delivery: d, Done: true}
 	}
 	d.State = TimedOut
 	return Change{
 		Delivery: d, Event: d.event(otp.EventTimedOut, nil),
 		StartNext: !of.Final() && d.Next >= 0, Done: true,
-	}, true
+	}
 }
 
 // received applies a receipt. of is as in WaitOver. reported says whether a final
@@ -206,14 +211,7 @@ func (d Delivery) received(r Receipt, of otp.State, reported bool) (Change, bool
 		if late {
 			return Change{}, false
 		}
-		if of.Settled() {
-			return Change{Delivery: d, Done: true}, true
-		}
-		d.State = TimedOut
-		return Change{
-			Delivery: d, Event: d.event(otp.EventTimedOut, nil),
-			StartNext: !of.Final() && d.Next >= 0, Done: true,
-		}, true
+		return d.timedOut(of), true
 	}
 	return Change{}, false
 }
