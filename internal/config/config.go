@@ -34,7 +34,7 @@ type Config struct {
 	AllowQueryKey   bool
 
 	SendsPerRecipient int // accepted sends in 10 minutes; 0 turns the limits on sends off
-	Senders           Senders
+	Senders           tyntecv4.Senders
 	EventErrorPrefix  string
 	Retention         time.Duration
 	Waits             map[message.Channel]time.Duration // for a receipt; every channel has one
@@ -61,14 +61,6 @@ type Config struct {
 	sources         map[string]string // where every setting came from, by its name
 	deliveryTimeout time.Duration     // replaces every one of Waits; 0 for none
 	migrate         *bool             // what was asked for; nil for what the database's kind asks for
-}
-
-// Senders are used where neither request nor account names one.
-type Senders struct {
-	SMS      string
-	Voice    string
-	Viber    string
-	WhatsApp string
 }
 
 // Mode says which rules yield to an old API's contract.

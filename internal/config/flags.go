@@ -20,7 +20,7 @@ func NewFlags() Flags {
 		}
 		f := reflect.StructField{Name: fieldName(s), Type: reflect.TypeFor[*string]()}
 		tag := fmt.Sprintf("name:%q help:%q group:%q", s.Flag(), help(s), "Settings:")
-		if s.toggle {
+		if s.kind == kindToggle {
 			f.Type = reflect.TypeFor[*bool]()
 		} else {
 			tag += ` placeholder:"` + placeholder(s) + `"`

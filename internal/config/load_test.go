@@ -58,7 +58,7 @@ func TestAServerWithoutSettingsHasTheDocumentedDefaults(t *testing.T) {
 	want := config.Config{
 		Listen: "127.0.0.1:8080", AdminListen: "127.0.0.1:8081",
 		DataDir: "./countersign-data", DatabasePath: "countersign-data/countersign.db", Migrate: true,
-		SendsPerRecipient: 10, Senders: config.Senders{SMS: "VERIFY"}, EventErrorPrefix: "tyntec",
+		SendsPerRecipient: 10, Senders: tyntecv4.Senders{SMS: "VERIFY"}, EventErrorPrefix: "tyntec",
 		Retention: 720 * time.Hour, Sandbox: config.SandboxAuto, SandboxWhatsAppReview: 2 * time.Second,
 		Waits: map[message.Channel]time.Duration{
 			message.SMS: time.Minute, message.Voice: time.Minute, message.WhatsApp: time.Minute,

@@ -24,10 +24,19 @@ type Setting struct {
 	Meaning  string
 
 	secret bool // a key or password: no flag, never printed
-	toggle bool // true or false
-	list   bool // several texts: in the file they may be a list
+	kind   kind
 	read   func(*Config, string) bool
 }
+
+// kind is what a value is, and so how the file may write it.
+type kind int
+
+const (
+	kindText   kind = iota // in quotes; what else reads as one, such as a whole number, too
+	kindTexts              // several, separated by commas or in a list
+	kindToggle             // true or false
+	kindNumber             // a whole number
+)
 
 // Env returns the environment variable, "" for none.
 func (s Setting) Env() string {
@@ -70,18 +79,18 @@ func Settings() []Setting {
 		{Name: "data_dir", Default: "./countersign-data", Expected: "the path of a directory", Meaning: "where the database and the key file are", read: filled(func(c *Config) *string { return &c.DataDir })},
 		{Name: "database_url", Expected: "sqlite:PATH or postgres://USER@HOST/DATABASE", Meaning: "the database; countersign.db in the data directory if not set", read: optional(database)},
 		{Name: "secret_key", Expected: expectRoot + ", not a sample", Meaning: "the root of every other key; the file secret.key in the data directory if not set; PostgreSQL needs it set", secret: true, read: optional(rootKey)},
-		{Name: "secret_key_previous", Expected: expectRoot + ", several separated by commas", Meaning: "earlier root keys, newest first, still read", secret: true, list: true, read: optional(rootKeys)},
-		{Name: "migrate", Expected: expectToggle, Meaning: "bring an older schema up at start; if not set, true for SQLite and false for PostgreSQL", toggle: true, read: optional(migrate)},
+		{Name: "secret_key_previous", Expected: expectRoot + ", several separated by commas", Meaning: "earlier root keys, newest first, still read", secret: true, kind: kindTexts, read: optional(rootKeys)},
+		{Name: "migrate", Expected: expectToggle, Meaning: "bring an older schema up at start; if not set, true for SQLite and false for PostgreSQL", kind: kindToggle, read: optional(migrate)},
 		{Name: "bootstrap_api_key", Expected: "16 to 128 visible ASCII characters", Meaning: "the first account's API key on an empty database", secret: true, read: optional(bootstrapKey)},
 		{Name: "bootstrap_api_login", Expected: "at most 254 visible ASCII characters", Meaning: "the login paired with the first account's key, chosen or made", read: optional(bootstrapLogin)},
 		{Name: "tls_cert", Expected: expectFile, Meaning: "PEM certificate of the APIs; set, they speak TLS", read: text(func(c *Config) *string { return &c.TLSCert })},
 		{Name: "tls_key", Expected: expectFile, Meaning: "PEM key of tls_cert", read: text(func(c *Config) *string { return &c.TLSKey })},
-		{Name: "allow_plain_http", Default: "false", Expected: expectToggle, Meaning: "let listen be other than loopback without TLS", toggle: true, read: toggle(func(c *Config) *bool { return &c.AllowPlainHTTP })},
+		{Name: "allow_plain_http", Default: "false", Expected: expectToggle, Meaning: "let listen be other than loopback without TLS", kind: kindToggle, read: toggle(func(c *Config) *bool { return &c.AllowPlainHTTP })},
 		{Name: "public_url", Expected: "an http or https URL without query", Meaning: "how carriers reach this server with receipts; without it those of HTTP carriers do not come", read: optional(publicURL)},
-		{Name: "trusted_proxies", Expected: expectNetworks, Meaning: "networks whose X-Forwarded-For counts; no rule of this version asks for it", list: true, read: networks(setTrustedProxies)},
-		{Name: "allow_query_key", Default: "false", Expected: expectToggle, Meaning: "the version 4 API reads apiKey from the query too", toggle: true, read: toggle(func(c *Config) *bool { return &c.AllowQueryKey })},
-		{Name: "sends_per_recipient", Default: "10", Expected: "a whole number from 0 to 1000000", Meaning: "accepted sends in 10 minutes per account and recipient; 0 turns the limits on sends off", read: number(0, 1_000_000, func(c *Config) *int { return &c.SendsPerRecipient })},
-		{Name: "sender", Default: "VERIFY", Expected: "1 to 16 characters without control characters", Meaning: "SMS sender where neither request nor account names one", read: smsSender},
+		{Name: "trusted_proxies", Expected: expectNetworks, Meaning: "networks whose X-Forwarded-For counts; no rule of this version asks for it", kind: kindTexts, read: networks(setTrustedProxies)},
+		{Name: "allow_query_key", Default: "false", Expected: expectToggle, Meaning: "the version 4 API reads apiKey from the query too", kind: kindToggle, read: toggle(func(c *Config) *bool { return &c.AllowQueryKey })},
+		{Name: "sends_per_recipient", Default: "10", Expected: "a whole number from 0 to 1000000", Meaning: "accepted sends in 10 minutes per account and recipient; 0 turns the limits on sends off", kind: kindNumber, read: number(0, 1_000_000, func(c *Config) *int { return &c.SendsPerRecipient })},
+		{Name: "sender", Default: tyntecv4.DefaultSender, Expected: "1 to 16 characters without control characters", Meaning: "SMS sender where neither request nor account names one", read: smsSender},
 		{Name: "caller", Expected: "1 to 32 characters without control characters", Meaning: "likewise, voice caller", read: optional(voiceCaller)},
 		{Name: "sender_viber", Expected: "4 to 8 digits", Meaning: "likewise, Viber service id", read: optional(viberSender)},
 		{Name: "sender_wa", Expected: "6 to 15 digits, with or without +", Meaning: "likewise, WhatsApp business number", read: optional(whatsAppSender)},
@@ -90,12 +99,12 @@ func Settings() []Setting {
 		{Name: "sandbox", Default: "auto", Expected: "auto, on or off", Meaning: "when sandbox carriers serve", read: sandbox},
 		{Name: "sandbox_whatsapp_review", Default: "2s", Expected: "a duration from 0s to 24h", Meaning: "how long a WhatsApp template of the sandbox is PENDING", read: duration(0, 24*time.Hour, func(c *Config) *time.Duration { return &c.SandboxWhatsAppReview })},
 		{Name: "sandbox_submit_delay", Default: "0s", Expected: "a duration from 0s to 1h", Meaning: "how long each submit to a sandbox carrier takes, to try slow ones", read: duration(0, time.Hour, func(c *Config) *time.Duration { return &c.SandboxSubmitDelay })},
-		{Name: "sandbox_limits", Default: "false", Expected: expectToggle, Meaning: "apply recipient limits to OTPs that only sandbox carriers carry", toggle: true, read: toggle(func(c *Config) *bool { return &c.SandboxLimits })},
+		{Name: "sandbox_limits", Default: "false", Expected: expectToggle, Meaning: "apply recipient limits to OTPs that only sandbox carriers carry", kind: kindToggle, read: toggle(func(c *Config) *bool { return &c.SandboxLimits })},
 		{Name: "delivery_timeout", Expected: expectWait, Meaning: "how long every channel waits for a receipt before the next one; each channel's own wait if not set", read: optional(deliveryTimeout)},
 		{Name: "mode", Default: "compat", Expected: "compat; this version has no other mode", Meaning: "which rules yield to the old APIs' contracts", read: mode},
-		{Name: "callback_allow", Expected: expectNetworks, Meaning: "networks that callbacks may reach though refused by default", list: true, read: networks(setCallbackAllow)},
-		{Name: "callback_allow_private", Default: "false", Expected: expectToggle, Meaning: "let callbacks go to loopback and private addresses on any port", toggle: true, read: toggle(func(c *Config) *bool { return &c.CallbackAllowPrivate })},
-		{Name: "callback_require_https", Default: "false", Expected: expectToggle, Meaning: "refuse http callback URLs", toggle: true, read: toggle(func(c *Config) *bool { return &c.CallbackRequireHTTPS })},
+		{Name: "callback_allow", Expected: expectNetworks, Meaning: "networks that callbacks may reach though refused by default", kind: kindTexts, read: networks(setCallbackAllow)},
+		{Name: "callback_allow_private", Default: "false", Expected: expectToggle, Meaning: "let callbacks go to loopback and private addresses on any port", kind: kindToggle, read: toggle(func(c *Config) *bool { return &c.CallbackAllowPrivate })},
+		{Name: "callback_require_https", Default: "false", Expected: expectToggle, Meaning: "refuse http callback URLs", kind: kindToggle, read: toggle(func(c *Config) *bool { return &c.CallbackRequireHTTPS })},
 		{Name: "log_level", Default: "info", Expected: "debug, info, warn or error", Meaning: "the least level that is logged", read: logLevel},
 		{Name: "log_format", Default: "auto", Expected: "text, json or auto", Meaning: "form of log lines; auto is text on a terminal and else json", read: logFormat},
 	}, contractNumbers()...)
@@ -117,6 +126,7 @@ func contractNumbers() []Setting {
 		out = append(out, Setting{
 			Name: "v4." + n.name, Default: strconv.Itoa(*n.field(&normal)), Meaning: n.meaning,
 			Expected: fmt.Sprintf("a whole number from %d to %d", n.least, n.most),
+			kind:     kindNumber,
 			read:     number(n.least, n.most, func(c *Config) *int { return n.field(&c.V4) }),
 		})
 	}

@@ -58,13 +58,13 @@ func (d *document) typed(s Setting, v any) []error {
 	case string, int64:
 		return nil
 	case bool, float64:
-		if _, is := v.(bool); is && s.toggle {
+		if _, is := v.(bool); is && s.kind == kindToggle {
 			return nil
 		}
 		p.Value, p.Expected = fmt.Sprint(v), quoted(s)
 	case []any:
 		texts := !slices.ContainsFunc(v, func(e any) bool { _, is := e.(string); return !is })
-		if texts && s.list {
+		if texts && s.kind == kindTexts {
 			return nil
 		}
 		p.Value = "a list"
@@ -81,8 +81,10 @@ func (d *document) typed(s Setting, v any) []error {
 
 // quoted is what is expected of a setting in the file.
 func quoted(s Setting) string {
-	if s.toggle || strings.HasPrefix(s.Expected, "a whole number") {
+	switch s.kind {
+	case kindToggle, kindNumber:
 		return s.Expected
+	case kindText, kindTexts:
 	}
 	return s.Expected + ", in quotes"
 }

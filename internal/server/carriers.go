@@ -31,7 +31,7 @@ func (d *Deployment) fleetDeps(box *Box, receive Receive, version string) fleet.
 		Receive: receive, Log: d.Log, Now: time.Now, //nolint:forbidigo // deadlines of connections
 		Tokens: d.Keys.ReceiptTokens, PublicURL: d.Config.PublicURL, Version: version, Sandbox: box.asCarrier(),
 		Notes:  d.Store, // nil where CheckCarriers has none
-		Sender: d.serversSender,
+		Sender: d.Config.Senders.Of,
 	}
 }
 

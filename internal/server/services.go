@@ -41,39 +41,7 @@ func (d *Deployment) Wait(c message.Channel) time.Duration { return d.Config.Wai
 // Sender is what a message on channel is sent from where the request names
 // nothing: the account's choice, then the server's.
 func (d *Deployment) Sender(a account.Account, c message.Channel) string {
-	setting := ""
-	switch c {
-	case message.SMS:
-		setting = account.SettingSender
-	case message.Voice:
-		setting = account.SettingCaller
-	case message.Viber:
-		setting = account.SettingSenderViber
-	case message.WhatsApp:
-		setting = account.SettingSenderWA
-	case message.Email:
-	}
-	if own := a.Setting(setting); own != "" {
-		return own
-	}
-	return d.serversSender(c)
-}
-
-// serversSender is what a message on channel is sent from where nobody else names
-// anything.
-func (d *Deployment) serversSender(c message.Channel) string {
-	switch c {
-	case message.SMS:
-		return d.Config.Senders.SMS
-	case message.Voice:
-		return d.Config.Senders.Voice
-	case message.Viber:
-		return d.Config.Senders.Viber
-	case message.WhatsApp:
-		return d.Config.Senders.WhatsApp
-	case message.Email:
-	}
-	return ""
+	return d.Config.Senders.For(a, c)
 }
 
 // Verify returns the service on store, which is the deployment's, counted or

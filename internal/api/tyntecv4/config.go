@@ -23,14 +23,6 @@ type Accounts interface {
 	Authenticate(ctx context.Context, key string) (account.Identity, error)
 }
 
-// Senders are used where neither request nor account names one; "" for none.
-type Senders struct {
-	SMS      string // default VERIFY
-	Voice    string // default: the carrier's
-	Viber    string
-	WhatsApp string
-}
-
 // Limits are the numbers that the contract leaves to the operator (contract v4
 // §5). Where one is 0, that of DefaultLimits holds.
 type Limits struct {
@@ -111,7 +103,7 @@ type Config struct {
 	// Wait is how long a channel waits for its receipt before the next one.
 	// Default delivery.DefaultWait.
 	Wait          func(message.Channel) time.Duration
-	Senders       Senders
+	Senders       Senders // their SMS is DefaultSender by default
 	Limits        Limits
 	AllowQueryKey bool         // read apiKey from the query where the header lacks (contract v4 S2)
 	Log           *slog.Logger // default: no log
@@ -130,7 +122,7 @@ func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	c.Senders.SMS = cmp.Or(c.Senders.SMS, "VERIFY")
+	c.Senders.SMS = cmp.Or(c.Senders.SMS, DefaultSender)
 	c.Limits = c.Limits.withDefaults()
 	return c
 }

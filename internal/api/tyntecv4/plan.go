@@ -73,7 +73,7 @@ func (f *facade) plan(ctx context.Context, a account.Account, b sendBody, to pho
 		for i, l := range links {
 			languages[i] = l.language
 		}
-		at := message.ChooseLanguage(orElse(b.languageCode), languages)
+		at := message.ChooseLanguage(orElse(b.languageCode, ""), languages)
 		if at < 0 {
 			continue
 		}
@@ -162,17 +162,18 @@ func heldStep(t catalog.WhatsAppTemplate, ref string) func() delivery.Step {
 // sender resolves the sender of a planned channel: request, account, server
 // (contract v4 S40). WhatsApp and Viber insist on one.
 func (f *facade) sender(a account.Account, b sendBody, c message.Channel, v *violations) string {
+	otherwise := f.Senders.For(a, c)
 	switch c {
 	case message.SMS:
-		return orElse(b.sender, a.Setting(account.SettingSender), f.Senders.SMS)
+		return orElse(b.sender, otherwise)
 	case message.Voice:
-		return orElse(b.caller, a.Setting(account.SettingCaller), f.Senders.Voice)
+		return orElse(b.caller, otherwise)
 	case message.Viber:
-		s := orElse(b.senderViber, a.Setting(account.SettingSenderViber), f.Senders.Viber)
+		s := orElse(b.senderViber, otherwise)
 		v.required("senderViber", &s)
 		return s
 	case message.WhatsApp:
-		s := orElse(b.senderWA, a.Setting(account.SettingSenderWA), f.Senders.WhatsApp)
+		s := orElse(b.senderWA, otherwise)
 		v.required("senderWA", &s)
 		return withoutPlus(s)
 	case message.Email: // no channel of this API

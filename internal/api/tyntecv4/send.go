@@ -114,17 +114,12 @@ func (f *facade) idempotency(c *call, operation string, body []byte, parts ...st
 	return f.Verify.Fingerprint(c.account.Name, origin+" "+operation, key, parts...), nil
 }
 
-// orElse returns the first text that is there and not empty.
-func orElse(given *string, defaults ...string) string {
+// orElse returns what was given, or otherwise where that is nothing or empty.
+func orElse(given *string, otherwise string) string {
 	if given != nil && *given != "" {
 		return *given
 	}
-	for _, d := range defaults {
-		if d != "" {
-			return d
-		}
-	}
-	return ""
+	return otherwise
 }
 
 // withoutPlus drops the plus sign that WhatsApp numbers may be written with.

@@ -77,13 +77,13 @@ func (b whatsAppBody) template(minutes int) catalog.WhatsAppTemplate {
 	t := catalog.WhatsAppTemplate{
 		Name: *b.name, Language: *b.language, OneTap: b.oneTap(),
 		SecurityRecommendation: b.recommendation == nil || *b.recommendation,
-		Minutes:                minutes, CopyButtonText: orElse(b.copyButtonText),
+		Minutes:                minutes, CopyButtonText: orElse(b.copyButtonText, ""),
 	}
 	if b.minutes != nil {
 		t.Minutes = int(*b.minutes)
 	}
 	if t.OneTap {
-		t.AutofillButtonText = orElse(b.autofillButtonText)
+		t.AutofillButtonText = orElse(b.autofillButtonText, "")
 		t.PackageName, t.SignatureHash = *b.packageName, *b.signatureHash
 	}
 	return t
