@@ -13,14 +13,13 @@ import (
 // each of its events is of another OTP; both are the stores' matter, which
 // storetest checks.
 type queue struct {
-	callback.Store // for what a pusher does not call
-	mu             sync.Mutex
-	rows           map[string]*row // guarded by mu, like all that follows
-	added          int
-	requests       map[string]int // by receiver
-	now, most      map[string]int // requests at a time
-	underWay       int
-	mostUnderWay   int
+	mu           sync.Mutex
+	rows         map[string]*row // guarded by mu, like all that follows
+	added        int
+	requests     map[string]int // by receiver
+	now, most    map[string]int // requests at a time
+	underWay     int
+	mostUnderWay int
 }
 
 func newQueue() *queue {

@@ -77,12 +77,22 @@ type DeskStore interface {
 	ConfigLetters(ctx context.Context, l Letters) (letters []Letter, next int64, err error)
 	// CountLetters counts the account's callbacks by configuration.
 	CountLetters(ctx context.Context, account string) (map[string]Waiting, error)
-	// ReplayLetter is Store.Replay for a dead letter of that account and
+	// ReplayLetter is CommandStore.Replay for a dead letter of that account and
 	// configuration.
 	ReplayLetter(ctx context.Context, account, configID, id string) error
 	// ReplayLetters replays every dead letter of a configuration and returns how
 	// many there were.
 	ReplayLetters(ctx context.Context, account, configID string) (int, error)
+}
+
+// CommandStore is what the operator's commands ask of callbacks.
+type CommandStore interface {
+	// Letters lists waiting and dead callbacks of an account ("" for all),
+	// oldest first, at most limit; onlyDead leaves the waiting ones out.
+	Letters(ctx context.Context, account string, onlyDead bool, limit int) ([]Letter, error)
+	// Replay makes a dead letter due now with its attempts counted anew;
+	// ErrNotFound if there is no such dead letter.
+	Replay(ctx context.Context, id string) error
 }
 
 // Claim says what to lease.
@@ -118,11 +128,4 @@ type Store interface {
 	RecordPosts(ctx context.Context, outcomes []Outcome) error
 	// ReleaseCallbacks gives up node's leases.
 	ReleaseCallbacks(ctx context.Context, node string) error
-
-	// Letters lists waiting and dead callbacks of an account ("" for all),
-	// oldest first, at most limit; onlyDead leaves the waiting ones out.
-	Letters(ctx context.Context, account string, onlyDead bool, limit int) ([]Letter, error)
-	// Replay makes a dead letter due now with its attempts counted anew;
-	// ErrNotFound if there is no such dead letter.
-	Replay(ctx context.Context, id string) error
 }

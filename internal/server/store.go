@@ -39,6 +39,7 @@ type Store interface {
 	upkeep.Store
 	upkeep.NodeStore
 	callback.DeskStore
+	callback.CommandStore
 	trail.Store
 
 	// Now is the database's time (V-10).

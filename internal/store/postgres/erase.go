@@ -20,7 +20,7 @@ const (
 // how many OTPs were removed. keys maps account names to the recipient's key
 // there.
 func (s *Store) EraseRecipient(ctx context.Context, keys map[string][16]byte) (int, error) {
-	return s.Erase(ctx, keys, selectName, s.eraseOTPs)
+	return s.Erase(ctx, keys, registry.Eraser{Named: selectName, OTPs: s.eraseOTPs})
 }
 
 func (s *Store) eraseOTPs(ctx context.Context, account int64, recipientKey []byte) (int, error) {

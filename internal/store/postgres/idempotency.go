@@ -1,12 +1,10 @@
 package postgres
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/countersign/countersign/internal/store/answer"
 	"github.com/countersign/countersign/internal/store/column"
-	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -49,33 +47,6 @@ func (t *tx) answer(accountID int64, i verify.Idempotency) (*verify.Checked, err
 		return nil, fmt.Errorf("read idempotency key: %w", err)
 	}
 	return answer.Read(i, fingerprint, result)
-}
-
-// Answered implements verify.Store.
-func (s *Store) Answered(ctx context.Context, account string, i verify.Idempotency) (verify.Checked, error) {
-	accountID, err := s.AccountID(ctx, account)
-	if err != nil {
-		return verify.Checked{}, err
-	}
-	type kept struct {
-		fingerprint []byte
-		result      string
-	}
-	k, found, err := registry.First(s.scoped(ctx, accountID), func(row scanner) (k kept, err error) {
-		err = row.Scan(&k.fingerprint, &k.result)
-		return k, err
-	}, selectAnswer+" AND created_at > $3", accountID, i.Key[:], column.Micros(s.Now().Add(-answer.KeptFor)))
-	switch {
-	case err != nil:
-		return verify.Checked{}, readError("read idempotency key", err)
-	case !found:
-		return verify.Checked{}, verify.ErrNotFound
-	}
-	a, err := answer.Read(i, k.fingerprint, k.result)
-	if err != nil {
-		return verify.Checked{}, err
-	}
-	return *a, nil
 }
 
 // remember keeps the answer in the transaction of the work.

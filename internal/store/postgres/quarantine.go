@@ -3,17 +3,14 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/registry"
 )
 
 const (
-	readQuarantine  = `SELECT coalesce((SELECT value FROM versions WHERE name = $1), 0)`
-	beginQuarantine = `INSERT INTO versions (name, value) VALUES ($1, $2)
-		ON CONFLICT (name) DO UPDATE SET value = CASE versions.value WHEN 0 THEN excluded.value ELSE versions.value END`
-	endQuarantine = `UPDATE versions SET value = 0 WHERE name = $1 AND value <> 0`
+	readQuarantine = `SELECT coalesce((SELECT value FROM versions WHERE name = $1), 0)`
+	endQuarantine  = `UPDATE versions SET value = 0 WHERE name = $1 AND value <> 0`
 	// What was to be handed over may have been since the copy was made, by whom
 	// nobody knows: nothing is told of it. What was handed over waits no longer.
 	// uses deliveries_due_idx.
@@ -23,27 +20,6 @@ const (
 	// uses otps_open_idx.
 	endOpenOTPs = `UPDATE otps SET expires_at = $1 WHERE state = 1 AND expires_at > $1`
 )
-
-// Quarantined returns since when the database is quarantined (D-10), zero if it
-// is not. It is cheap: asked before everything that the quarantine forbids.
-func (s *Store) Quarantined(ctx context.Context) (time.Time, error) {
-	us, err := s.version(ctx, registry.QuarantineKey)
-	return column.FromMicros(us), err
-}
-
-// BeginQuarantine quarantines the database, for every process that uses it.
-// One that is quarantined stays so.
-func (s *Store) BeginQuarantine(ctx context.Context) error {
-	err := s.write(ctx, func(t *tx) error {
-		t.put(beginQuarantine, registry.QuarantineName, column.Micros(t.now))
-		return nil
-	})
-	s.changed(registry.QuarantineKey)
-	if err != nil {
-		return fmt.Errorf("begin the quarantine: %w", err)
-	}
-	return nil
-}
 
 // EndQuarantine releases the database and returns how many OTPs were open. Their
 // time is over in the same transaction: nobody knows whether their codes have

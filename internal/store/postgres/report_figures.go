@@ -262,7 +262,7 @@ func (s *Store) purgeFigures(ctx context.Context) error {
 		return readError("read accounts", err)
 	}
 	for _, account := range accounts {
-		if _, err := s.dropAll(ctx, purgeFigures, account, dimensions, before); err != nil {
+		if _, err := s.DropAll(ctx, purgeFigures, account, dimensions, before); err != nil {
 			return err
 		}
 	}

@@ -10,15 +10,10 @@ import (
 	"github.com/countersign/countersign/internal/carrier/sandbox"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/registry"
-	"github.com/countersign/countersign/internal/upkeep"
 )
 
 const addSandboxMessage = `INSERT INTO sandbox_messages (account_id, id, otp_id, recipient_key, created_at, body)
 	VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING seq`
-
-// uses sandbox_messages_pkey.
-const dropSandboxMessages = `DELETE FROM sandbox_messages WHERE account_id = $1 AND seq <= (
-	SELECT seq FROM sandbox_messages WHERE account_id = $1 ORDER BY seq DESC LIMIT 1 OFFSET $2)`
 
 // One recipient's messages get their numbers in the order in which they are
 // committed: whoever reads on from the last one then misses none.
@@ -38,7 +33,7 @@ func (s *Store) PutMessage(ctx context.Context, m sandbox.SealedMessage) error {
 			return fmt.Errorf("put sandbox message: %w", err)
 		}
 		if fresh && seq%registry.SandboxSweep == 0 {
-			t.put(dropSandboxMessages, owner, sandbox.KeepNewest)
+			t.put(registry.DropSandboxMessages, owner, sandbox.KeepNewest)
 		}
 		return nil
 	})
@@ -88,45 +83,4 @@ func (s *Store) Messages(ctx context.Context, q sandbox.MessageQuery) ([]sandbox
 		return nil, readError("read sandbox messages", err)
 	}
 	return list, nil
-}
-
-const (
-	// Messages come in the order of time, so only the first need a look.
-	forgetSandboxMessages = `DELETE FROM sandbox_messages WHERE (account_id, seq) IN (
-		SELECT account_id, seq FROM (SELECT account_id, seq, created_at FROM sandbox_messages ORDER BY seq LIMIT $1) old WHERE created_at <= $2)`
-	oldestSandboxMessage = "SELECT created_at FROM sandbox_messages ORDER BY seq LIMIT 1"
-	// uses sandbox_messages_pkey.
-	crowdedSandboxes = "SELECT account_id FROM sandbox_messages GROUP BY account_id HAVING count(*) > $1"
-)
-
-// ForgetMessages implements sandbox.MessageStore.
-func (s *Store) ForgetMessages(ctx context.Context) (int, error) {
-	total := 0
-	cutoff := column.Micros(s.Now().Add(-sandbox.Keep))
-	for {
-		oldest, some, err := registry.First(s.pooled(ctx), registry.ScanInt, oldestSandboxMessage)
-		if err != nil {
-			return total, readError("read oldest sandbox message", err)
-		}
-		if !some || oldest > cutoff {
-			break
-		}
-		n, err := s.drop(ctx, forgetSandboxMessages, upkeep.SweepBatch, cutoff)
-		total += n
-		if err != nil {
-			return total, err
-		}
-	}
-	crowded, err := registry.Collect(s.pooled(ctx), registry.ScanInt, crowdedSandboxes, sandbox.KeepNewest)
-	if err != nil {
-		return total, readError("count sandbox messages", err)
-	}
-	for _, owner := range crowded {
-		n, err := s.drop(ctx, dropSandboxMessages, owner, sandbox.KeepNewest)
-		total += n
-		if err != nil {
-			return total, err
-		}
-	}
-	return total, nil
 }

@@ -120,8 +120,8 @@ type agedOTP struct {
 func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 	now := s.Now()
 	total, otps := s.purgeOTPs(ctx, column.Micros(now.Add(-keep.OTPs)))
-	_, letters := s.dropAll(ctx, purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks)))
-	_, answers := s.dropAll(ctx, purgeAnswers, column.Micros(now.Add(-answer.KeptFor)))
+	_, letters := s.DropAll(ctx, purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks)))
+	_, answers := s.DropAll(ctx, purgeAnswers, column.Micros(now.Add(-answer.KeptFor)))
 	return total, errors.Join(otps, letters, answers, s.purgeFigures(ctx), s.purgeTallies(ctx, column.Micros(now.Add(-keep.Tallies))))
 }
 
@@ -176,11 +176,13 @@ const (
 	selectTallies = `SELECT account_id, recipient_key,
 			updated_at < $1 AND (consecutive = 0 OR cardinality(sends) > 0 OR cardinality(failures) > 0) FROM tallies
 		WHERE (account_id, recipient_key) > ($2, $3) ORDER BY account_id, recipient_key LIMIT $4`
-	// uses tallies_pkey.
-	purgeTallies = `DELETE FROM tallies WHERE updated_at < $1 AND consecutive = 0
-		AND (account_id, recipient_key) IN (SELECT * FROM unnest($2::bigint[], $3::bytea[]))`
-	emptyTallies = `UPDATE tallies SET sends = '{}', failures = '{}' WHERE updated_at < $1 AND consecutive <> 0
-		AND (account_id, recipient_key) IN (SELECT * FROM unnest($2::bigint[], $3::bytea[]))`
+	// They lock in tallyOrder what is still old. uses tallies_pkey.
+	purgeTallies = `DELETE FROM tallies WHERE (account_id, recipient_key) IN (` + lockTallies + `AND t.consecutive = 0` + inTallyOrder + `)`
+	emptyTallies = `UPDATE tallies SET sends = '{}', failures = '{}'
+		WHERE (account_id, recipient_key) IN (` + lockTallies + `AND t.consecutive <> 0` + inTallyOrder + `)`
+	lockTallies = `SELECT t.account_id, t.recipient_key FROM unnest($2::bigint[], $3::bytea[]) AS i (account_id, recipient_key)
+		JOIN tallies t USING (account_id, recipient_key) WHERE t.updated_at < $1 `
+	inTallyOrder = ` ORDER BY t.account_id, t.recipient_key FOR UPDATE OF t`
 )
 
 // tallyKey names what limits remember of a recipient.
@@ -218,37 +220,9 @@ func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
 			continue
 		}
 		for _, query := range [...]string{purgeTallies, emptyTallies} {
-			if _, err := s.drop(ctx, query, cutoff, accounts, recipients); err != nil {
+			if _, err := s.Drop(ctx, query, cutoff, accounts, recipients); err != nil {
 				return err
 			}
-		}
-	}
-}
-
-// drop runs a statement that removes what is old, in a transaction of its own, and
-// returns how many rows it changed.
-func (s *Store) drop(ctx context.Context, query string, args ...any) (int, error) {
-	var n int64
-	err := s.write(ctx, func(t *tx) (err error) {
-		if n, err = t.exec(query, args...); err != nil {
-			return fmt.Errorf("remove what is old: %w", err)
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	return int(n), nil
-}
-
-// dropAll drops batch after batch until nothing is left. The query's last
-// argument bounds a batch.
-func (s *Store) dropAll(ctx context.Context, query string, args ...any) (int, error) {
-	args = append(args, upkeep.SweepBatch)
-	for total := 0; ; {
-		n, err := s.drop(ctx, query, args...)
-		if total += n; err != nil || n < upkeep.SweepBatch {
-			return total, err
 		}
 	}
 }

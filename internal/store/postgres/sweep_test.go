@@ -1,6 +1,8 @@
 package postgres_test
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +56,50 @@ func TestAPurgeFindsWhatIsOldBehindMuchThatIsNot(t *testing.T) {
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if plan := strings.Join(lines, "\n"); err != nil || !strings.Contains(plan, "otps_pkey") || strings.Contains(plan, "Removed by Filter") {
 		t.Errorf("the plan passes over rows, %v:\n%s", err, plan)
+	}
+}
+
+// Sends lock what limits remember of several recipients in one order; a purge that
+// had another one would wait for them in a circle.
+func TestAPurgeLocksWhatLimitsRememberInOrder(t *testing.T) {
+	t.Parallel()
+	const rows = 200
+	for consecutive, left := range map[int]int{0: 0, 1: rows} {
+		t.Run(fmt.Sprint(consecutive, " wrong codes in a row"), func(t *testing.T) {
+			t.Parallel()
+			url := pgtest.Ready(t)
+			s := open(t, url, nil)
+			db := raw(t, url)
+			// The table's own order is the other way round.
+			_, err := db.Exec(t.Context(), `INSERT INTO tallies (account_id, recipient_key, sends, failures, consecutive, updated_at)
+				SELECT 1, int8send(n) || int8send(n), '{1}', '{}', $1, 1 FROM generate_series($2::bigint, 1, -1) AS n`, consecutive, rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first := [16]byte{7: 1, 15: 1}
+			tx, waited := hold(t, url, first)
+			purged := make(chan error, 1)
+			go func() {
+				_, err := s.Purge(context.WithoutCancel(t.Context()), upkeep.Keep(time.Hour))
+				purged <- err
+			}()
+			waited()
+			if n := count(t.Context(), t, db, "SELECT count(*) FROM (SELECT FROM tallies WHERE recipient_key <> $1 FOR UPDATE SKIP LOCKED) AS free", first[:]); n != rows-1 {
+				t.Errorf("of %d rows behind the one that it waits for a purge holds %d, want none", rows-1, rows-1-n)
+			}
+			if err := tx.Rollback(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-purged; err != nil {
+				t.Errorf("Purge = %v", err)
+			}
+			if n := count(t.Context(), t, db, "SELECT count(*) FROM tallies"); n != left {
+				t.Errorf("%d rows are left, want %d", n, left)
+			}
+			if n := count(t.Context(), t, db, "SELECT count(*) FROM tallies WHERE sends <> '{}'"); n != 0 {
+				t.Errorf("%d rows remember sends, want none", n)
+			}
+		})
 	}
 }
 

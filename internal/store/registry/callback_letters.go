@@ -12,7 +12,7 @@ import (
 const replayCallback = `UPDATE callbacks SET attempts = 0, due_at = $1, dead_at = NULL
 		WHERE id = $2 AND due_at IS NULL`
 
-// Replay implements callback.Store.
+// Replay implements callback.CommandStore.
 func (r *Registry) Replay(ctx context.Context, id string) error {
 	return r.db.Write(ctx, func(t Tx) error {
 		n, err := t.Exec(replayCallback, column.Micros(t.Now()), column.EncodeID(id))
@@ -59,7 +59,7 @@ const selectLetters = letterColumns + ` FROM callbacks c` + letterJoins + `
 	WHERE (CAST($1 AS BIGINT) = 0 OR c.account_id = $1) AND (NOT CAST($2 AS BOOLEAN) OR c.due_at IS NULL)
 	ORDER BY c.seq LIMIT $3`
 
-// Letters implements callback.Store.
+// Letters implements callback.CommandStore.
 func (r *Registry) Letters(ctx context.Context, account string, onlyDead bool, limit int) ([]callback.Letter, error) {
 	var accountID int64
 	if account != "" {

@@ -17,7 +17,8 @@ const (
 	// checkpointFrom is how many pages the WAL gathers before they are moved
 	// home and it starts over: so many that pages written again and again are
 	// moved once, and that fewer than one call in a hundred comes while it is
-	// done; so few that the WAL stays within journalLimit.
+	// done; so few (126 MiB) that without long reads the WAL stays within
+	// journalLimit.
 	checkpointFrom = 32000
 	// checkpointAgain is how many pages come before that is tried again where a
 	// reader kept the WAL from starting over.

@@ -38,7 +38,7 @@ func Inspect(ctx context.Context, path string, known []otp.KeyID) error {
 	if err := inspect(ctx, looking(path), known); err != nil {
 		return err
 	}
-	_, err := examine(ctx, path, false)
+	_, err := examine(ctx, path, mustNotMigrate)
 	return err
 }
 
@@ -57,7 +57,7 @@ func Restore(ctx context.Context, backup, path string, known []otp.KeyID, now ti
 	if err := inspect(ctx, from, known); err != nil {
 		return fmt.Errorf("read the backup: %w", err)
 	}
-	if _, err := examine(ctx, backup, true); err != nil {
+	if _, err := examine(ctx, backup, mayMigrate); err != nil {
 		return fmt.Errorf("read the backup: %w", err)
 	}
 	return copyInto(ctx, from, path, now)
@@ -117,7 +117,7 @@ func copyInto(ctx context.Context, from, path string, now time.Time) (err error)
 	if err := execute(ctx, from, "VACUUM INTO ?", partial.Name()); err != nil {
 		return fmt.Errorf("copy the database: %w", err)
 	}
-	if err := execute(ctx, dsn(partial.Name()), beginQuarantine, registry.QuarantineName, column.Micros(now)); err != nil {
+	if err := execute(ctx, dsn(partial.Name()), withNumbers(registry.BeginQuarantine), registry.QuarantineName, column.Micros(now)); err != nil {
 		return fmt.Errorf("quarantine the copy: %w", err)
 	}
 	if err := synced(partial.Name()); err != nil {

@@ -37,11 +37,16 @@ import (
 
 // Bounds of the store.
 const (
-	busyTimeout  = 5 * time.Second // for another process's write, such as a command's
-	readers      = 4               // pooled read connections
-	readerCache  = 2 << 10         // KiB of page cache a reader
-	writerCache  = 16 << 10        // KiB of page cache of the writer
-	journalLimit = 192 << 20       // bytes of file the WAL keeps when it starts over: more than it mostly grows to
+	busyTimeout = 5 * time.Second // for another process's write, such as a command's
+	readers     = 4               // pooled read connections
+	readerCache = 2 << 10         // KiB of page cache a reader
+	writerCache = 16 << 10        // KiB of page cache of the writer
+	// journalLimit is how many bytes the WAL's file is cut to when it starts over:
+	// more than checkpointFrom pages, so that it is mostly not cut. It is no bound.
+	// The WAL starts over once all of it is home and no reader looks into it; until
+	// then it grows by all that is written. Beside one long read, or many that
+	// overlap, a purge of a million OTPs made it 586 MiB.
+	journalLimit = 192 << 20
 )
 
 // Config is what a Store is opened with. The zero value of every field but
@@ -224,7 +229,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	pending, err := examine(ctx, path, c.Migrate)
+	pending, err := examine(ctx, path, consent(c.Migrate))
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ const (
 // how many OTPs were removed. keys maps account names to the recipient's key
 // there.
 func (s *Store) EraseRecipient(ctx context.Context, keys map[string][16]byte) (int, error) {
-	return s.Erase(ctx, keys, selectName, eraser{s, pause}.otps)
+	return eraser{s, pause}.recipient(ctx, keys)
 }
 
 // eraseRest is the least pause between two batches. A writer of another process
@@ -31,11 +31,20 @@ func (s *Store) EraseRecipient(ctx context.Context, keys map[string][16]byte) (i
 // whoever goes on at once keeps it out for as long as there is something to erase.
 const eraseRest = 150 * time.Millisecond
 
-// eraser removes a recipient's OTPs; pause waits, or returns why ctx ended.
+// eraser removes a recipient; pause waits, or returns why ctx ended.
 type eraser struct {
 	*Store
 
 	pause func(ctx context.Context, d time.Duration) error
+}
+
+func (s eraser) recipient(ctx context.Context, keys map[string][16]byte) (int, error) {
+	return s.Erase(ctx, keys, registry.Eraser{Named: selectName, OTPs: s.otps, Rest: s.rest})
+}
+
+// rest leaves others about as much time as a batch took.
+func (s eraser) rest(ctx context.Context, took time.Duration) error {
+	return s.pause(ctx, max(eraseRest, took))
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -47,8 +56,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// otps removes those of one account, in batches, and leaves others about as much
-// time as it takes.
+// otps removes those of one account, in batches.
 func (s eraser) otps(ctx context.Context, account int64, recipientKey []byte) (int, error) {
 	for total := 0; ; {
 		var n int
@@ -75,7 +83,7 @@ func (s eraser) otps(ctx context.Context, account int64, recipientKey []byte) (i
 		if total += n; !more {
 			return total, nil
 		}
-		if err := s.pause(ctx, max(eraseRest, time.Since(start))); err != nil {
+		if err := s.rest(ctx, time.Since(start)); err != nil {
 			return total, err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/countersign/countersign/internal/account"
@@ -22,6 +23,7 @@ import (
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/secret"
+	"github.com/countersign/countersign/internal/store/answer"
 	"github.com/countersign/countersign/internal/store/sqlite"
 	"github.com/countersign/countersign/internal/store/storetest"
 	"github.com/countersign/countersign/internal/store/testdb"
@@ -175,7 +177,10 @@ func TestWhatIsRemovedIsNowhereInTheFiles(t *testing.T) {
 	}
 }
 
-// A writer of another process sleeps while the database is locked.
+// busySleep is how long, at most, a writer of another process sleeps that finds the
+// database locked.
+const busySleep = 100 * time.Millisecond
+
 func TestErasingLeavesTheDatabaseToOthersBetweenBatches(t *testing.T) {
 	t.Parallel()
 	s := open(t, made(t), nil)
@@ -191,15 +196,14 @@ func TestErasingLeavesTheDatabaseToOthersBetweenBatches(t *testing.T) {
 			}
 		}
 	}
-	const sleep = 100 * time.Millisecond // SQLite's busy handler, at most
 	var pauses int
 	var ended error
 	erase := func() (int, error) {
 		pauses = 0
 		return s.EraseOTPs(t.Context(), "acme", to, func(_ context.Context, d time.Duration) error {
 			pauses++
-			if d <= sleep {
-				t.Errorf("a pause of %s, want more than %s", d, sleep)
+			if d <= busySleep {
+				t.Errorf("a pause of %s, want more than %s", d, busySleep)
 			}
 			return ended
 		})
@@ -217,5 +221,50 @@ func TestErasingLeavesTheDatabaseToOthersBetweenBatches(t *testing.T) {
 	ended = nil
 	if n, err := erase(); n != sqlite.SweepBatch+1 || err != nil || pauses != 1 {
 		t.Errorf("two batches: erased %d with %d pauses, %v; want %d with one", n, pauses, err, sqlite.SweepBatch+1)
+	}
+}
+
+func TestErasingAnswersLeavesTheDatabaseToOthersBeforeEachBatch(t *testing.T) {
+	t.Parallel()
+	s := open(t, made(t), nil)
+	if err := s.CreateAccount(t.Context(), account.Account{Name: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	n := newOTP(t, uuid.NewString(), time.Hour)
+	rec, err := s.CreateOTP(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := answer.Encode(verify.Checked{Record: rec})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const answers = 2*sqlite.SweepBatch + 1
+	if err := s.Write(t.Context(), func(tx *sqlite.Tx) error {
+		_, err := tx.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+			INSERT INTO idempotency (account_id, key, fingerprint, result, created_at) SELECT a.id, CAST(i AS BLOB), x'00', ?, 1 FROM n, accounts a`, answers, kept)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	left := func() (n int) {
+		t.Helper()
+		if err := s.Reader().QueryRowContext(t.Context(), "SELECT count(*) FROM idempotency").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	var before []int // each batch
+	erased, err := s.EraseWith(t.Context(), map[string][16]byte{"acme": n.RecipientKey}, func(_ context.Context, d time.Duration) error {
+		if before = append(before, left()); d <= busySleep {
+			t.Errorf("a pause of %s, want more than %s", d, busySleep)
+		}
+		return nil
+	})
+	if erased != 1 || err != nil || left() != 0 {
+		t.Errorf("erased %d OTPs, %v, and %d answers are left; want 1 and none", erased, err, left())
+	}
+	if diff := cmp.Diff([]int{answers, answers - sqlite.SweepBatch, 1}, before); diff != "" {
+		t.Errorf("answers that were there at each pause -want +got\n%s", diff)
 	}
 }

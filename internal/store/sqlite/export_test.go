@@ -81,6 +81,11 @@ func (s *Store) EraseOTPs(ctx context.Context, account string, recipientKey [16]
 	return eraser{s, pause}.otps(ctx, id, recipientKey[:])
 }
 
+// EraseWith is EraseRecipient with another pause between batches.
+func (s *Store) EraseWith(ctx context.Context, keys map[string][16]byte, pause func(context.Context, time.Duration) error) (int, error) {
+	return eraser{s, pause}.recipient(ctx, keys)
+}
+
 // Crossed is crossed.
 var Crossed = crossed
 

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -39,28 +38,6 @@ func (t *tx) answer(accountID int64, i verify.Idempotency) (*verify.Checked, err
 		return nil, fmt.Errorf("read idempotency key: %w", err)
 	}
 	return answer.Read(i, fingerprint, result)
-}
-
-// Answered implements verify.Store.
-func (s *Store) Answered(ctx context.Context, account string, i verify.Idempotency) (verify.Checked, error) {
-	accountID, err := s.AccountID(ctx, account)
-	if err != nil {
-		return verify.Checked{}, err
-	}
-	var fingerprint []byte
-	var result string
-	err = s.read.QueryRowContext(ctx, selectAnswer, accountID, i.Key[:], column.Micros(s.clock.Now().Add(-answer.KeptFor))).Scan(&fingerprint, &result)
-	if errors.Is(err, sql.ErrNoRows) {
-		return verify.Checked{}, verify.ErrNotFound
-	}
-	if err != nil {
-		return verify.Checked{}, s.readError("read idempotency key", err)
-	}
-	a, err := answer.Read(i, fingerprint, result)
-	if err != nil {
-		return verify.Checked{}, err
-	}
-	return *a, nil
 }
 
 // remember keeps the answer in the transaction of the work.

@@ -16,10 +16,18 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// consent says whether an older schema may be brought up.
+type consent bool
+
+const (
+	mayMigrate     consent = true
+	mustNotMigrate consent = false
+)
+
 // examine refuses a database that must not be touched, before anything of it
 // is changed: one of a newer schema, of an older one that may not be brought
 // up, or of another program. It reports whether migrate is needed.
-func examine(ctx context.Context, path string, may bool) (pending bool, err error) {
+func examine(ctx context.Context, path string, may consent) (pending bool, err error) {
 	known, err := schema.Newest(migrations)
 	if err != nil {
 		return false, err
@@ -31,13 +39,13 @@ func examine(ctx context.Context, path string, may bool) (pending bool, err erro
 	}
 	defer db.Close()
 	have, empty, err := schemaVersion(ctx, db)
-	if err == nil && have < known && !empty && !may {
+	if err == nil && have < known && !empty && may == mustNotMigrate {
 		empty, err = unserved(ctx, db)
 	}
 	if err != nil {
 		return false, err
 	}
-	return schema.Pending(ctx, db, have, known, may || empty)
+	return schema.Pending(ctx, db, have, known, may == mayMigrate || empty)
 }
 
 // How often and after which pause migrations are begun anew where another
@@ -56,7 +64,7 @@ func migrate(ctx context.Context, db *sql.DB, path string) error {
 		if err == nil {
 			return nil
 		}
-		pending, unknown := examine(ctx, path, true)
+		pending, unknown := examine(ctx, path, mayMigrate)
 		switch {
 		case unknown == nil && !pending:
 			return nil // by the other one

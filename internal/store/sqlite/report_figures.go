@@ -129,7 +129,7 @@ func (s *Store) purgeFigures(ctx context.Context) error {
 	before := report.HourOf(s.clock.Now().Add(-upkeep.FiguresKept)) / 24
 	for _, account := range accounts {
 		for _, d := range report.Dimensions() {
-			if _, err := s.dropAll(ctx, purgeFigures, account, d, before); err != nil {
+			if _, err := s.DropAll(ctx, purgeFigures, account, d, before); err != nil {
 				return err
 			}
 		}

@@ -63,8 +63,8 @@ func (s *Store) Purge(ctx context.Context, keep upkeep.Retention) (int, error) {
 	now := s.clock.Now()
 	total, otps := s.purgeOTPs(ctx, column.Micros(now.Add(-keep.OTPs)))
 	tallies, figures := s.purgeTallies(ctx, column.Micros(now.Add(-keep.Tallies))), s.purgeFigures(ctx)
-	_, letters := s.dropAll(ctx, purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks)))
-	_, answers := s.dropAll(ctx, purgeAnswers, column.Micros(now.Add(-answer.KeptFor)))
+	_, letters := s.DropAll(ctx, purgeDeadLetters, column.Micros(now.Add(-keep.Callbacks)))
+	_, answers := s.DropAll(ctx, purgeAnswers, column.Micros(now.Add(-answer.KeptFor)))
 	return total, errors.Join(otps, tallies, figures, letters, answers)
 }
 
@@ -102,33 +102,6 @@ func (s *Store) purgeOTPs(ctx context.Context, cutoff int64) (total int, err err
 		}
 		if last.young {
 			return total, nil // numbers rise with the time of creation: the rest is younger
-		}
-	}
-}
-
-// drop deletes in one transaction and returns how many rows.
-func (s *Store) drop(ctx context.Context, query string, args ...any) (int, error) {
-	var n int64
-	err := s.write(ctx, func(t *tx) (err error) {
-		if n, err = t.exec(query, args...); err != nil {
-			return fmt.Errorf("remove what is old: %w", err)
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	return int(n), nil
-}
-
-// dropAll drops batch after batch until nothing is left. The query's last
-// argument bounds a batch.
-func (s *Store) dropAll(ctx context.Context, query string, args ...any) (int, error) {
-	args = append(args, upkeep.SweepBatch)
-	for total := 0; ; {
-		n, err := s.drop(ctx, query, args...)
-		if total += n; err != nil || n < upkeep.SweepBatch {
-			return total, err
 		}
 	}
 }

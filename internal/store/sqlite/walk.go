@@ -34,11 +34,11 @@ func (s *Store) walking(ctx context.Context) ask {
 
 // What the registry reads of callbacks looks at as many as wait.
 var _ interface {
-	callback.Store
+	callback.CommandStore
 	callback.DeskStore
 } = (*Store)(nil)
 
-// Letters implements callback.Store.
+// Letters implements callback.CommandStore.
 func (s *Store) Letters(ctx context.Context, account string, onlyDead bool, limit int) (all []callback.Letter, err error) {
 	err = s.walk(ctx, func() error {
 		all, err = s.Registry.Letters(ctx, account, onlyDead, limit)

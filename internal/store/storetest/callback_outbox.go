@@ -26,6 +26,7 @@ import (
 type CallbackStore interface {
 	callback.Store
 	callback.DeskStore
+	callback.CommandStore
 
 	CreateAccount(ctx context.Context, a account.Account) error
 	CreateCallback(ctx context.Context, account string, c catalog.SealedCallback) error

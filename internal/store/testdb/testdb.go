@@ -38,6 +38,7 @@ type Store interface {
 	delivery.Store
 	callback.Store
 	callback.DeskStore
+	callback.CommandStore
 	catalog.Store
 	account.Store
 	audit.Store
