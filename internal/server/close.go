@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -24,20 +25,36 @@ func (d *Deployment) CloseWithin(ctx context.Context) error {
 // closeWithin calls shut and waits until it returns or, once ctx has ended, for
 // bound more.
 func closeWithin(ctx context.Context, shut func() error, bound time.Duration, log *slog.Logger) error {
-	closed := make(chan error, 1)
-	go func() { closed <- shut() }()
+	ended := make(chan error, 1)
+	go func() {
+		defer close(ended)
+		ended <- shut()
+	}()
+	return awaitEnds(ctx, ended, bound, log)
+}
+
+// awaitEnds returns what comes of ended until that is closed, joined. From the end
+// of ctx on, or the first that comes, it waits for bound; what takes longer is left
+// behind: it still uses the database and its lock, until the process ends. A commit
+// that is under way goes on in PostgreSQL, whoever asked for it has been told that
+// its outcome is unknown (V-07), and whoever ends a server has nothing to mend.
+func awaitEnds(ctx context.Context, ended <-chan error, bound time.Duration, log *slog.Logger) (err error) {
 	select {
-	case err := <-closed:
-		return err
+	case err = <-ended:
 	case <-ctx.Done():
 	}
 	timer := time.NewTimer(bound)
 	defer timer.Stop()
-	select {
-	case err := <-closed:
-		return err
-	case <-timer.C:
-		log.WarnContext(ctx, leftBehind)
-		return nil
+	for {
+		select {
+		case next, more := <-ended:
+			if !more {
+				return err
+			}
+			err = errors.Join(err, next)
+		case <-timer.C:
+			log.WarnContext(ctx, leftBehind)
+			return err
+		}
 	}
 }

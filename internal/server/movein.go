@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/countersign/countersign/internal/config"
+	"github.com/countersign/countersign/internal/secret"
 	"github.com/countersign/countersign/internal/store/movein"
 	"github.com/countersign/countersign/internal/store/postgres"
 	"github.com/countersign/countersign/internal/store/registry"
@@ -20,61 +21,20 @@ import (
 // What the operator must change is a *RefusalError, which calls the PostgreSQL
 // database target.
 func MoveIn(ctx context.Context, c config.Config, path, target string, log *slog.Logger) (movein.Report, error) {
-	name := "database " + path
-	has, err := hasDatabase(path)
+	keys, err := keysBeside(c, path)
 	if err != nil {
 		return movein.Report{}, err
 	}
-	if !has {
-		return movein.Report{}, &RefusalError{"there is no " + name, "the SQLite file of the deployment that moves", nil}
-	}
-	beside := c
-	beside.DataDir = filepath.Dir(path)
-	keys, err := givenKeys(beside)
+	release, err := holdSource(ctx, path)
 	if err != nil {
 		return movein.Report{}, err
 	}
-	if keys == nil {
-		return movein.Report{}, &RefusalError{"there is no root key", "COUNTERSIGN_SECRET_KEY, or " + keyFile + " beside " + path, nil}
-	}
-	serving, sole, err := lock(path + ".lock")
-	if err != nil {
-		return movein.Report{}, &RefusalError{name + " cannot be used", "a directory that can be written to", err}
-	}
-	if !sole {
-		return movein.Report{}, &RefusalError{"a server uses " + name, "no server on it while it moves", nil}
-	}
-	defer serving.Close()
-	opening, err := await(ctx, path+".open") // nor does any command open it meanwhile
-	if err != nil && ctx.Err() != nil {
+	defer release()
+	if err := inspectSource(ctx, path, keys); err != nil {
 		return movein.Report{}, err
 	}
-	if err != nil {
-		return movein.Report{}, &RefusalError{name + " cannot be used", "a directory that can be written to", err}
-	}
-	defer opening.Close()
-	err = sqlite.Inspect(ctx, path, keys.Known())
-	for _, r := range []refusalOf{
-		{registry.ErrOtherKey, "the root key that the database was made with, now or in secret_key_previous"},
-		{sqlite.ErrOlder, "countersign migrate on it before"},
-		{sqlite.ErrNewer, "a database of this version"},
-		{sqlite.ErrDamaged, "a whole database"},
-		{sqlite.ErrOtherProgram, "a Countersign database"},
-	} {
-		if errors.Is(err, r.err) {
-			return movein.Report{}, &RefusalError{name, r.expected, err}
-		}
-	}
-	if err != nil {
-		return movein.Report{}, fmt.Errorf("%s: %w", name, err)
-	}
-	// The target is looked at as every node does, and set up if it is empty.
-	store, err := postgres.Open(ctx, postgres.Config{URL: c.DatabaseURL.Reveal(), Migrate: c.Migrate, Log: log})
-	if err != nil {
-		return movein.Report{}, refusePostgres(target, err)
-	}
-	if err := store.Close(); err != nil { //nolint:contextcheck // what was set up is to be kept
-		return movein.Report{}, fmt.Errorf("set up the target: %w", err)
+	if err := setUpTarget(ctx, c, target, log); err != nil {
+		return movein.Report{}, err
 	}
 	report, err := movein.Run(ctx, movein.Config{From: path, To: c.DatabaseURL.Reveal(), Moved: func(t movein.Table) {
 		log.InfoContext(ctx, "moved", slog.String("table", t.Name), slog.Int64("rows", t.Rows))
@@ -88,4 +48,88 @@ func MoveIn(ctx context.Context, c config.Config, path, target string, log *slog
 		return report, fmt.Errorf("move: %w", err)
 	}
 	return report, nil
+}
+
+// keysBeside returns the root keys of the SQLite database at path.
+func keysBeside(c config.Config, path string) (*secret.Keyring, error) {
+	has, err := hasDatabase(path)
+	if err != nil {
+		return nil, err
+	}
+	if !has {
+		return nil, &RefusalError{"there is no database " + path, "the SQLite file of the deployment that moves", nil}
+	}
+	c.DataDir = filepath.Dir(path)
+	keys, err := givenKeys(c)
+	if err != nil {
+		return nil, err
+	}
+	if keys == nil {
+		return nil, &RefusalError{"there is no root key", "COUNTERSIGN_SECRET_KEY, or " + keyFile + " beside " + path, nil}
+	}
+	return keys, nil
+}
+
+// holdSource keeps every server and command off the SQLite database at path until
+// release.
+func holdSource(ctx context.Context, path string) (release func(), err error) {
+	serving, sole, err := lock(path + ".lock")
+	if err != nil {
+		return nil, unusable(path, err)
+	}
+	if !sole {
+		return nil, &RefusalError{"a server uses database " + path, "no server on it while it moves", nil}
+	}
+	opening, err := await(ctx, path+".open") // nor does any command open it meanwhile
+	if err != nil {
+		_ = serving.Close()
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, unusable(path, err)
+	}
+	return func() {
+		_ = opening.Close()
+		_ = serving.Close()
+	}, nil
+}
+
+// unusable says that the locks beside the SQLite database cannot be taken.
+func unusable(path string, err error) error {
+	return &RefusalError{"database " + path + " cannot be used", "a directory that can be written to", err}
+}
+
+// inspectSource refuses what is no whole SQLite database of this version and of
+// keys.
+func inspectSource(ctx context.Context, path string, keys *secret.Keyring) error {
+	name := "database " + path
+	err := sqlite.Inspect(ctx, path, keys.Known())
+	for _, r := range []refusalOf{
+		{registry.ErrOtherKey, "the root key that the database was made with, now or in secret_key_previous"},
+		{sqlite.ErrOlder, "countersign migrate on it before"},
+		{sqlite.ErrNewer, "a database of this version"},
+		{sqlite.ErrDamaged, "a whole database"},
+		{sqlite.ErrOtherProgram, "a Countersign database"},
+	} {
+		if errors.Is(err, r.err) {
+			return &RefusalError{name, r.expected, err}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// setUpTarget looks at the PostgreSQL database as every node does, and sets it up
+// if it is empty.
+func setUpTarget(ctx context.Context, c config.Config, target string, log *slog.Logger) error {
+	store, err := postgres.Open(ctx, postgres.Config{URL: c.DatabaseURL.Reveal(), Migrate: c.Migrate, Log: log})
+	if err != nil {
+		return refusePostgres(target, err)
+	}
+	if err := store.Close(); err != nil { //nolint:contextcheck // what was set up is to be kept
+		return fmt.Errorf("set up the target: %w", err)
+	}
+	return nil
 }

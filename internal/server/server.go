@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +15,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/metrics"
 	"github.com/countersign/countersign/internal/upkeep"
@@ -92,36 +90,11 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	p.tls = certificate
 	ended := make(chan error, 2)
 	go func() {
+		defer close(ended)
 		ended <- s.serve(ctx, d, p, l)
 		ended <- shut()
 	}()
-	return s.wait(ctx, ended)
-}
-
-// wait returns what serving and then closing the database ended with. Once ctx
-// has ended, or serving has, what takes too long is left behind: it still uses
-// the database and its lock, until the process ends. A commit that is under way
-// goes on in PostgreSQL, whoever asked for it has been told that its outcome is
-// unknown (V-07), and whoever ends a server has nothing to mend.
-func (s *Server) wait(ctx context.Context, ended <-chan error) (err error) {
-	left := 2
-	select {
-	case err = <-ended:
-		left--
-	case <-ctx.Done():
-	}
-	bound := time.NewTimer(cmp.Or(s.bound, drainBound))
-	defer bound.Stop()
-	for ; left > 0; left-- {
-		select {
-		case next := <-ended:
-			err = errors.Join(err, next)
-		case <-bound.C:
-			s.Log.WarnContext(ctx, leftBehind)
-			return err
-		}
-	}
-	return err
+	return awaitEnds(ctx, ended, cmp.Or(s.bound, drainBound), s.Log)
 }
 
 // start makes what serves, takes the ports and tells people of it.
@@ -331,12 +304,4 @@ func served(err error) error {
 		return nil
 	}
 	return fmt.Errorf("serve: %w", err)
-}
-
-// newPusher returns the pusher of callbacks.
-func (s *Server) newPusher(d *Deployment, guard *callback.Guard, node string, observer callback.Observer) *callback.Pusher {
-	return callback.New(callback.Config{
-		Store: d.Store, Keys: d.Keys, Guard: guard, Version: s.Version, ErrorPrefix: s.Config.EventErrorPrefix,
-		Random: rand.Reader, Now: d.Store.Now, Node: node, Log: s.Log, Observer: observer,
-	})
 }
