@@ -27,6 +27,14 @@ const (
 	failing            // its circuit is open as it failed over and over
 )
 
+// reach says which carriers are asked.
+type reach bool
+
+const (
+	onlyWorking reach = false // not those that are failing
+	evenFailing reach = true  // those too, as there is no other
+)
+
 // carriers knows what this node has going on at each carrier.
 type carriers struct {
 	places int // submits at a time, each
@@ -40,32 +48,41 @@ type carriers struct {
 type lane struct {
 	busy    int
 	deferTo time.Time // when the delivery that was put back last comes again
-	circuit circuit
+	circuit *circuit
+	// idle: the carrier was renewed, and nothing has been handed over since.
+	idle bool
+}
+
+// entry is a place at a carrier, or why there is none.
+type entry struct {
+	admission
+
+	at      time.Time   // with full, when to come again
+	trouble otp.Failure // with closed and failing
+	circuit *circuit    // with admitted, what the answer tells of
 }
 
 // lane returns the carrier's lane. The caller holds mu.
 func (c *carriers) lane(name string) *lane {
 	l := c.known[name]
 	if l == nil {
-		l = &lane{}
+		l = &lane{circuit: &circuit{}}
 		c.known[name] = l
 	}
 	return l
 }
 
-// enter takes a place at the carrier. With full, at is when to come again;
-// with closed, trouble says why. A carrier that is failing is entered all the
-// same if force says that there is no other.
-func (c *carriers) enter(name string, now time.Time, ask reach) (a admission, at time.Time, trouble otp.Failure) {
+// enter takes a place at the carrier.
+func (c *carriers) enter(name string, now time.Time, ask reach) entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := c.lane(name)
 	resting := l.circuit.resting(now)
 	switch {
 	case resting && l.circuit.operator:
-		return closed, time.Time{}, l.circuit.why
+		return entry{admission: closed, trouble: l.circuit.why}
 	case resting && ask == onlyWorking:
-		return failing, time.Time{}, l.circuit.why
+		return entry{admission: failing, trouble: l.circuit.why}
 	case l.busy >= c.places:
 		step := deferPause / time.Duration(c.places)
 		l.deferTo = l.deferTo.Add(step)
@@ -74,38 +91,56 @@ func (c *carriers) enter(name string, now time.Time, ask reach) (a admission, at
 		} else if latest := now.Add(maxDefer); l.deferTo.After(latest) {
 			l.deferTo = latest
 		}
-		return full, l.deferTo, otp.Failure{}
+		return entry{admission: full, at: l.deferTo}
 	case l.circuit.open && !resting:
 		l.circuit.probeAt = c.nextProbe(now) // this one probes
 	}
 	l.busy++
-	return admitted, time.Time{}, otp.Failure{}
+	l.idle = false
+	return entry{admission: admitted, circuit: l.circuit}
 }
 
-// leave gives the place back and learns from the answer to account's message.
-func (c *carriers) leave(name, account string, r Result, now time.Time) turn {
+// leave gives the place back and learns from the answer to account's message,
+// unless the carrier that gave it has been replaced or removed meanwhile.
+func (c *carriers) leave(name string, of entry, account string, r Result, now time.Time) turn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l := c.lane(name)
-	l.busy--
-	return l.circuit.learn(r, account, now, c.nextProbe)
+	if l := c.giveBack(name); l.circuit != of.circuit {
+		return unturned
+	}
+	return of.circuit.learn(r, account, now, c.nextProbe)
 }
 
 // back gives a place back that was not used.
 func (c *carriers) back(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lane(name).busy--
+	c.giveBack(name)
+}
+
+// giveBack returns the lane with one place more. The caller holds mu.
+func (c *carriers) giveBack(name string) *lane {
+	l := c.lane(name)
+	if l.busy--; l.busy == 0 && l.idle {
+		delete(c.known, name)
+	}
+	return l
+}
+
+// renew forgets what was learned of the carrier. Who has a place keeps it.
+func (c *carriers) renew(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.known[name]
+	if l == nil {
+		return
+	}
+	l.circuit, l.deferTo, l.idle = &circuit{}, time.Time{}, true
+	if l.busy == 0 {
+		delete(c.known, name)
+	}
 }
 
 func (c *carriers) nextProbe(now time.Time) time.Time {
 	return now.Add(circuitPause + c.jitter(circuitPause))
 }
-
-// reach says which carriers are asked.
-type reach bool
-
-const (
-	onlyWorking reach = false // not those that are failing
-	evenFailing reach = true  // those too, as there is no other
-)

@@ -63,20 +63,9 @@ func (d *Dispatcher) Circuits() []CircuitState {
 }
 
 // Renewed says that the carrier of this name was replaced, or is gone: what was
-// learned of the one before is forgotten.
-func (d *Dispatcher) Renewed(carrier string) {
-	c := &d.carriers
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	l := c.known[carrier]
-	if l == nil {
-		return
-	}
-	l.circuit, l.deferTo = circuit{}, time.Time{}
-	if l.busy == 0 {
-		delete(c.known, carrier)
-	}
-}
+// learned of the one before is forgotten, and what it still answers is not
+// learned.
+func (d *Dispatcher) Renewed(carrier string) { d.carriers.renew(carrier) }
 
 // circuit is what a carrier's answers told. carriers.mu guards it.
 type circuit struct {

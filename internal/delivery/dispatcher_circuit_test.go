@@ -167,6 +167,101 @@ func TestAReplacedCarrierBeginsAnew(t *testing.T) {
 	})
 }
 
+func TestWhatAReplacedCarrierStillAnswersSaysNothingOfItsSuccessor(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		late delivery.Result
+	}{
+		{"the operator must act", delivery.Result{Class: delivery.Config, Failure: otp.Failure{Code: "password"}}},
+		{"taken", delivery.Result{Class: delivery.Accepted, Ref: "late"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				answered := make(chan struct{})
+				a := &carrier{name: "a", answer: func(_ context.Context, m delivery.Message) delivery.Result {
+					if m.OTPID == "1" {
+						<-answered
+						return c.late
+					}
+					return delivery.Result{Class: delivery.Accepted, Ref: m.Dedupe}
+				}}
+				m := newMemory()
+				d, stop := run(t, config(m, routes{message.SMS: {a}}))
+				m.send("1", someone(t), 5*time.Minute, sms())
+				d.Wake()
+				synctest.Wait()
+				d.Renewed("a")
+				if s := circuitOf(t, d); s.Busy != 1 {
+					t.Errorf("circuit = %+v; want the submit under way counted", s)
+				}
+				close(answered)
+				synctest.Wait()
+				if known := d.Circuits(); len(known) != 0 {
+					t.Errorf("circuits = %+v after the last answer of a carrier that is gone; want none", known)
+				}
+				m.send("2", someone(t), 5*time.Minute, sms())
+				d.Wake()
+				synctest.Wait()
+				if s := circuitOf(t, d); s.Open || !slices.Contains(a.refs(), "2/1") {
+					t.Errorf("circuit = %+v, a got %v; want it asked at once", s, a.refs())
+				}
+				_ = stop()
+			})
+		})
+	}
+}
+
+func TestALateAnswerOfAReplacedCarrierLeavesWhatItsSuccessorTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		answered := make(chan struct{})
+		a := &carrier{name: "a", answer: func(_ context.Context, m delivery.Message) delivery.Result {
+			if m.OTPID == "1" {
+				<-answered
+				return delivery.Result{Class: delivery.Accepted, Ref: "late"}
+			}
+			return delivery.Result{Class: delivery.Config, Failure: otp.Failure{Code: "password"}}
+		}}
+		m := newMemory()
+		d, stop := run(t, config(m, routes{message.SMS: {a}}))
+		m.send("1", someone(t), 5*time.Minute, sms())
+		d.Wake()
+		synctest.Wait()
+		d.Renewed("a")
+		m.send("2", someone(t), 5*time.Minute, sms())
+		d.Wake()
+		synctest.Wait()
+		close(answered)
+		synctest.Wait()
+		if s := circuitOf(t, d); !s.Open || !s.Operator || s.Why.Code != "password" || s.Busy != 0 {
+			t.Errorf("circuit = %+v; want it open for the operator", s)
+		}
+		_ = stop()
+	})
+}
+
+func TestADeliveryIsHandedOverForTheFirstTimeOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := answering("a", delivery.Result{Class: delivery.Config, Failure: otp.Failure{Code: "password"}})
+		b := accepting("b")
+		m := newMemory()
+		c := config(m, routes{message.SMS: {a, b}})
+		seen := &latencies{}
+		c.Observer = seen
+		d, stop := run(t, c)
+		m.send("1", someone(t), 5*time.Minute, sms())
+		d.Wake()
+		synctest.Wait()
+		if a.asked() != 1 || b.asked() != 1 || len(seen.all) != 1 {
+			t.Errorf("a was asked %d times, b %d, handed over for the first time %d times; want 1 each", a.asked(), b.asked(), len(seen.all))
+		}
+		_ = stop()
+	})
+}
+
 // spreading is a router that remembers what it was to spread by.
 type spreading struct {
 	routes

@@ -129,17 +129,18 @@ func (d *Dispatcher) offer(ctx context.Context, out *SubmitOutcome, j leased, m 
 		return taken // the rest of the route under a new lease
 	}
 	c := route[i]
-	switch a, at, trouble := d.carriers.enter(c.Name(), now, ask); {
-	case a == closed:
-		out.Carrier, out.Result = c.Name(), Result{Class: Config, Failure: trouble}
-		out.passed(c.Name(), now, PassedClosed, trouble, i+1, len(route))
+	place := d.carriers.enter(c.Name(), now, ask)
+	switch {
+	case place.admission == closed:
+		out.Carrier, out.Result = c.Name(), Result{Class: Config, Failure: place.trouble}
+		out.passed(c.Name(), now, PassedClosed, place.trouble, i+1, len(route))
 		return beside
-	case a == failing:
-		out.passed(c.Name(), now, PassedFailing, trouble, i+1, len(route))
+	case place.admission == failing:
+		out.passed(c.Name(), now, PassedFailing, place.trouble, i+1, len(route))
 		return skip
-	case a == full && d.putBack(out, j, route, i, at):
+	case place.admission == full && d.putBack(out, j, route, i, place.at):
 		return taken
-	case a == full:
+	case place.admission == full:
 		out.Carrier, out.Result = c.Name(), Result{Class: Retry, Failure: Unreachable}
 		out.passed(c.Name(), now, PassedFull, otp.Failure{}, i+1, len(route))
 		return beside
@@ -150,7 +151,10 @@ func (d *Dispatcher) offer(ctx context.Context, out *SubmitOutcome, j leased, m 
 		return dropped
 	}
 	m.Taken = j.taken(c.Name())
-	out.Result = d.submit(ctx, c, m, j.Queued)
+	if m.Try == 1 && out.lastAsked() == 0 {
+		d.cfg.Observer.Handed(m.Step.Channel, now.Sub(j.Queued))
+	}
+	out.Result = d.submit(ctx, c, place, m)
 	out.tried(now, d.cfg.Now(), i+1, len(route))
 	if d.settled(out, j, c, i, len(route)) {
 		return taken
@@ -277,13 +281,10 @@ func (l leased) carriers(route []Carrier, now time.Time) (first, behind int) {
 
 // submit hands the message to the carrier, where it has a place, and gives the
 // place back.
-func (d *Dispatcher) submit(ctx context.Context, c Carrier, m Message, queued time.Time) (r Result) {
+func (d *Dispatcher) submit(ctx context.Context, c Carrier, place entry, m Message) (r Result) {
 	ctx, cancel := context.WithTimeoutCause(ctx, submitBound, errSubmitBound)
 	defer cancel()
 	begun := d.cfg.Now()
-	if m.Try == 1 {
-		d.cfg.Observer.Handed(m.Step.Channel, begun.Sub(queued))
-	}
 	defer func() {
 		if p := recover(); p != nil {
 			// What it says may hold the message; where it was does not.
@@ -292,7 +293,7 @@ func (d *Dispatcher) submit(ctx context.Context, c Carrier, m Message, queued ti
 			r = Result{Class: Retry, Failure: Unreachable}
 		}
 		now := d.cfg.Now()
-		d.say(ctx, d.carriers.leave(c.Name(), m.Account, r, now), c.Name(), m.Account, r.Failure)
+		d.say(ctx, d.carriers.leave(c.Name(), place, m.Account, r, now), c.Name(), m.Account, r.Failure)
 		d.cfg.Observer.Submitted(m.Step.Channel, c.Name(), r.Class, now.Sub(begun))
 	}()
 	r = c.Submit(ctx, m)
