@@ -25,6 +25,11 @@ type Message struct {
 	Ahead time.Duration
 	// Taken is what the carrier said with its last Retry, by whichever process.
 	Taken string
+	// Over reports whether nothing of the message may leave any more, as the OTP has
+	// ended (D-03), or as nobody knows whether it has. A carrier where messages wait
+	// asks it when their turn comes, and answers Deferred. Only while Submit runs;
+	// nil asks nobody.
+	Over func(context.Context) bool
 	// DefaultSender says that Step.Sender is the one that the server names where
 	// nobody else names one. It is the configuration's then, and not a choice of
 	// the account, whoever wrote it.
@@ -60,8 +65,8 @@ const (
 	Config
 	// Uncertain: the request was written but no usable answer came.
 	Uncertain
-	// Deferred: nothing was tried, as the carrier has no room at the moment.
-	// Only the dispatcher says so, never a carrier.
+	// Deferred: nothing was tried, as the carrier has no room at the moment. Only
+	// the dispatcher says so, and a carrier of a message that is Over.
 	Deferred
 )
 

@@ -21,7 +21,8 @@ const (
 	claimBatch  = 100                    // deliveries a claim: enough to share its commit, few enough to start soon
 	poll        = 200 * time.Millisecond // how soon work of other nodes is found
 	submitBound = 20 * time.Second       // one submit; carriers have shorter bounds of their own
-	freshTime   = 5 * time.Second        // from a claim to its submit; later, another node may long have ended the OTP
+	freshTime   = 250 * time.Millisecond // from what the database said to the submit; later, another process may long have ended the OTP
+	askBound    = 2 * time.Second        // for the database to say it again
 	leaseMargin = 5 * time.Second        // of a lease, kept for recording what came of its last submit
 	drainBound  = 5 * time.Second        // for submits in flight when the dispatcher is to end
 	drainGrace  = time.Second            // for carriers to return once their context has ended
@@ -267,7 +268,7 @@ func (d *Dispatcher) Step(ctx context.Context) (worked int, err error) {
 // leased is a claimed job.
 type leased struct {
 	Job
-	fresh time.Time // when its first submit must have begun, else the database is asked anew
+	fresh time.Time // until when what the database said is good; then it is asked anew
 	until time.Time // when no submit may begin any more, so that its end is recorded within the lease
 }
 

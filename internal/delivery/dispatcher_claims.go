@@ -52,8 +52,8 @@ func (c *claims) begins() {
 }
 
 // ends takes over what the database claimed, all but the jobs of OTPs that
-// ended meanwhile. fresh is when the first submit of each must have begun, until
-// when the last of them may begin.
+// ended meanwhile. fresh is until when that is good, until when the last submit of
+// each may begin.
 func (c *claims) ends(found []Job, fresh, until time.Time) []leased {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -95,6 +95,13 @@ func (c *claims) begin(ref otpRef) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.closed && !c.open[ref].ended
+}
+
+// ended reports whether the OTP was marked as over.
+func (c *claims) ended(ref otpRef) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open[ref].ended
 }
 
 // take puts a delivery into hand and reports whether it was not there already: a

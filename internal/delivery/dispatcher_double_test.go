@@ -150,6 +150,15 @@ func (m *memory) ClaimDeliveries(ctx context.Context, node string, limit int, le
 	return jobs, next, nil
 }
 
+func (m *memory) MaySubmit(ctx context.Context, key delivery.Key) (bool, error) {
+	if err := m.enter(ctx, "may"); err != nil {
+		return false, err
+	}
+	defer m.mu.Unlock()
+	i := slices.IndexFunc(m.rows, func(r *row) bool { return r.Key == key })
+	return i >= 0 && m.rows[i].State == delivery.Queued && !m.otps[key.OTPID].now().Final(), nil
+}
+
 func (m *memory) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOutcome) (bool, error) {
 	if err := m.enter(ctx, "record"); err != nil {
 		return false, err

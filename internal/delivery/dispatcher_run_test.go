@@ -174,6 +174,91 @@ func TestANodeThatStoodStillAfterItsClaimAsksAnewBeforeItSubmits(t *testing.T) {
 	})
 }
 
+// D-03: the OTP ends elsewhere, and nobody tells this node, while it is at work.
+func TestNothingLeavesForAnOTPThatEndedElsewhereMeanwhile(t *testing.T) {
+	t.Parallel()
+	refuse := delivery.Result{Class: delivery.Config, Failure: otp.Failure{Code: "password"}}
+	for name, slow := range map[string]func(m *memory) *carrier{
+		"while the carrier before took its time": func(m *memory) *carrier {
+			return &carrier{name: "a", answer: func(context.Context, delivery.Message) delivery.Result {
+				time.Sleep(9 * time.Second)
+				m.verify("1")
+				return refuse
+			}}
+		},
+		"while it waited for its turn": func(m *memory) *carrier {
+			return &carrier{name: "a", answer: func(ctx context.Context, msg delivery.Message) delivery.Result {
+				if msg.Over(ctx) {
+					t.Errorf("a message is over at once")
+				}
+				time.Sleep(time.Second)
+				m.verify("1")
+				if msg.Over(ctx) {
+					return delivery.Result{Class: delivery.Deferred}
+				}
+				return delivery.Result{Class: delivery.Accepted, Ref: "left"}
+			}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := newMemory()
+				before := m.told()
+				a, b := slow(m), accepting("b")
+				d, stop := run(t, config(m, routes{message.SMS: {a, b}}))
+				m.send("1", someone(t), time.Hour, sms())
+				d.Wake()
+				time.Sleep(10 * time.Minute)
+				synctest.Wait()
+				if diff := cmp.Diff(before, m.told()); diff != "" || b.asked() != 0 || a.asked() != 1 {
+					t.Errorf("a was asked %d times, b %d; told (-want +got):\n%s", a.asked(), b.asked(), diff)
+				}
+				_ = stop()
+			})
+		})
+	}
+}
+
+func TestAMessageWaitsWhileTheDatabaseDoesNotSayWhetherItsOTPIsOpen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		var down atomic.Bool
+		down.Store(true)
+		m.fail = func(call string) error {
+			if call == "may" && down.Load() {
+				return errors.New("the database is away")
+			}
+			return nil
+		}
+		var left atomic.Int32
+		a := &carrier{name: "a", answer: func(ctx context.Context, msg delivery.Message) delivery.Result {
+			time.Sleep(time.Second)
+			if msg.Over(ctx) {
+				return delivery.Result{Class: delivery.Deferred}
+			}
+			left.Add(1)
+			return delivery.Result{Class: delivery.Accepted, Ref: msg.Dedupe}
+		}}
+		d, stop := run(t, config(m, routes{message.SMS: {a}}))
+		m.send("1", someone(t), 5*time.Minute, sms())
+		d.Wake()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if left.Load() != 0 || a.asked() < 3 {
+			t.Errorf("%d left, the carrier was asked %d times; want none, and more tries", left.Load(), a.asked())
+		}
+		down.Store(false)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if last := a.messages()[a.asked()-1]; left.Load() != 1 || last.Try != 1 {
+			t.Errorf("%d left, the last as try %d; want one, as the first", left.Load(), last.Try)
+		}
+		_ = stop()
+	})
+}
+
 func TestWhatAKilledNodeHadClaimedIsHandedOverAgainAfterTheLease(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

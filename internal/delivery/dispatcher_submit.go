@@ -37,10 +37,6 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 		out.Result = Result{Class: Permanent, Failure: why}
 		return out, true
 	}
-	if now := d.cfg.Now(); now.After(j.fresh) { // this process stood still, or is far behind (D-03)
-		out.Result, out.RetryAt = Result{Class: Deferred}, now.Add(backoffLeast)
-		return out, true
-	}
 	if j.calledAgain() && !d.cfg.Now().Before(j.AgainUntil) {
 		return refused(LineBusy) // no time is left for the second call
 	}
@@ -69,7 +65,7 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 	m := d.message(j, code)
 	var skipped []int // carriers whose circuit is open
 	for i := first; i < behind; i++ {
-		switch d.offer(ctx, &out, j, m, route, i, onlyWorking) {
+		switch d.offer(ctx, &out, &j, m, route, i, onlyWorking) {
 		case taken:
 			return out, true
 		case dropped:
@@ -80,7 +76,7 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 		}
 	}
 	for _, i := range skipped { // no other carrier is left
-		switch d.offer(ctx, &out, j, m, route, i, evenFailing) {
+		switch d.offer(ctx, &out, &j, m, route, i, evenFailing) {
 		case taken:
 			return out, true
 		case dropped:
@@ -122,13 +118,20 @@ const (
 )
 
 // offer hands the job to carrier i of its route, if that takes something now.
-func (d *Dispatcher) offer(ctx context.Context, out *SubmitOutcome, j leased, m Message, route []Carrier, i int, ask reach) offered {
+func (d *Dispatcher) offer(ctx context.Context, out *SubmitOutcome, j *leased, m Message, route []Carrier, i int, ask reach) offered {
 	now := d.cfg.Now()
 	if now.After(j.until) {
 		out.RetryAt = now.Add(backoffLeast)
 		return taken // the rest of the route under a new lease
 	}
 	c := route[i]
+	over, err := d.over(ctx, j)
+	if over {
+		return dropped
+	}
+	if err != nil {
+		return d.unsaid(out, j, route, i)
+	}
 	place := d.carriers.enter(c.Name(), now, ask)
 	switch {
 	case place.admission == closed:
@@ -138,28 +141,80 @@ func (d *Dispatcher) offer(ctx context.Context, out *SubmitOutcome, j leased, m 
 	case place.admission == failing:
 		out.passed(c.Name(), now, PassedFailing, place.trouble, i+1, len(route))
 		return skip
-	case place.admission == full && d.putBack(out, j, route, i, place.at):
+	case place.admission == full && d.putBack(out, *j, route, i, place.at):
 		return taken
 	case place.admission == full:
 		out.Carrier, out.Result = c.Name(), Result{Class: Retry, Failure: Unreachable}
 		out.passed(c.Name(), now, PassedFull, otp.Failure{}, i+1, len(route))
 		return beside
 	}
-	out.Carrier = c.Name()
-	if !now.Before(j.Expires) || !d.claims.begin(j.ref()) {
+	if !d.claims.begin(j.ref()) {
 		d.carriers.back(c.Name())
 		return dropped
 	}
-	m.Taken = j.taken(c.Name())
+	last, hand := *out, handover{of: d, job: j}
+	out.Carrier, m.Taken, m.Over = c.Name(), j.taken(c.Name()), hand.over
 	if m.Try == 1 && out.lastAsked() == 0 {
 		d.cfg.Observer.Handed(m.Step.Channel, now.Sub(j.Queued))
 	}
 	out.Result = d.submit(ctx, c, place, m)
+	if out.Result.Class == Deferred {
+		*out = last
+		return d.unsaid(out, j, route, i)
+	}
 	out.tried(now, d.cfg.Now(), i+1, len(route))
-	if d.settled(out, j, c, i, len(route)) {
+	if d.settled(out, *j, c, i, len(route)) {
 		return taken
 	}
 	return refusedIt
+}
+
+// over reports whether the job's OTP is known to have ended: to this process, or
+// to the database, which is asked again if what it said last is not of just now.
+func (d *Dispatcher) over(ctx context.Context, j *leased) (bool, error) {
+	now := d.cfg.Now()
+	if !now.Before(j.Expires) || d.claims.ended(j.ref()) {
+		return true, nil
+	}
+	if !now.After(j.fresh) {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, askBound)
+	defer cancel()
+	may, err := d.cfg.Store.MaySubmit(ctx, j.Key)
+	if err != nil {
+		d.cfg.Log.WarnContext(ctx, "the database does not say whether an OTP is open: its message waits",
+			slog.String("delivery", j.Dedupe), slog.Any("err", err))
+		return false, fmt.Errorf("ask whether the otp is open: %w", err)
+	}
+	j.fresh = now.Add(freshTime)
+	return !may, nil
+}
+
+// unsaid has the job wait until the database says whether its OTP is open: a claim
+// does, too.
+func (d *Dispatcher) unsaid(out *SubmitOutcome, j *leased, route []Carrier, i int) offered {
+	if d.putBack(out, *j, route, i, d.cfg.Now().Add(backoffLeast)) {
+		return taken
+	}
+	out.Carrier, out.Result = route[i].Name(), Result{Class: Retry, Failure: Unreachable}
+	return beside
+}
+
+// handover is what a message asks whose turn at its carrier comes.
+type handover struct {
+	of    *Dispatcher
+	job   *leased
+	begun bool // a part of it may have left
+}
+
+// over is Message.Over. What has begun goes on where nobody knows.
+func (h *handover) over(ctx context.Context) bool {
+	over, err := h.of.over(ctx, h.job)
+	if !over && err == nil {
+		h.begun = true
+	}
+	return over || !h.begun
 }
 
 // putBack has the job wait until there may be room at carrier i of the route, at
@@ -294,10 +349,12 @@ func (d *Dispatcher) submit(ctx context.Context, c Carrier, place entry, m Messa
 		}
 		now := d.cfg.Now()
 		d.say(ctx, d.carriers.leave(c.Name(), place, m.Account, r, now), c.Name(), m.Account, r.Failure)
-		d.cfg.Observer.Submitted(m.Step.Channel, c.Name(), r.Class, now.Sub(begun))
+		if r.Class != Deferred {
+			d.cfg.Observer.Submitted(m.Step.Channel, c.Name(), r.Class, now.Sub(begun))
+		}
 	}()
 	r = c.Submit(ctx, m)
-	if r.Class < Accepted || r.Class > Uncertain {
+	if r.Class < Accepted || r.Class > Deferred {
 		d.cfg.Log.ErrorContext(ctx, "a carrier gave no class", slog.String("carrier", c.Name()))
 		r = Result{Class: Retry, Failure: Unreachable}
 	}

@@ -14,6 +14,9 @@ type Store interface {
 	// when the earliest remaining work (a try or the end of a wait) is due, zero if
 	// there is none.
 	ClaimDeliveries(ctx context.Context, node string, limit int, lease time.Duration) (jobs []Job, next time.Time, err error)
+	// MaySubmit reports whether a claimed delivery may be handed over still: its OTP
+	// is open, whoever might have ended it.
+	MaySubmit(ctx context.Context, key Key) (bool, error)
 	// RecordSubmits applies the outcomes of submits (Delivery.Answered).
 	// started reports whether a next step was queued.
 	RecordSubmits(ctx context.Context, outcomes []SubmitOutcome) (started bool, err error)

@@ -68,6 +68,14 @@ func (g guarded) ClaimDeliveries(ctx context.Context, node string, limit int, le
 	return g.Store.ClaimDeliveries(ctx, node, limit, lease) //nolint:wrapcheck // as above
 }
 
+// MaySubmit lets nothing leave in quarantine that was claimed before.
+func (g guarded) MaySubmit(ctx context.Context, key delivery.Key) (bool, error) {
+	if err := g.released(ctx); err != nil {
+		return false, unlessQuarantined(err)
+	}
+	return g.Store.MaySubmit(ctx, key) //nolint:wrapcheck // as above
+}
+
 // EndWaits ends none in quarantine: what comes after one is a send.
 func (g guarded) EndWaits(ctx context.Context, limit int) (int, bool, error) {
 	if err := g.released(ctx); err != nil {

@@ -60,6 +60,8 @@ func (s *single) RecordReceipt(context.Context, delivery.Receipt) (known, starte
 	return false, false, nil
 }
 
+func (s *single) MaySubmit(context.Context, delivery.Key) (bool, error) { return true, nil }
+
 func (s *single) ReleaseDeliveries(context.Context, string) error { return nil }
 
 // route is the route of every message.

@@ -47,7 +47,7 @@ func (c *Carrier) attempt(ctx, turn context.Context, m delivery.Message, bodies 
 		return c.unbound(), false
 	}
 	defer l.load.Add(-1)
-	all, again := c.send(turn, bodies, submit{carrier: c, link: l, session: s, group: g, ownSender: c.cfg.ownSender(m)})
+	all, again := c.send(turn, bodies, submit{carrier: c, link: l, session: s, group: g, ownSender: c.cfg.ownSender(m), over: m.Over})
 	if again {
 		return r, true
 	}
@@ -90,6 +90,7 @@ type submit struct {
 	// configuration's.
 	ownSender bool
 
+	over    func(context.Context) bool // delivery.Message.Over
 	written *pending
 	result  delivery.Result
 	failed  bool // by 0x45, which is repeated once
@@ -100,6 +101,11 @@ type submit struct {
 func (p *submit) write(ctx context.Context) bool {
 	if err := p.enter(ctx); err != nil {
 		p.result = delivery.Result{Class: delivery.Retry, Failure: delivery.Unreachable}
+		return false
+	}
+	if p.over != nil && p.over(ctx) { // while it waited
+		<-p.session.slots
+		p.result = delivery.Result{Class: delivery.Deferred}
 		return false
 	}
 	w, err := p.session.request(pdu.SubmitSM, p.body, true, p.learn)

@@ -2,6 +2,7 @@ package smpp_test
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -124,6 +125,55 @@ func TestAMessageCentreThatDislikesValidityGetsItWithoutOnce(t *testing.T) {
 		}
 		if got := len(r.smsc.seen()); got != 4 {
 			t.Errorf("%d submits were written; want 4", got)
+		}
+	})
+}
+
+// D-03: what waits for its turn does not leave once its OTP has ended.
+func TestAMessageThatIsOverWhenItsTurnComesIsNotWritten(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(c *smpp.Config) { c.Rate = 1 }, func(t *testing.T, r running) {
+		var over atomic.Bool
+		asked := func(context.Context) bool { return over.Load() }
+		var all sync.WaitGroup
+		results := make([]delivery.Result, 4)
+		for i := range results {
+			all.Go(func() {
+				m := text(t, "{code}")
+				m.Over = asked
+				results[i] = r.submit(t, m)
+			})
+		}
+		time.Sleep(1500 * time.Millisecond)
+		over.Store(true)
+		all.Wait()
+		taken := 0
+		for _, got := range results {
+			switch got.Class {
+			case delivery.Accepted:
+				taken++
+			case delivery.Deferred:
+			default:
+				t.Errorf("Submit = %+v; want Accepted or Deferred", got)
+			}
+		}
+		if written := len(r.smsc.seen()); written != taken || taken == 0 || taken == len(results) {
+			t.Errorf("%d taken, %d written; want those whose turn came before", taken, written)
+		}
+		over.Store(false)
+		if got := r.submit(t, text(t, "{code}")); got.Class != delivery.Accepted {
+			t.Errorf("the next Submit = %+v; want Accepted: the places are free again", got)
+		}
+	})
+}
+
+func TestTheRestOfALongMessageIsNotWrittenOnceItIsOver(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(c *smpp.Config) { c.Rate = 1 }, func(t *testing.T, r running) {
+		m := text(t, long)
+		m.Over = func(context.Context) bool { return len(r.smsc.seen()) > 0 }
+		if got := r.submit(t, m); got.Class != delivery.Deferred || len(r.smsc.seen()) != 1 {
+			t.Errorf("Submit = %+v with %d parts written; want Deferred with one", got, len(r.smsc.seen()))
 		}
 	})
 }

@@ -149,6 +149,7 @@ func Run(t *testing.T, open Open) {
 		{"a delivery is claimed by one node at a time", claims},
 		{"parallel claims never share a delivery", parallelClaims},
 		{"a submit's outcome moves the delivery forward", submits},
+		{"a claimed delivery may be submitted while its OTP is open", maySubmit},
 		{"a failed step starts the next", fallsBack},
 		{"a wait that is over starts the next step", waitsEnd},
 		{"a resend beside a plan does not stop its next step", resendBeside},
