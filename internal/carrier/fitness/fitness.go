@@ -84,7 +84,10 @@ func (r Rules) variants(plain message.Template, code string) []variant {
 	out := []variant{{Template: plain}}
 	rendered := plain.Render(code, message.Plain)
 	last := rendered[strings.LastIndexByte(rendered, '\n')+1:]
-	if code == "" || strings.HasPrefix(last, "@") && strings.HasSuffix(last, " #"+code) {
+	if code == "" || !strings.Contains(rendered, code) {
+		return out // whoever wrote it sends the code another way
+	}
+	if strings.HasPrefix(last, "@") && strings.HasSuffix(last, " #"+code) {
 		return out // it has such a line, which must stay the last
 	}
 	var origin, hash message.Template
