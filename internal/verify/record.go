@@ -24,5 +24,7 @@ type Record struct {
 	// copied when the OTP was sent, "" for none.
 	ProfileID     string
 	ApplicationID string
-	Life          time.Duration // as configured when it was sent
+	// Life is the longest that it was given: as configured when it was sent, or by a
+	// step of its plan.
+	Life time.Duration
 }

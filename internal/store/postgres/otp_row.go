@@ -129,7 +129,8 @@ func (t *tx) loadOTP(accountID int64, ref verify.Ref) (*otpRow, error) {
 }
 
 // uses the primary key.
-const updateLife = `UPDATE otps SET state = $1, attempts = $2, end_seen = $3, ended_at = $4, expires_at = $5 WHERE account_id = $6 AND seq = $7`
+const updateLife = `UPDATE otps SET state = $1, attempts = $2, end_seen = $3, ended_at = $4, expires_at = $5, life = greatest(life, $5 - created_at)
+	WHERE account_id = $6 AND seq = $7`
 
 // saveLife writes what checks and time changed.
 func (t *tx) saveLife(r *otpRow) {

@@ -130,7 +130,8 @@ func (t *tx) loadOTP(accountID int64, ref verify.Ref) (*otpRow, error) {
 
 // use the primary key.
 const (
-	updateLife = `UPDATE otps SET state = ?, attempts = ?, end_seen = ?, ended_at = ?, expires_at = ? WHERE seq = ? AND account_id = ?`
+	updateLife = `UPDATE otps SET state = ?1, attempts = ?2, end_seen = ?3, ended_at = ?4, expires_at = ?5, life = max(life, ?5 - created_at)
+		WHERE seq = ?6 AND account_id = ?7`
 	// No index has these columns: SQLite writes anew what an index has of a column
 	// that is named, changed or not.
 	updateAttempts = `UPDATE otps SET attempts = ?, end_seen = ? WHERE seq = ? AND account_id = ?`

@@ -61,6 +61,7 @@ func RunReports(t *testing.T, open Open, settle func(testing.TB, ReportStore)) {
 		{"a call to be made again stays with its carrier", storyBusy},
 		{"a receipt that gives up is told with its reason", storyGivenUp},
 		{"a story knows for how long its OTP was accepted", storyCutShort},
+		{"a story knows for how long a fallback made it last", storyCutShortLate},
 		{"a story has every attempt to push an event", storyPushes},
 		{"another account's OTP has no story", storyForeign},
 		{"notes of endless tries are bounded", storyBounded},

@@ -123,6 +123,29 @@ func storyCutShort(t *testing.T, r *reports, _ func()) {
 	}
 }
 
+// storyCutShortLate looks at one that a step of its plan had lengthened, and that
+// was ended after its first end.
+func storyCutShortLate(t *testing.T, r *reports, _ func()) {
+	o := twoSteps()
+	o.steps[1].Life = 4 * time.Minute
+	sent := r.send(o)
+	r.submitted(r.one(), "a", accepted("s1"))
+	r.wall.Add(time.Minute)
+	r.endWaits()
+	r.submitted(r.one(), "a", accepted("v1"))
+	if err := r.Store.BeginQuarantine(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.wall.Add(3 * time.Minute)
+	if _, err := r.Store.EndQuarantine(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rec := r.story(sent.ID)
+	if rec.Life != 5*time.Minute || rec.Expires.Sub(rec.Created) != 4*time.Minute {
+		t.Errorf("given %v, lasted %v; want 5m and 4m", rec.Life, rec.Expires.Sub(rec.Created))
+	}
+}
+
 func storyPushes(t *testing.T, r *reports, _ func()) {
 	const profile = "p"
 	long, short := uuid.NewString(), "short"
