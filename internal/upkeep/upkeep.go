@@ -6,6 +6,7 @@ package upkeep
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -67,30 +68,47 @@ const (
 )
 
 // Sweep ends OTPs whose time is over and removes what was kept long enough,
-// until ctx ends.
+// until ctx ends. Neither waits for the other: where much is to be removed, that
+// takes minutes.
 func Sweep(ctx context.Context, s Store, keep Retention, log *slog.Logger) {
-	expire := time.NewTicker(expireEvery)
-	defer expire.Stop()
-	purge := time.NewTicker(min(max(keep.OTPs/20, purgeLeast), purgeMost))
-	defer purge.Stop()
-	if _, err := s.Purge(ctx, keep); err != nil && ctx.Err() == nil { // what went past its time while nothing ran
-		log.WarnContext(ctx, "sweep", slog.Any("err", err))
-	}
+	var both sync.WaitGroup
+	both.Go(func() {
+		every(ctx, expireEvery, log, func() error {
+			_, err := s.ExpireOTPs(ctx)
+			return err //nolint:wrapcheck // it is logged
+		})
+	})
+	both.Go(func() {
+		purge := func() error {
+			n, err := s.Purge(ctx, keep)
+			if n > 0 {
+				log.DebugContext(ctx, "old OTPs removed", slog.Int("otps", n))
+			}
+			return err //nolint:wrapcheck // as above
+		}
+		warn(ctx, log, purge()) // what went past its time while nothing ran
+		every(ctx, min(max(keep.OTPs/20, purgeLeast), purgeMost), log, purge)
+	})
+	both.Wait()
+}
+
+// every calls sweep each period until ctx ends.
+func every(ctx context.Context, period time.Duration, log *slog.Logger, sweep func() error) {
+	ticker := time.NewTicker(period)
+	defer ticker.Stop()
 	for {
-		var err error
 		select {
 		case <-ctx.Done():
 			return
-		case <-expire.C:
-			_, err = s.ExpireOTPs(ctx)
-		case <-purge.C:
-			var n int
-			if n, err = s.Purge(ctx, keep); n > 0 {
-				log.DebugContext(ctx, "old OTPs removed", slog.Int("otps", n))
-			}
+		case <-ticker.C:
+			warn(ctx, log, sweep())
 		}
-		if err != nil && ctx.Err() == nil {
-			log.WarnContext(ctx, "sweep", slog.Any("err", err))
-		}
+	}
+}
+
+// warn tells of a sweep that failed, unless it was broken off.
+func warn(ctx context.Context, log *slog.Logger, err error) {
+	if err != nil && ctx.Err() == nil {
+		log.WarnContext(ctx, "sweep", slog.Any("err", err))
 	}
 }

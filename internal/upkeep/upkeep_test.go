@@ -27,11 +27,12 @@ func TestWhatIsKeptFollowsFromTheOperatorsRetention(t *testing.T) {
 	}
 }
 
-// swept notes when what was called. One goroutine at a time uses it.
+// swept notes when what was called.
 type swept struct {
 	start           time.Time
 	expired, purged []time.Duration
 	keep            upkeep.Retention
+	takes           time.Duration // a purge
 	err             error
 }
 
@@ -42,6 +43,7 @@ func (s *swept) ExpireOTPs(context.Context) (int, error) {
 
 func (s *swept) Purge(_ context.Context, keep upkeep.Retention) (int, error) {
 	s.purged, s.keep = append(s.purged, time.Since(s.start)), keep
+	time.Sleep(s.takes)
 	return 0, s.err
 }
 
@@ -51,15 +53,17 @@ func TestSweepsAreNeverFarApart(t *testing.T) {
 		name          string
 		otps          time.Duration
 		first, second time.Duration // when it purges after the start
+		takes         time.Duration
 		err           error
 	}{
-		{"a short retention", time.Minute, 10 * time.Second, 20 * time.Second, nil},
-		{"a retention of an hour", time.Hour, 3 * time.Minute, 6 * time.Minute, nil},
-		{"a long retention", 30 * 24 * time.Hour, 10 * time.Minute, 20 * time.Minute, nil},
-		{"no database", 30 * 24 * time.Hour, 10 * time.Minute, 20 * time.Minute, errors.New("no database")},
+		{"a short retention", time.Minute, 10 * time.Second, 20 * time.Second, 0, nil},
+		{"a retention of an hour", time.Hour, 3 * time.Minute, 6 * time.Minute, 0, nil},
+		{"a long retention", 30 * 24 * time.Hour, 10 * time.Minute, 20 * time.Minute, 0, nil},
+		{"much to remove", 30 * 24 * time.Hour, 19 * time.Minute, 29 * time.Minute, 9 * time.Minute, nil},
+		{"no database", 30 * 24 * time.Hour, 10 * time.Minute, 20 * time.Minute, 0, errors.New("no database")},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := &swept{start: time.Now(), err: c.err}
+			s := &swept{start: time.Now(), takes: c.takes, err: c.err}
 			ctx, stop := context.WithCancel(t.Context())
 			ended := make(chan struct{})
 			keep := upkeep.Keep(c.otps)
