@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/countersign/countersign/internal/resolve"
 )
 
 // Bounds of one attempt (callback events §8, W-04).
@@ -49,7 +51,7 @@ type client struct {
 }
 
 func newDialer(g *Guard) *net.Dialer {
-	return &net.Dialer{Timeout: connectTimeout, ControlContext: g.Control}
+	return &net.Dialer{Timeout: connectTimeout, ControlContext: g.Control, Resolver: resolve.New()}
 }
 
 func newTransport(dialer *net.Dialer, roots *x509.CertPool, idle int) *http.Transport {

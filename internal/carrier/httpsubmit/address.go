@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+
+	"github.com/countersign/countersign/internal/resolve"
 )
 
 // ErrAddress is what Options.Dial returns, or wraps, for an address that must
@@ -18,7 +20,8 @@ var ErrAddress = errors.New("the address is not allowed")
 // allowed refuses are ErrAddress.
 func Dialer(allowed func(netip.Addr) bool) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	d := &net.Dialer{
-		Timeout: connectTimeout,
+		Timeout:  connectTimeout,
+		Resolver: resolve.New(),
 		Control: func(_, address string, _ syscall.RawConn) error {
 			at, err := netip.ParseAddrPort(address)
 			if err != nil || !allowed(at.Addr().Unmap()) {

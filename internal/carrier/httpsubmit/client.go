@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/resolve"
 )
 
 // Bounds of one request.
@@ -80,7 +81,7 @@ func New(o Options) *Client {
 		o.Timeout = defaultTimeout
 	}
 	if o.Dial == nil {
-		o.Dial = (&net.Dialer{Timeout: connectTimeout}).DialContext
+		o.Dial = (&net.Dialer{Timeout: connectTimeout, Resolver: resolve.New()}).DialContext
 	}
 	secure := &tls.Config{MinVersion: tls.VersionTLS12}
 	if o.TLS != nil {

@@ -150,8 +150,21 @@ func (s *Store) closePools() {
 func (s *Store) Now() time.Time { return s.clock.estimate() }
 
 // Ping reports whether the database answers and this version runs on its schema:
-// ErrOlder or ErrNewer if not.
+// ErrOlder or ErrNewer if not. It returns when ctx ends.
 func (s *Store) Ping(ctx context.Context) error {
+	answer := make(chan error, 1)
+	if !s.running.Go(func() { answer <- s.ping(ctx) }) {
+		return errClosing
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done(): // the read goes on: breaking it off would cost its connection
+		return fmt.Errorf("ask the database: %w: %w", verify.ErrUnavailable, context.Cause(ctx))
+	}
+}
+
+func (s *Store) ping(ctx context.Context) error {
 	known, err := schema.Newest(migrations)
 	if err != nil {
 		return err

@@ -1,6 +1,11 @@
 package postgres
 
-import "context"
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
 
 // Transient is transient.
 var Transient = transient
@@ -49,4 +54,20 @@ type piece struct{ work }
 func Lanes(flush func()) (submit func(context.Context) error, closeAll func()) {
 	l := newLanes(func(_, _ *piece) bool { return true }, func([]*piece) []*piece { flush(); return nil })
 	return func(ctx context.Context) error { return l.submit(ctx, &piece{work{key: "one"}}) }, l.close
+}
+
+// ConnectGroupsBy makes group commits wait for before whenever they need another
+// connection, and drops the connections that they have. connections tells how many
+// there are and how many of these are idle.
+func (s *Store) ConnectGroupsBy(before func(context.Context) error) (connections func() (all, idle int32), err error) {
+	c := s.groups.Config()
+	c.BeforeConnect = func(ctx context.Context, _ *pgx.ConnConfig) error { return before(ctx) }
+	s.groups.Close()
+	if s.groups, err = pgxpool.NewWithConfig(context.Background(), c); err != nil {
+		return nil, err
+	}
+	return func() (all, idle int32) {
+		stat := s.groups.Stat()
+		return stat.TotalConns(), stat.IdleConns()
+	}, nil
 }

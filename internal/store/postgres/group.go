@@ -17,7 +17,9 @@ func (s *Store) group(queue func(*pgx.Batch)) error {
 		if err == nil {
 			return nil
 		}
-		s.forget(err)
+		if commit != unsent { // what no connection came for says nothing of those that are there, or come late
+			s.forget(err)
+		}
 		// A server that was restarted says so on the old connection before it
 		// has read anything.
 		untouched := pgconn.SafeToRetry(err) || stateOf(err) == stateShutdown && commit != reached

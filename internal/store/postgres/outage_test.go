@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,6 +71,40 @@ func TestAStoppedServerIsUnavailableAndItsReturnIsNoticed(t *testing.T) {
 	}
 	if _, err := s.OTP(t.Context(), ref("during")); !errors.Is(err, verify.ErrNotFound) {
 		t.Errorf("a send that was unavailable = %v, want ErrNotFound", err)
+	}
+}
+
+// As where the first address of the server's name is dead: whoever waits gives up
+// before the second one was tried.
+func TestAConnectionThatComesTooLateForItsCallerServesTheNext(t *testing.T) {
+	t.Parallel()
+	s := made(t, pgtest.URL(t))
+	id := sent(t, s, time.Hour)
+	late := make(chan struct{})
+	var begun atomic.Int32
+	connections, err := s.ConnectGroupsBy(func(context.Context) error {
+		if begun.Add(1) > 1 {
+			return errors.New("one connection is enough")
+		}
+		<-late
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CountAttempt(t.Context(), guess(id, wrongCode)); !errors.Is(err, verify.ErrUnavailable) {
+		t.Errorf("a check that no connection came for = %v, want ErrUnavailable", err)
+	}
+	close(late)
+	deadline := time.Now().Add(patience)
+	for all, idle := connections(); all > 0 && idle == 0; all, idle = connections() {
+		if time.Now().After(deadline) {
+			t.Fatal("the connection was not made")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if c, err := s.CountAttempt(t.Context(), guess(id, rightCode)); err != nil || c.Verdict != otp.Right {
+		t.Errorf("the next check = %v, %v; want Right on the connection that came late", c.Verdict, err)
 	}
 }
 

@@ -1,11 +1,15 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/countersign/countersign/internal/pgtest"
+	"github.com/countersign/countersign/internal/stolen"
 	"github.com/countersign/countersign/internal/store/postgres"
+	"github.com/countersign/countersign/internal/verify"
 )
 
 func TestAServerIsUnreadyWhoseSchemaIsNotItsVersions(t *testing.T) {
@@ -25,5 +29,24 @@ func TestAServerIsUnreadyWhoseSchemaIsNotItsVersions(t *testing.T) {
 		if err := s.Ping(t.Context()); !errors.Is(err, c.want) {
 			t.Errorf("after %q: %v; want %v", c.change, err, c.want)
 		}
+	}
+}
+
+// Its connection is in use when the server stops to answer: a read gives it longer
+// than whoever asks for readiness waits.
+func TestReadinessIsToldInTimeWhereTheServerIsFrozen(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.Start(t)
+	s := made(t, cluster.URL())
+	cluster.Freeze(t)
+	defer cluster.Thaw(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	span := stolen.Start(t).Begin()
+	if err := s.Ping(ctx); !errors.Is(err, verify.ErrUnavailable) {
+		t.Errorf("Ping of a frozen server = %v, want ErrUnavailable", err)
+	}
+	if span.Exceeds(5 * time.Second) {
+		t.Errorf("Ping with a deadline of 100 ms took %v", span.Own())
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/verify"
@@ -30,6 +31,13 @@ func (s *Store) scoped(ctx context.Context, accountID int64) ask {
 			return err
 		}
 		defer conn.Release()
+		return s.over(ctx, conn, accountID)(each, query, args...)
+	}
+}
+
+// over is scoped on a connection that the caller has.
+func (s *Store) over(ctx context.Context, conn *pgxpool.Conn, accountID int64) ask {
+	return func(each func(scanner) error, query string, args ...any) error {
 		// A caller that leaves costs no connection: the read is short.
 		bounded, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), readTime, errSlow)
 		defer cancel()
@@ -38,7 +46,7 @@ func (s *Store) scoped(ctx context.Context, accountID int64) ask {
 			b.Queue(scopeSQL, strconv.FormatInt(accountID, 10))
 		}
 		b.Queue(query, sought(args)...).Query(func(rows pgx.Rows) error { return eachRow(rows, each) })
-		err = conn.SendBatch(bounded, b).Close()
+		err := conn.SendBatch(bounded, b).Close()
 		if err != nil {
 			s.forget(err)
 		}

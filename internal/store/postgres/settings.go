@@ -13,6 +13,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/countersign/countersign/internal/resolve"
 )
 
 // Bounds of connections. Those marked * have a parameter of the URL.
@@ -81,7 +83,7 @@ func parse(url string) (settings, error) {
 			p.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 		}
 		s.primaries.guard(p)
-		p.ConnConfig.DialFunc = dial
+		p.ConnConfig.DialFunc, p.ConnConfig.LookupFunc = dial, resolve.New().LookupHost
 		p.ConnConfig.OnNotice = noteUnreplicated
 		*c.config = p
 	}

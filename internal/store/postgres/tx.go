@@ -171,7 +171,9 @@ func committed(tag pgconn.CommandTag) error {
 }
 
 // forget closes idle connections after one broke or was ended by the server:
-// they are likely to be of no use either.
+// they are likely to be of no use either. It is for an error of a connection that
+// was in use: after one of waiting for a connection it would throw away those that
+// are being made, for ever where that takes longer than anyone waits.
 func (s *Store) forget(err error) {
 	said, isSaid := errors.AsType[*serverError](safe(err))
 	if broken(err) || isSaid && said.fatal {

@@ -21,7 +21,7 @@ const (
 // account's catalog and, under registry.AccessKey, of accounts and keys.
 func (s *Store) newVersions() *version.Cache {
 	return version.New(version.Config{
-		Read: s.readVersion, Fresh: versionFresh, Stale: versionStale, Go: func(f func()) { s.background.Go(f) },
+		Read: s.readVersion, Fresh: versionFresh, Stale: versionStale, Go: s.background.Go,
 		Now: time.Now, //nolint:forbidigo // only for the age of copies
 	})
 }
@@ -29,10 +29,14 @@ func (s *Store) newVersions() *version.Cache {
 // version returns the number under key, not much older than versionFresh and
 // never older than a change that this process has committed.
 func (s *Store) version(ctx context.Context, key int64) (int64, error) {
-	return s.versions.Get(ctx, key)
+	value, err := s.versions.Get(ctx, key)
+	if err != nil {
+		return 0, readError("read version", err)
+	}
+	return value, nil
 }
 
-func (s *Store) readVersion(ctx context.Context, key int64) (int64, error) {
+func (s *Store) readVersion(ctx context.Context, key int64, asks func()) (int64, error) {
 	query, arg := "SELECT catalog_version FROM accounts WHERE id = $1", any(key)
 	switch key {
 	case registry.AccessKey:
@@ -40,14 +44,17 @@ func (s *Store) readVersion(ctx context.Context, key int64) (int64, error) {
 	case registry.QuarantineKey:
 		query, arg = readQuarantine, registry.QuarantineName
 	}
-	value, ok, err := registry.First(s.pooled(ctx), registry.ScanInt, query, arg)
+	conn, err := acquire(ctx, s.pool)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Release()
+	asks()
+	value, ok, err := registry.First(s.over(ctx, conn, 0), registry.ScanInt, query, arg)
 	if err == nil && !ok {
 		err = errNotSetUp
 	}
-	if err != nil {
-		return 0, readError("read version", err)
-	}
-	return value, nil
+	return value, err
 }
 
 // changed makes the next version read the database. Call it after a change was

@@ -22,7 +22,7 @@ const (
 // account's catalog and, under registry.AccessKey, of accounts and keys.
 func (s *Store) newVersions() *version.Cache {
 	return version.New(version.Config{
-		Read: s.readVersion, Fresh: versionFresh, Stale: versionStale, Go: func(f func()) { s.background.Go(f) },
+		Read: s.readVersion, Fresh: versionFresh, Stale: versionStale, Go: s.background.Go,
 		Now: time.Now, //nolint:forbidigo // only for the age of copies
 	})
 }
@@ -33,7 +33,7 @@ func (s *Store) version(ctx context.Context, key int64) (int64, error) {
 	return s.versions.Get(ctx, key)
 }
 
-func (s *Store) readVersion(ctx context.Context, key int64) (value int64, err error) {
+func (s *Store) readVersion(ctx context.Context, key int64, asks func()) (value int64, err error) {
 	query, arg := "SELECT catalog_version FROM accounts WHERE id = ?", any(key)
 	switch key {
 	case registry.AccessKey:
@@ -41,6 +41,7 @@ func (s *Store) readVersion(ctx context.Context, key int64) (value int64, err er
 	case registry.QuarantineKey:
 		query, arg = readQuarantine, registry.QuarantineName
 	}
+	asks() // before the wait for a connection: the driver tells nobody when it is over
 	if err := s.read.QueryRowContext(ctx, query, arg).Scan(&value); err != nil {
 		return 0, fmt.Errorf("read version: %w", err)
 	}

@@ -1,0 +1,4 @@
+package resolve
+
+// By is by.
+var By = by
