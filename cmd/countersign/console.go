@@ -1,10 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 
-	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/console/access"
 	"github.com/countersign/countersign/internal/fleet"
 	"github.com/countersign/countersign/internal/server"
@@ -48,36 +49,34 @@ func (c consoleUsersCmd) Run(e *environment) error {
 		return err
 	}
 	return e.with(func(d *server.Deployment) error {
-		accounts, err := e.accounts(d, only)
+		users, err := consoleUsers(e.ctx, d, only)
 		if err != nil {
 			return err
 		}
-		for _, a := range accounts {
-			users, err := d.Store.Users(e.ctx, a.Name)
-			if err != nil {
-				return fmt.Errorf("list console users: %w", err)
-			}
-			for _, u := range users {
-				if err := e.say(u.ID, u.Account, string(u.Role), u.Name, stamp(u.Created)); err != nil {
-					return err
-				}
+		for _, u := range users {
+			if err := e.say(u.ID, u.Account, string(u.Role), u.Name, stamp(u.Created)); err != nil {
+				return err
 			}
 		}
 		return nil
 	})
 }
 
-// accounts are the one of that name, or all of them with "".
-func (e *environment) accounts(d *server.Deployment, only string) ([]account.Account, error) {
-	if only != "" {
-		one, err := existing(e.ctx, d, only)
-		return []account.Account{one}, err
+// consoleUsers are the users of the account of that name, or of all with "": of
+// these in one query, as there may be thousands of accounts.
+func consoleUsers(ctx context.Context, d *server.Deployment, only string) (users []access.User, err error) {
+	if only == "" {
+		users, err = d.Store.AllUsers(ctx)
+	} else {
+		if _, err := existing(ctx, d, only); err != nil {
+			return nil, err
+		}
+		users, err = d.Store.Users(ctx, only)
 	}
-	all, err := d.Store.Accounts(e.ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list accounts: %w", err)
+		return nil, fmt.Errorf("list console users: %w", err)
 	}
-	return all, nil
+	return users, nil
 }
 
 type consoleRemoveCmd struct {
@@ -89,16 +88,18 @@ var errNoUser = errors.New("no such console user")
 
 func (c consoleRemoveCmd) Run(e *environment) error {
 	return e.with(func(d *server.Deployment) error {
-		accounts, err := d.Store.Accounts(e.ctx)
+		users, err := consoleUsers(e.ctx, d, "")
 		if err != nil {
-			return fmt.Errorf("list accounts: %w", err)
+			return err
 		}
-		for _, a := range accounts {
-			err := consoleDoors(d).Remove(e.ctx, actor(), a.Name, c.ID)
-			if err == nil || !errors.Is(err, access.ErrNotFound) {
-				return err
-			}
+		i := slices.IndexFunc(users, func(u access.User) bool { return u.ID == c.ID })
+		if i < 0 {
+			return fmt.Errorf("%s: %w", c.ID, errNoUser)
 		}
-		return fmt.Errorf("%s: %w", c.ID, errNoUser)
+		err = consoleDoors(d).Remove(e.ctx, actor(), users[i].Account, c.ID)
+		if errors.Is(err, access.ErrNotFound) { // it was removed meanwhile
+			return fmt.Errorf("%s: %w", c.ID, errNoUser)
+		}
+		return err
 	})
 }

@@ -47,6 +47,56 @@ func TestAnInviteIsALinkThatARunningServerTakesOnce(t *testing.T) {
 	}
 }
 
+func TestUsersAreListedByAccountAndRemovedFromTheirs(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	for _, name := range []string{"acme", "empty", "zeta"} {
+		p.done("account", "create", name)
+	}
+	db := p.open()
+	for _, statement := range []string{
+		`INSERT INTO console_users (id, account_id, name, role, password, totp, created_at)
+			SELECT 'u1', id, 'jo', 'owner', '', '', 3000000 FROM accounts WHERE name = 'zeta'`,
+		`INSERT INTO console_users (id, account_id, name, role, password, totp, created_at)
+			SELECT 'u2', id, 'mo', 'support', '', '', 2000000 FROM accounts WHERE name = 'acme'`,
+		`INSERT INTO console_users (id, account_id, name, role, password, totp, created_at)
+			SELECT 'u3', id, 'al', 'owner', '', '', 1000000 FROM accounts WHERE name = 'acme'`,
+	} {
+		if p.url == "" {
+			statement = strings.Replace(statement, "'', '',", "'', x'',", 1)
+		}
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const al, mo, jo = "u3\tacme\towner\tal\t", "u2\tacme\tsupport\tmo\t", "u1\tzeta\towner\tjo\t"
+	listed := func(want []string, args ...string) {
+		t.Helper()
+		out := p.done(append([]string{"console", "users"}, args...)...)
+		lines := strings.Fields(out)
+		if len(lines) != 5*len(want) {
+			t.Fatalf("console users %v printed %q; want %d lines", args, out, len(want))
+		}
+		for i, line := range strings.Split(out, "\n") {
+			if i < len(want) && !strings.HasPrefix(line, want[i]) {
+				t.Errorf("line %d of console users %v is %q; want %q", i+1, args, line, want[i])
+			}
+		}
+	}
+	listed([]string{al, mo, jo})
+	listed([]string{al, mo}, "--account", "acme")
+	listed(nil, "--account", "empty")
+	p.done("console", "remove", "u2")
+	p.done("console", "remove", "u1")
+	listed([]string{al})
+	if r := p.run("", "console", "remove", "u1"); r.code != 1 || !strings.Contains(r.err, "no such console user") {
+		t.Errorf("removing again: exit code %d, %q; want 1 and that there is no such user", r.code, r.err)
+	}
+}
+
 // follow posts the form that a one-time link leads to.
 func follow(t *testing.T, at, token string) (int, string) {
 	t.Helper()

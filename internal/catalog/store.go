@@ -42,6 +42,8 @@ type Store interface {
 
 	Templates(ctx context.Context, account string) ([]Template, error)
 	Template(ctx context.Context, account, id string) (Template, error)
+	// TemplatesNamed are those of a channel with exactly this name.
+	TemplatesNamed(ctx context.Context, account string, channel message.Channel, name string) ([]Template, error)
 	CreateTemplate(ctx context.Context, account string, t Template) error
 	// UpdateTemplate changes name, message and minutes; links of its channel
 	// and language follow a new name.
@@ -78,6 +80,7 @@ type Store interface {
 
 	// Applications lists the default one first.
 	Applications(ctx context.Context, account string) ([]Application, error)
+	Application(ctx context.Context, account, id string) (Application, error)
 	// EnsureDefaultApplication returns the account's default application and
 	// creates it from a if there is none.
 	EnsureDefaultApplication(ctx context.Context, account string, a Application) (Application, error)

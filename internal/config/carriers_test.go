@@ -340,6 +340,11 @@ func FuzzAFileNeverCrashesTheReader(f *testing.F) {
 	f.Add("[[carrier]]\nname = \"a\"\ntype = \"smpp\"\n[carrier.x]\ny = { z = [1, { q = 2 }] }\n[[route]]\nchannels = [\"SMS\"]\ncarriers = [{ name = \"a\" }]\n")
 	f.Add("carrier = [[1]]\nroute = [{}, {channels=1}]")
 	f.Add("[[carrier.a]]\n[[carrier.a.b]]\nc.d = 1")
+	f.Add("a = " + strings.Repeat("[", 300))
+	f.Add("a = " + strings.Repeat("[", 90) + "{ b = [ '''[''', \"]\\\"\", 1.5, # [\n" + strings.Repeat("[", 9))
+	f.Add(strings.Repeat("a.", 300) + "a = 1")
+	f.Add("[" + strings.Repeat("a.", 50) + "a]\n" + strings.Repeat("b.", 90) + "b = " + strings.Repeat("{ c = ", 9) + "1" + strings.Repeat(" }", 9))
+	f.Add(manyRoutes(20))
 	f.Fuzz(func(t *testing.T, text string) {
 		path := filepath.Join(t.TempDir(), "f.toml")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -29,6 +30,9 @@ func readDocument(path string) (*document, error) {
 		return nil, fmt.Errorf("%w %s: %w", ErrFile, path, err)
 	}
 	d := &document{path: path, lines: map[string]int{}}
+	if line := tooDeep(text); line > 0 {
+		return nil, fmt.Errorf("%w %s:%d: tables and lists inside each other more than %d deep", ErrFile, path, line, maxDepth)
+	}
 	d.values, err = toml.Parser().Unmarshal(text)
 	if err != nil {
 		return nil, d.refused(text, err)
@@ -62,7 +66,7 @@ func (d *document) at(path string) string {
 
 // findLines walks over the text once more, as the decoder keeps no positions.
 func (d *document) findLines(text []byte) error {
-	w := walk{p: &unstable.Parser{}, lines: d.lines, elements: map[string]int{}, seen: map[string]bool{}}
+	w := walk{p: &unstable.Parser{}, text: text, lines: d.lines, begins: 1, elements: map[string]int{}, seen: map[string]bool{}}
 	w.p.Reset(text)
 	defer func() { d.again = w.again }()
 	table := ""
@@ -94,6 +98,9 @@ func element(path string, i int) string { return path + "[" + strconv.Itoa(i) + 
 // walk notes lines.
 type walk struct {
 	p        *unstable.Parser
+	text     []byte
+	read     int // how much of the text its lines were counted of
+	begins   int // the line that what is left begins in
 	lines    map[string]int
 	elements map[string]int // how many [[tables]] a path has so far
 	line     int            // of the last key
@@ -121,12 +128,23 @@ func (w *walk) note(path string, key unstable.Iterator) string {
 			path += "."
 		}
 		path += string(n.Data)
-		w.line = w.p.Shape(n.Raw).Start.Line
+		w.line = w.lineAt(int(n.Raw.Offset))
 		if _, known := w.lines[path]; !known {
 			w.lines[path] = w.line
 		}
 	}
 	return path
+}
+
+// lineAt returns the line of a place in the text. Keys come in the order of the
+// text, so each line is counted once; the parser counts from the beginning.
+func (w *walk) lineAt(offset int) int {
+	if offset < w.read {
+		w.read, w.begins = 0, 1
+	}
+	w.begins += bytes.Count(w.text[w.read:offset], []byte{'\n'})
+	w.read = offset
+	return w.begins
 }
 
 // value notes what stands inside a value.

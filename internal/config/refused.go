@@ -26,8 +26,8 @@ func (d *document) refused(text []byte, err error) error {
 	// A key is found only where its value is well-formed, as a number that is too
 	// large is.
 	path := d.on(line)
-	for before := line - 1; path == "" && wellFormed && before > 0; before-- { // in a list of several lines
-		path = d.on(before)
+	if path == "" && wellFormed { // in a list of several lines
+		path = d.on(d.before(line))
 	}
 	if i := slices.IndexFunc(Settings(), func(s Setting) bool { return s.Name == path }); i >= 0 {
 		return &SettingError{Setting: path, Source: "file " + where, Expected: quoted(Settings()[i])}
@@ -48,6 +48,17 @@ func (d *document) on(line int) string {
 		}
 	}
 	return deepest
+}
+
+// before returns the last line before a line that has a key, 0 for none.
+func (d *document) before(line int) int {
+	last := 0
+	for _, at := range d.lines {
+		if at < line {
+			last = max(last, at)
+		}
+	}
+	return last
 }
 
 // unquoted is what the decoder says, without the value that it repeats of a

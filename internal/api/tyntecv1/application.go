@@ -30,18 +30,18 @@ func (f *facade) newApplication() (catalog.Application, error) {
 	}, nil
 }
 
-// ensureDefault lets the account's default application come to be when it is
-// first needed.
-func (f *facade) ensureDefault(ctx context.Context, account string) error {
+// ensureDefault returns the account's default application, which comes to be
+// when it is first needed.
+func (f *facade) ensureDefault(ctx context.Context, account string) (catalog.Application, error) {
 	a, err := f.newApplication()
 	if err != nil {
-		return err
+		return catalog.Application{}, err
 	}
 	a.Name = defaultName
-	if _, err := f.Catalog.EnsureDefaultApplication(ctx, account, a); err != nil {
-		return fmt.Errorf("default application: %w", err)
+	if a, err = f.Catalog.EnsureDefaultApplication(ctx, account, a); err != nil {
+		return catalog.Application{}, fmt.Errorf("default application: %w", err)
 	}
-	return nil
+	return a, nil
 }
 
 // applicationOf returns what an OTP is sent with: the application of an id or
@@ -68,11 +68,25 @@ func (f *facade) applicationOf(ctx context.Context, account, name string) (catal
 // application returns the application of an id, a numeric alias or the word
 // default as it is in the database; errApplication if there is none.
 func (f *facade) application(ctx context.Context, account, name string) (catalog.Application, error) {
-	all, err := f.applications(ctx, account)
-	if err != nil {
-		return catalog.Application{}, err
+	id, ok := wire.CanonicalID(name)
+	if !ok {
+		all, err := f.applications(ctx, account)
+		if err != nil {
+			return catalog.Application{}, err
+		}
+		return named(all, name)
 	}
-	return named(all, name)
+	if a, err := f.ensureDefault(ctx, account); err != nil || a.ID == id {
+		return a, err
+	}
+	a, err := f.Catalog.Application(ctx, account, id)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return catalog.Application{}, errApplication
+	}
+	if err != nil {
+		return catalog.Application{}, fmt.Errorf("read application: %w", err)
+	}
+	return a, nil
 }
 
 // named returns the application that name names, errApplication if none does.
@@ -86,7 +100,7 @@ func named(all []catalog.Application, name string) (catalog.Application, error) 
 
 // applications lists the account's applications; there is always one.
 func (f *facade) applications(ctx context.Context, account string) ([]catalog.Application, error) {
-	if err := f.ensureDefault(ctx, account); err != nil {
+	if _, err := f.ensureDefault(ctx, account); err != nil {
 		return nil, err
 	}
 	all, err := f.Catalog.Applications(ctx, account)
@@ -189,7 +203,7 @@ func (f *facade) createApplication(ctx context.Context, c *call) (reply, error) 
 		return reply{}, err
 	}
 	a.Created = f.Now().UTC().Truncate(time.Millisecond)
-	if err := f.ensureDefault(ctx, c.account.Name); err != nil {
+	if _, err := f.ensureDefault(ctx, c.account.Name); err != nil {
 		return reply{}, err // it is the oldest
 	}
 	hasName := a.Name != ""

@@ -66,7 +66,7 @@ func (b templateBody) apply(t catalog.Template) catalog.Template {
 // listTemplates is contract v4 §6.5.1: the templates of some channels.
 func (f *facade) listTemplates(channels ...message.Channel) operation {
 	return func(ctx context.Context, c *call) (reply, error) {
-		return f.templates(ctx, c, func(t catalog.Template) bool { return slices.Contains(channels, t.Channel) })
+		return templates(ctx, c, f.Catalog.Templates, func(t catalog.Template) bool { return slices.Contains(channels, t.Channel) })
 	}
 }
 
@@ -74,14 +74,22 @@ func (f *facade) listTemplates(channels ...message.Channel) operation {
 func (f *facade) findTemplates(ch message.Channel) operation {
 	return func(ctx context.Context, c *call) (reply, error) {
 		filter := c.filters("name", "language")
-		return f.templates(ctx, c, func(t catalog.Template) bool {
-			return t.Channel == ch && (filter[0] == "" || filter[0] == t.Name) && (filter[1] == "" || filter[1] == t.Language)
+		read := f.Catalog.Templates
+		if filter[0] != "" { // of thousands it is one
+			read = func(ctx context.Context, account string) ([]catalog.Template, error) {
+				return f.Catalog.TemplatesNamed(ctx, account, ch, filter[0])
+			}
+		}
+		return templates(ctx, c, read, func(t catalog.Template) bool {
+			return t.Channel == ch && (filter[1] == "" || filter[1] == t.Language)
 		})
 	}
 }
 
-func (f *facade) templates(ctx context.Context, c *call, wanted func(catalog.Template) bool) (reply, error) {
-	all, err := f.Catalog.Templates(ctx, c.account.Name)
+func templates(
+	ctx context.Context, c *call, read func(_ context.Context, account string) ([]catalog.Template, error), wanted func(catalog.Template) bool,
+) (reply, error) {
+	all, err := read(ctx, c.account.Name)
 	if err != nil {
 		return reply{}, fmt.Errorf("list templates: %w", err)
 	}

@@ -114,6 +114,9 @@ type Store interface {
 	User(ctx context.Context, name string) (User, error)
 	// Users lists an account's users, oldest first.
 	Users(ctx context.Context, account string) ([]User, error)
+	// AllUsers lists the users of all accounts: by account, the oldest first, and
+	// in each by age. For operators only: it crosses accounts.
+	AllUsers(ctx context.Context) ([]User, error)
 	// RemoveUser removes a user of the account with its sessions; ErrNotFound.
 	RemoveUser(ctx context.Context, account, id string) error
 

@@ -66,6 +66,10 @@ func (g *Group) configs(r *page.Request) ([]config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list profiles: %w", err)
 	}
+	names := make(map[string]string, len(profiles)) // by id
+	for _, p := range profiles {
+		names[p.ID] = p.Name
+	}
 	shown := host
 	if r.IsOwner() {
 		shown = address
@@ -75,9 +79,7 @@ func (g *Group) configs(r *page.Request) ([]config, error) {
 		one := config{ID: c.ID, Address: shown(c.URL), Events: "all profiles", Waiting: counts[c.ID]}
 		if c.ProfileID != "" {
 			one.Events = "a profile that was deleted"
-			if i := slices.IndexFunc(profiles, func(p catalog.Profile) bool { return p.ID == c.ProfileID }); i >= 0 {
-				one.Profile = profiles[i].Name
-			}
+			one.Profile = names[c.ProfileID]
 		}
 		for _, h := range c.Headers {
 			one.Headers = append(one.Headers, h.Name)

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -77,29 +78,40 @@ func (g *Group) previewOf(ctx context.Context, account string, t catalog.Templat
 	if err != nil {
 		return preview{}, fmt.Errorf("list profiles: %w", err)
 	}
-	return g.previewWith(profiles, t), nil
+	return g.previewWith(longestCodes(profiles), t), nil
 }
 
 // previewWith is previewOf for who has read the account's profiles.
-func (g *Group) previewWith(profiles []catalog.Profile, t catalog.Template) preview {
+func (g *Group) previewWith(users map[catalog.Link]catalog.Profile, t catalog.Template) preview {
 	length, by := g.cfg.MaxCode, ""
-	for _, p := range profiles {
-		if (by == "" || p.CodeLength > length) && t.Name != "" && uses(p, t) {
-			length, by = p.CodeLength, p.Name
-		}
+	if user, ok := users[linkTo(t)]; ok && t.Name != "" {
+		length, by = user.CodeLength, user.Name
 	}
 	p := look(g.cfg.Text(t), t.Channel, t.Language, length, g.cfg.MaxCode)
 	p.By = by
 	return p
 }
 
-func uses(p catalog.Profile, t catalog.Template) bool {
-	for _, l := range p.Links {
-		if l.Channel == t.Channel && l.Template == t.Name && l.Language == t.Language {
-			return true
+// longestCodes are, by what they link to, the profiles with the longest codes,
+// the first of several.
+func longestCodes(profiles []catalog.Profile) map[catalog.Link]catalog.Profile {
+	longest := map[catalog.Link]catalog.Profile{}
+	for _, p := range profiles {
+		for _, l := range p.Links {
+			if before, ok := longest[l]; !ok || p.CodeLength > before.CodeLength {
+				longest[l] = p
+			}
 		}
 	}
-	return false
+	return longest
+}
+
+func linkTo(t catalog.Template) catalog.Link {
+	return catalog.Link{Channel: t.Channel, Template: t.Name, Language: t.Language}
+}
+
+func uses(p catalog.Profile, t catalog.Template) bool {
+	return slices.Contains(p.Links, linkTo(t))
 }
 
 // look shows a text on a channel with a code of some length.

@@ -69,9 +69,10 @@ func (g *Group) listTexts(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return fmt.Errorf("list profiles: %w", err)
 	}
+	users := longestCodes(profiles)
 	for _, t := range data.Rows {
 		i := slices.IndexFunc(groups, func(one textGroup) bool { return one.Channel == string(t.Channel) })
-		groups[i].Texts = append(groups[i].Texts, textRow{t, g.previewWith(profiles, t), languageName(t.Language)})
+		groups[i].Texts = append(groups[i].Texts, textRow{t, g.previewWith(users, t), languageName(t.Language)})
 	}
 	return r.Render(w, http.StatusOK, "texts.html", data)
 }

@@ -17,27 +17,38 @@ import (
 // few round trips.
 const heldAgain = 10 * time.Millisecond
 
-// selectDueConfigs steps from configuration to configuration, however much is
-// queued for each, and keeps those that have something due, earliest first,
-// with the number of their leases. The row without a configuration has when the
-// next one will be due. uses callbacks_config_idx: two seeks a configuration,
-// none if nothing is due; callbacks_lease_idx, callbacks_due_idx.
-const selectDueConfigs = `WITH RECURSIVE head (account_id, config_id) AS (
+// selectDueConfigs lists the configurations that have something due, earliest
+// first, with the number of their leases. Where no more than a few callbacks are
+// due, it reads those, however many configurations wait for a retry. Where there
+// are more, it steps from configuration to configuration, however much is queued
+// for each. The row without a configuration has when the next one will be due.
+// uses callbacks_due_idx, callbacks_lease_idx, and callbacks_waiting_idx: two
+// seeks a configuration that has more than dead letters.
+const selectDueConfigs = `WITH RECURSIVE few AS MATERIALIZED (
+		SELECT account_id, config_id, due_at FROM callbacks
+		WHERE due_at > 0 AND due_at <= $1 ORDER BY due_at LIMIT 256
+	), head (account_id, config_id) AS (
 		(SELECT account_id, config_id FROM callbacks
-			WHERE (SELECT min(due_at) FROM callbacks WHERE due_at > 0) <= $1
+			WHERE due_at IS NOT NULL AND (SELECT count(*) FROM few) = 256
 			ORDER BY account_id, config_id LIMIT 1)
 		UNION ALL
 		SELECT n.account_id, n.config_id FROM head h CROSS JOIN LATERAL (
 			SELECT c.account_id, c.config_id FROM callbacks c
-			WHERE (c.account_id, c.config_id) > (h.account_id, h.config_id)
+			WHERE (c.account_id, c.config_id) > (h.account_id, h.config_id) AND c.due_at IS NOT NULL
 			ORDER BY c.account_id, c.config_id LIMIT 1) n
-	), leased AS MATERIALIZED (` + selectLeased + `)
-	SELECT h.account_id, h.config_id, coalesce(l.n, 0), d.due_at
-	FROM head h CROSS JOIN LATERAL (SELECT c.due_at FROM callbacks c
-		WHERE c.account_id = h.account_id AND c.config_id = h.config_id AND c.due_at > 0
-		ORDER BY c.due_at LIMIT 1) d
-	LEFT JOIN leased l ON l.account_id = h.account_id AND l.config_id = h.config_id
-	WHERE d.due_at <= $1
+	), leased AS MATERIALIZED (` + selectLeased + `),
+	due (account_id, config_id, due_at) AS (
+		SELECT h.account_id, h.config_id, d.due_at
+		FROM head h CROSS JOIN LATERAL (SELECT c.due_at FROM callbacks c
+			WHERE c.account_id = h.account_id AND c.config_id = h.config_id AND c.due_at > 0
+			ORDER BY c.due_at LIMIT 1) d
+		WHERE d.due_at <= $1
+		UNION ALL
+		SELECT account_id, config_id, min(due_at) FROM few
+		WHERE (SELECT count(*) FROM few) < 256 GROUP BY account_id, config_id
+	)
+	SELECT d.account_id, d.config_id, coalesce(l.n, 0), d.due_at
+	FROM due d LEFT JOIN leased l ON l.account_id = d.account_id AND l.config_id = d.config_id
 	UNION ALL
 	SELECT 0, '', 0, coalesce(min(due_at), 0) FROM callbacks WHERE due_at > $1
 	ORDER BY 4`
@@ -66,8 +77,8 @@ const holdConfigs = `SELECT k.place FROM unnest($1::bigint[], $2::text[]) WITH O
 //
 // $1 is the time, $2 to $4 are the configurations and how many places each has
 // in all, $5 is how many to lease, $6 the lease's end and $7 the node. uses
-// callbacks_lease_idx, callbacks_config_idx, callbacks_order_idx and the tables'
-// keys.
+// callbacks_lease_idx, callbacks_waiting_idx, callbacks_order_idx and the
+// tables' keys.
 const claimCallbacks = `WITH leased AS MATERIALIZED (` + selectLeased + `),
 	due AS MATERIALIZED (
 		SELECT c.account_id, c.seq, c.turn, k.place

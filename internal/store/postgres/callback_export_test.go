@@ -8,6 +8,12 @@ func Claims() map[string]string {
 	}
 }
 
+// Seeks are the statements that find what there is to queue and to claim, by
+// name. They run without ByKeys.
+func Seeks() map[string]string {
+	return map[string]string{"selectConfigs": selectConfigs, "selectDueConfigs": selectDueConfigs}
+}
+
 // ByKeys is what is set before them.
 var ByKeys = byKeys
 

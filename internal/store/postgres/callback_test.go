@@ -86,8 +86,8 @@ func TestClaimsAndRecordsFindCallbacksByTheirKeys(t *testing.T) {
 	open(t, url, nil)
 	// By how many conditions each index is searched at least.
 	conditions := map[string]int{
-		"callbacks_lease_idx":  0, // all leases are counted
-		"callbacks_config_idx": 4, "callbacks_order_idx": 4, "callbacks_pkey": 2, "callbacks_id_idx": 1,
+		"callbacks_lease_idx":   0, // all leases are counted
+		"callbacks_waiting_idx": 4, "callbacks_config_idx": 4, "callbacks_order_idx": 4, "callbacks_pkey": 2, "callbacks_id_idx": 1,
 		"callback_configs_id_key": 2, "accounts_pkey": 1, "otps_pkey": 2, "events_pkey": 3,
 	}
 	for name, statement := range postgres.Claims() {
@@ -109,6 +109,37 @@ func TestClaimsAndRecordsFindCallbacksByTheirKeys(t *testing.T) {
 			}
 			if !known || got < want {
 				t.Errorf("%s searches %s by %d conditions, want %d of an index that it should use; the plan is\n%s", name, index, got, want, plan)
+			}
+		}
+	}
+}
+
+// Configurations of other profiles, and those that have dead letters only, may be
+// thousands (W-07).
+func TestConfigurationsThatAreNotConcernedAreNotRead(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	open(t, url, nil)
+	wanted := map[string]map[string]bool{
+		"selectConfigs":    {"callback_configs_profile_idx": true},
+		"selectDueConfigs": {"callbacks_due_idx": true, "callbacks_waiting_idx": true, "callbacks_lease_idx": true},
+	}
+	for name, statement := range postgres.Seeks() {
+		conn := raw(t, url)
+		if _, err := conn.Exec(t.Context(), "SET plan_cache_mode = force_generic_plan"); err != nil {
+			t.Fatal(err)
+		}
+		plan, err := keptPlan(t.Context(), conn, statement)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(plan) {
+			if strings.Contains(line, "Seq Scan") {
+				t.Errorf("%s reads by%s; the plan is\n%s", name, line, plan)
+			}
+			_, used, ok := strings.Cut(line, " using ")
+			if index, _, _ := strings.Cut(used, " "); ok && !wanted[name][index] {
+				t.Errorf("%s uses %s, want one of %v; the plan is\n%s", name, index, wanted[name], plan)
 			}
 		}
 	}

@@ -53,8 +53,12 @@ type configsOf struct {
 }
 
 // A configuration that is just being deleted is waited for: nothing is queued
-// for one that is gone.
-const selectConfigs = `SELECT id FROM callback_configs WHERE account_id = $1 AND (profile_id = '' OR profile_id = $2) ORDER BY seq FOR KEY SHARE`
+// for one that is gone. uses callback_configs_profile_idx, once for those of no
+// profile and once for the event's: those of other profiles are not read.
+const selectConfigs = `SELECT k.id FROM (VALUES (''), ($2)) AS p (profile_id)
+	CROSS JOIN LATERAL (SELECT c.id, c.seq FROM callback_configs c
+		WHERE c.account_id = $1 AND c.profile_id = p.profile_id ORDER BY c.seq FOR KEY SHARE) k
+	ORDER BY k.seq`
 
 const insertCallback = `INSERT INTO callbacks (id, account_id, config_id, otp, event_seq, due_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`
 

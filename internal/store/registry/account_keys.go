@@ -23,10 +23,11 @@ const (
 	revokedAt     = "SELECT revoked_at FROM api_keys WHERE id = $1"
 	revokeKey     = "UPDATE api_keys SET revoked_at = $1 WHERE id = $2"
 	// The login is compared with letters folded as account.FoldLogin does for
-	// the logins that are valid.
+	// the logins that are valid. uses api_keys_login_idx, which has keys with a
+	// login only.
 	keyTaken = `SELECT 1 FROM api_keys WHERE id = $1 OR hash = $2
 		UNION ALL
-		SELECT 1 FROM api_keys WHERE lower(login) = $3 AND account_id <> $4 AND revoked_at IS NULL
+		SELECT 1 FROM api_keys WHERE lower(login) = $3 AND login IS NOT NULL AND account_id <> $4 AND revoked_at IS NULL
 		LIMIT 1`
 	addKey = `INSERT INTO api_keys (id, account_id, name, login, throttle, hash, created_at, expires_at, revoked_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`

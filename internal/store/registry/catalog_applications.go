@@ -29,6 +29,11 @@ func (r *Registry) Applications(ctx context.Context, account string) ([]catalog.
 	return list(ctx, r, account, scanApplication, readApplications)
 }
 
+// Application implements catalog.Store.
+func (r *Registry) Application(ctx context.Context, account, id string) (catalog.Application, error) {
+	return entry(ctx, r, account, id, scanApplication, readApplication)
+}
+
 // EnsureDefaultApplication implements catalog.Store.
 func (r *Registry) EnsureDefaultApplication(
 	ctx context.Context, account string, a catalog.Application,

@@ -41,14 +41,14 @@ func (r *Registry) changeCatalog(ctx context.Context, name string, f func(t Tx, 
 	})
 }
 
-// list returns what scan makes of the account's rows of a query whose only
+// list returns what scan makes of the account's rows of a query whose first
 // argument is the account.
-func list[T any](ctx context.Context, r *Registry, name string, scan func(Row) (T, error), query string) ([]T, error) {
+func list[T any](ctx context.Context, r *Registry, name string, scan func(Row) (T, error), query string, args ...any) ([]T, error) {
 	owner, err := r.owner(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	all, err := Collect(r.db.Ask(ctx, owner), scan, query, owner)
+	all, err := Collect(r.db.Ask(ctx, owner), scan, query, append([]any{owner}, args...)...)
 	if err != nil {
 		return nil, r.db.ReadError("list catalog entries", err)
 	}

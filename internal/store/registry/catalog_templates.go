@@ -12,7 +12,8 @@ const templateColumns = "SELECT id, channel, name, language, message, minutes FR
 const (
 	readTemplates = templateColumns + " WHERE account_id = $1 ORDER BY seq"
 	readTemplate  = templateColumns + " WHERE account_id = $1 AND id = $2" // uses templates_id_key
-	// This uses templates_name_key.
+	// Both use templates_name_key.
+	readNamed     = templateColumns + " WHERE account_id = $1 AND channel = $2 AND name = $3 ORDER BY seq"
 	templateNamed = "SELECT 1 FROM templates WHERE account_id = $1 AND channel = $2 AND name = $3 AND id <> $4"
 	addTemplate   = `INSERT INTO templates (account_id, id, channel, name, language, message, minutes)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`
@@ -33,6 +34,11 @@ func (r *Registry) Templates(ctx context.Context, account string) ([]catalog.Tem
 // Template implements catalog.Store.
 func (r *Registry) Template(ctx context.Context, account, id string) (catalog.Template, error) {
 	return entry(ctx, r, account, id, scanTemplate, readTemplate)
+}
+
+// TemplatesNamed implements catalog.Store.
+func (r *Registry) TemplatesNamed(ctx context.Context, account string, channel message.Channel, name string) ([]catalog.Template, error) {
+	return list(ctx, r, account, scanTemplate, readNamed, channel, name)
 }
 
 // CreateTemplate implements catalog.Store.

@@ -14,6 +14,7 @@ const (
 	consoleUserColumns = "SELECT u.id, u.name, a.name, u.role, u.password, u.totp, u.created_at FROM console_users u JOIN accounts a ON a.id = u.account_id"
 	readConsoleUser    = consoleUserColumns + " WHERE u.name = $1" // uses console_users_name_key
 	listConsoleUsers   = consoleUserColumns + " WHERE u.account_id = $1 ORDER BY u.created_at, u.id"
+	allConsoleUsers    = consoleUserColumns + " ORDER BY u.account_id, u.created_at, u.id"
 	anyConsoleUser     = "SELECT 1 FROM console_users LIMIT 1"
 	dropUsersSessions  = "DELETE FROM console_sessions WHERE account_id = $1 AND user_id = $2" // uses console_sessions_user_idx
 	dropConsoleUser    = "DELETE FROM console_users WHERE account_id = $1 AND id = $2"
@@ -52,6 +53,15 @@ func (r *Registry) Users(ctx context.Context, account string) ([]access.User, er
 		return nil, err
 	}
 	all, err := Collect(r.db.Ask(ctx, 0), scanConsoleUser, listConsoleUsers, owner)
+	if err != nil {
+		return nil, r.db.ReadError("list console users", err)
+	}
+	return all, nil
+}
+
+// AllUsers implements access.Store.
+func (r *Registry) AllUsers(ctx context.Context) ([]access.User, error) {
+	all, err := Collect(r.db.Ask(ctx, 0), scanConsoleUser, allConsoleUsers)
 	if err != nil {
 		return nil, r.db.ReadError("list console users", err)
 	}

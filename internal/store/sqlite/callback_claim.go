@@ -15,33 +15,46 @@ import (
 // uses callbacks_due_idx.
 const selectNextCallback = `SELECT coalesce(min(due_at), 0) FROM callbacks WHERE due_at > ?`
 
-// selectDueConfigs steps from configuration to configuration, however much is
-// queued for each, and keeps those that have something due, earliest first.
-// uses callbacks_config_idx: one seek a configuration. A comparison of rows,
-// (account_id, config_id) > (…), would use the index for account_id only.
-const selectDueConfigs = `WITH RECURSIVE head (seq) AS (
-		SELECT (SELECT seq FROM callbacks ORDER BY account_id, config_id LIMIT 1)
+// selectDueConfigs lists the configurations that have something due, earliest
+// first. Where no more than a few callbacks are due, it reads those, however
+// many configurations wait for a retry. Where there are more, it steps from
+// configuration to configuration, however much is queued for each.
+// uses callbacks_due_idx, and callbacks_waiting_idx: one seek a configuration
+// that has more than dead letters. A comparison of rows, (account_id, config_id)
+// > (…), would use the index for account_id only.
+const selectDueConfigs = `WITH RECURSIVE few AS MATERIALIZED (
+		SELECT account_id, config_id, due_at FROM callbacks INDEXED BY callbacks_due_idx
+		WHERE due_at > 0 AND due_at <= ?1 ORDER BY due_at LIMIT 256
+	), head (seq) AS (
+		SELECT (SELECT seq FROM callbacks INDEXED BY callbacks_waiting_idx
+			WHERE due_at IS NOT NULL ORDER BY account_id, config_id LIMIT 1)
+		WHERE (SELECT count(*) FROM few) = 256
 		UNION ALL
 		SELECT coalesce(
-			(SELECT n.seq FROM callbacks n WHERE n.account_id = h.account_id AND n.config_id > h.config_id
+			(SELECT n.seq FROM callbacks n INDEXED BY callbacks_waiting_idx
+				WHERE n.account_id = h.account_id AND n.config_id > h.config_id AND n.due_at IS NOT NULL
 				ORDER BY n.config_id LIMIT 1),
-			(SELECT n.seq FROM callbacks n WHERE n.account_id > h.account_id
+			(SELECT n.seq FROM callbacks n INDEXED BY callbacks_waiting_idx
+				WHERE n.account_id > h.account_id AND n.due_at IS NOT NULL
 				ORDER BY n.account_id, n.config_id LIMIT 1))
 		FROM head JOIN callbacks h ON h.seq = head.seq
 	)
 	SELECT account_id, config_id FROM (
-		SELECT h.account_id, h.config_id, (SELECT min(c.due_at) FROM callbacks c
+		SELECT h.account_id, h.config_id, (SELECT min(c.due_at) FROM callbacks c INDEXED BY callbacks_waiting_idx
 			WHERE c.account_id = h.account_id AND c.config_id = h.config_id AND c.due_at > 0) AS due
-		FROM head JOIN callbacks h ON h.seq = head.seq)
-	WHERE due <= ? ORDER BY due`
+		FROM head JOIN callbacks h ON h.seq = head.seq
+		UNION ALL
+		SELECT account_id, config_id, min(due_at) FROM few
+		WHERE (SELECT count(*) FROM few) < 256 GROUP BY account_id, config_id)
+	WHERE due <= ?1 ORDER BY due`
 
 // selectLeased counts leases that have not ended: due_at is their end.
 const selectLeased = `SELECT account_id, config_id, count(*) FROM callbacks INDEXED BY callbacks_lease_idx
 	WHERE lease_node IS NOT NULL AND due_at > ? GROUP BY account_id, config_id`
 
 // selectClaimable leaves out what waits for an earlier event's first attempt
-// (W-08). uses callbacks_config_idx, callbacks_order_idx.
-const selectClaimable = `SELECT c.seq FROM callbacks c
+// (W-08). uses callbacks_waiting_idx, callbacks_order_idx.
+const selectClaimable = `SELECT c.seq FROM callbacks c INDEXED BY callbacks_waiting_idx
 	WHERE c.account_id = ? AND c.config_id = ? AND c.due_at > 0 AND c.due_at <= ?
 	AND (c.attempts > 0 OR NOT EXISTS (SELECT 1 FROM callbacks b
 		WHERE b.account_id = c.account_id AND b.otp = c.otp AND b.config_id = c.config_id

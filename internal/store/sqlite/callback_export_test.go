@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/store/registry"
 )
@@ -14,6 +15,9 @@ func (s *Store) PlanOfDueConfigs(t testing.TB) string { return s.plan(t, selectD
 
 // PlanOfClaimable is how SQLite finds one configuration's due callbacks.
 func (s *Store) PlanOfClaimable(t testing.TB) string { return s.plan(t, selectClaimable) }
+
+// PlanOfConfigs is how SQLite finds the configurations that want an event.
+func (s *Store) PlanOfConfigs(t testing.TB) string { return s.plan(t, selectConfigs) }
 
 // PlanOfConfigLetters is how SQLite finds a page of a configuration's letters.
 func (s *Store) PlanOfConfigLetters(t testing.TB, l callback.Letters) string {
@@ -34,19 +38,51 @@ type explained struct {
 
 func (x *explained) Ask(ctx context.Context, account int64) registry.Ask {
 	return func(each func(registry.Row) error, query string, args ...any) error {
-		x.plan = ""
-		err := x.Database.Ask(ctx, account)(func(r registry.Row) error {
-			var id, parent, unused int
-			var detail string
-			err := r.Scan(&id, &parent, &unused, &detail)
-			x.plan += detail + "\n"
-			return err
-		}, "EXPLAIN QUERY PLAN "+query, args...)
-		if err != nil {
+		if err := x.explain(x.Database.Ask(ctx, account), query, args); err != nil {
 			return err
 		}
 		return x.Database.Ask(ctx, account)(each, query, args...)
 	}
+}
+
+func (x *explained) explain(ask registry.Ask, query string, args []any) error {
+	x.plan = ""
+	return ask(func(r registry.Row) error {
+		var id, parent, unused int
+		var detail string
+		err := r.Scan(&id, &parent, &unused, &detail)
+		x.plan += detail + "\n"
+		return err
+	}, "EXPLAIN QUERY PLAN "+query, args...)
+}
+
+// PlanOfKeyTaken is how SQLite looks for what a new key may have in common with
+// others.
+func (s *Store) PlanOfKeyTaken(t testing.TB, k account.Key) string {
+	t.Helper()
+	x := &explained{Database: database{s}}
+	if err := registry.New(x, "rowid").CreateKey(t.Context(), k); err != nil {
+		t.Fatal(err)
+	}
+	return x.plan
+}
+
+// Change explains the query that the change asks last.
+func (x *explained) Change(ctx context.Context, key int64, f func(registry.Tx) error) error {
+	return x.Database.Change(ctx, key, func(t registry.Tx) error { return f(explainedTx{t, x}) })
+}
+
+type explainedTx struct {
+	registry.Tx
+
+	x *explained
+}
+
+func (t explainedTx) Query(each func(registry.Row) error, query string, args ...any) error {
+	if err := t.x.explain(t.Tx.Query, query, args); err != nil {
+		return err
+	}
+	return t.Tx.Query(each, query, args...)
 }
 
 func (s *Store) plan(t testing.TB, query string) string {

@@ -14,7 +14,9 @@ import (
 	"github.com/countersign/countersign/internal/verify"
 )
 
-const selectConfigs = `SELECT id FROM callback_configs WHERE account_id = ? AND (profile_id = '' OR profile_id = ?) ORDER BY seq`
+// uses callback_configs_profile_idx: configurations of other profiles are not
+// read.
+const selectConfigs = `SELECT id FROM callback_configs WHERE account_id = ? AND profile_id IN ('', ?) ORDER BY seq`
 
 const insertCallback = `INSERT INTO callbacks (id, account_id, config_id, otp, event_seq, due_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)`
 

@@ -39,6 +39,7 @@ func RunCallbacks(t *testing.T, open func(t testing.TB, wall func() time.Time) C
 		{"a configuration has at most so many leased, whoever leases them", perConfigLimit},
 		{"a configuration may have its own number leased, less or more than the others", ownPlaces},
 		{"places are shared evenly and the earliest due go first", fairShares},
+		{"each configuration gets its turn, however much is due and dead", turnsOfMany},
 		{"a retry is due at its time, which a claim tells", retries},
 		{"a received callback is gone", received},
 		{"a dead letter is listed, kept and replayed", deadLetters},
@@ -297,6 +298,46 @@ func fairShares(t *testing.T, c *callbacks) {
 	posts, _ = c.claimWith(callback.Claim{Node: "n1", Limit: 1, PerConfig: 8, Lease: callbackLease})
 	if diff := cmp.Diff(map[string]int{busy: 1}, configsOf(posts)); diff != "" {
 		t.Errorf("the earliest of all (-want +got):\n%s", diff)
+	}
+}
+
+// turnsOfMany has more due than a store looks at one by one.
+func turnsOfMany(t *testing.T, c *callbacks) {
+	const configs, sends = 30, 10
+	waits, _ := c.Configure(Other, catalog.Callback{URL: "https://waits.example"})
+	c.Configure(Other, catalog.Callback{URL: "https://dead.example"})
+	c.Send(Other).Dispatch()
+	for _, p := range c.wantClaims("of the other account", 2) {
+		o := callback.Outcome{ID: p.ID, ConfigID: p.ConfigID, Status: 500}
+		if p.ConfigID == waits {
+			o.RetryAt = c.wall.Now().Add(time.Minute)
+		}
+		c.record(o)
+	}
+	want := map[string]int{}
+	for range configs {
+		id, _ := c.Configure(Acme, catalog.Callback{URL: "https://a.example"})
+		want[id] = 1
+	}
+	for range sends {
+		c.Send(Acme).Dispatch()
+	}
+	c.wall.Add(time.Millisecond)
+	late, _ := c.Configure(Acme, catalog.Callback{URL: "https://late.example"})
+	want[late] = 1
+	c.Send(Acme).Dispatch()
+	posts, _ := c.claimWith(callback.Claim{Node: "n1", Limit: 2 * configs, PerConfig: 1, Lease: callbackLease})
+	if diff := cmp.Diff(want, configsOf(posts)); diff != "" {
+		t.Errorf("claims by configuration (-want +got):\n%s", diff)
+	}
+	if last := len(posts) - 1; last >= 0 && posts[last].ConfigID != late {
+		t.Error("the configuration whose callback was due last was not the last to get its turn")
+	}
+	c.wall.Add(time.Minute)
+	want[waits] = 1
+	posts, _ = c.claimWith(callback.Claim{Node: "n1", Limit: 2 * configs, PerConfig: 1, Lease: callbackLease})
+	if diff := cmp.Diff(want, configsOf(posts)); diff != "" {
+		t.Errorf("claims by configuration after the leases and at the retry's time (-want +got):\n%s", diff)
 	}
 }
 

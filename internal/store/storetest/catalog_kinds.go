@@ -165,7 +165,9 @@ func kinds() []kind {
 					},
 				}
 			},
-			nil,
+			func(ctx context.Context, s CatalogStore, account, id string) (catalog.Application, error) {
+				return s.Application(ctx, account, id)
+			},
 			func(v catalog.Application) string { return v.ID },
 			newApplication,
 			func(v *catalog.Application) *string { return &v.Name },

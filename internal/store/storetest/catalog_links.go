@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/countersign/countersign/internal/catalog"
@@ -36,6 +37,17 @@ func templateNames(t *testing.T, s CatalogStore) {
 		return n, nil
 	})
 	wantError(t, "renaming to a name of the channel", err, catalog.ErrNameTaken)
+	noError(t, s.CreateTemplate(ctx, "other", newTemplate(5, message.SMS, "n", "en")))
+	for name, want := range map[string][]catalog.Template{
+		"n": {newTemplate(1, message.SMS, "n", "en")}, "m": {newTemplate(4, message.SMS, "m", "de")},
+		"N": {}, "nn": {}, "": {}, "n\x00": {}, "\xff": {},
+	} {
+		got, err := s.TemplatesNamed(ctx, "acme", message.SMS, name)
+		noError(t, err)
+		wantSame(t, fmt.Sprintf("templates named %q", name), got, want)
+	}
+	_, err = s.TemplatesNamed(ctx, "nobody", message.SMS, "n")
+	wantError(t, "TemplatesNamed", err, catalog.ErrNotFound)
 }
 
 func templateChannel(t *testing.T, s CatalogStore) {

@@ -256,6 +256,16 @@ func usersListed(t *testing.T, b *consoleBench) {
 	if want := []string{"b", "c", "a"}; err != nil || !slices.Equal(names, want) {
 		t.Errorf("Users = %v, %v; want %v", names, err, want)
 	}
+	b.wall.Add(time.Second)
+	b.user(acme, "u0", "d")
+	all, err = b.s.AllUsers(t.Context())
+	names = nil
+	for _, u := range all {
+		names = append(names, u.Account+" "+u.Name)
+	}
+	if want := []string{acme + " b", acme + " c", acme + " a", acme + " d", other + " z"}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("AllUsers = %v, %v; want %v", names, err, want)
+	}
 }
 
 func userRemoved(t *testing.T, b *consoleBench) {

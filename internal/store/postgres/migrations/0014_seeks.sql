@@ -1,0 +1,17 @@
+-- +goose Up
+-- Every event looks for the configurations of its profile and those of none:
+-- those of other profiles, however many, are not read.
+CREATE INDEX IF NOT EXISTS callback_configs_profile_idx ON callback_configs (account_id, profile_id, seq);
+
+-- Claims step from configuration to configuration of what waits: dead letters,
+-- however many configurations have some, are not in the way. Writes of callbacks
+-- wait while it is made. Not CONCURRENTLY: that would wait for every transaction
+-- of the database, such as a backup of hours. Whoever has more callbacks than
+-- that allows makes it beforehand, CONCURRENTLY.
+CREATE INDEX IF NOT EXISTS callbacks_waiting_idx ON callbacks (account_id, config_id, due_at) WHERE due_at IS NOT NULL;
+
+-- The version before goes on running meanwhile (D-11).
+INSERT INTO meta (name, value) VALUES ('oldest_schema_that_may_run', 11)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+INSERT INTO meta (name, value) VALUES ('schema_that_says_so', 14)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value;
