@@ -3,6 +3,7 @@ package metrics_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -185,6 +186,41 @@ func TestSendsAndChecksAreCountedByWhatTheyCameTo(t *testing.T) {
 		s.verdict = verdict
 		_, _ = counted.CountAttempt(t.Context(), attempt)
 		has(t, m, `countersign_checks_total{origin="v4",outcome="`+name+`"} 1`)
+	}
+}
+
+func TestCallersThatGoAwayAreNotCountedAsTheDatabasesFault(t *testing.T) {
+	t.Parallel()
+	slow := errors.New("the request took too long")
+	for name, c := range map[string]struct {
+		end    error // what the call's context ended with, nil if it did not
+		err    error
+		result string
+	}{
+		"gone before the work began":           {context.Canceled, fmt.Errorf("%w: %w", verify.ErrUnavailable, context.Canceled), "abandoned"},
+		"gone while something was read":        {context.Canceled, fmt.Errorf("read: %w", context.Canceled), "abandoned"},
+		"gone while the work was done":         {context.Canceled, fmt.Errorf("%w: %w", verify.ErrOutcomeUnknown, context.Canceled), "outcome_unknown"},
+		"gone, but the disk failed before":     {context.Canceled, fmt.Errorf("%w: disk full", verify.ErrUnavailable), "unavailable"},
+		"there until the time was up":          {slow, fmt.Errorf("%w: %w", verify.ErrUnavailable, slow), "unavailable"},
+		"there while the store itself gave up": {nil, fmt.Errorf("%w: %w", verify.ErrUnavailable, context.Canceled), "unavailable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, end := context.WithCancelCause(t.Context())
+			defer end(nil)
+			if c.end != nil {
+				end(c.end)
+			}
+			m := metrics.New("")
+			counted := m.Store(&store{err: c.err}, time.Now)
+			_, _ = counted.CreateOTP(ctx, newOTP)
+			_, _ = counted.AddDelivery(ctx, verify.NewDelivery{Ref: verify.Ref{Origin: "v1"}})
+			_, _ = counted.CountAttempt(ctx, attempt)
+			has(
+				t, m, `countersign_sends_total{channel="SMS",origin="v4",result="`+c.result+`"} 1`,
+				`countersign_resends_total{origin="v1",result="`+c.result+`"} 1`, `countersign_checks_total{origin="v4",outcome="`+c.result+`"} 1`,
+			)
+		})
 	}
 }
 

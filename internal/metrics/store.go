@@ -28,14 +28,14 @@ func (s store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, e
 	start := s.now()
 	rec, err := s.Store.CreateOTP(ctx, n)
 	s.m.sendSeconds.Observe(s.now().Sub(start).Seconds())
-	s.m.sends.WithLabelValues(n.Origin, string(n.Plan.Steps[0].Channel), result(err)).Inc()
+	s.m.sends.WithLabelValues(n.Origin, string(n.Plan.Steps[0].Channel), result(ctx, err)).Inc()
 	return rec, err //nolint:wrapcheck // passed through
 }
 
 // AddDelivery counts a resend.
 func (s store) AddDelivery(ctx context.Context, n verify.NewDelivery) (verify.Record, error) {
 	rec, err := s.Store.AddDelivery(ctx, n)
-	s.m.resends.WithLabelValues(n.Origin, result(err)).Inc()
+	s.m.resends.WithLabelValues(n.Origin, result(ctx, err)).Inc()
 	return rec, err //nolint:wrapcheck // passed through
 }
 
@@ -44,7 +44,7 @@ func (s store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Check
 	start := s.now()
 	checked, err := s.Store.CountAttempt(ctx, a)
 	s.m.checkSeconds.Observe(s.now().Sub(start).Seconds())
-	outcome := result(err)
+	outcome := result(ctx, err)
 	if err == nil {
 		outcome = verdict(checked.Verdict)
 	}
@@ -55,10 +55,14 @@ func (s store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Check
 // Refused counts a send or check that was refused when it arrived.
 func (m *Metrics) Refused(w admission.Work) { m.refused.WithLabelValues(w.String()).Inc() }
 
-// result names what a call came to. A repeated idempotent call counts again.
-func result(err error) string {
+// result names what a call under ctx came to. A repeated idempotent call counts
+// again.
+func result(ctx context.Context, err error) string {
 	if err == nil {
 		return "accepted"
+	}
+	if left(ctx, err) {
+		return "abandoned"
 	}
 	if _, ok := errors.AsType[*verify.LimitError](err); ok {
 		return "throttled"
@@ -80,6 +84,13 @@ func result(err error) string {
 		}
 	}
 	return "error"
+}
+
+// left reports whether the call failed only because its caller went away before
+// anything was done, which is no fault of the database. A caller whose time was
+// up is not one of them: the database was too slow.
+func left(ctx context.Context, err error) bool {
+	return errors.Is(context.Cause(ctx), context.Canceled) && errors.Is(err, context.Canceled) && !errors.Is(err, verify.ErrOutcomeUnknown)
 }
 
 func verdict(v otp.Verdict) string {

@@ -2,6 +2,7 @@ package octopush
 
 import (
 	"context"
+	"errors"
 	"regexp"
 
 	"github.com/countersign/countersign/internal/account"
@@ -57,9 +58,14 @@ func numberOf(c *call) numberField {
 	return numberField{usable, n.Recipient()}
 }
 
+// nowhere is the id of no OTP. Checking it finds none, so that a check of a
+// number without an OTP is counted as one of a token without.
+const nowhere = ""
+
 // locate finds the OTP that is meant: the token's, which must have gone to the
 // number if both are given, or the last one of the number, whatever its state.
-// It also returns the binding to check with.
+// Where there is none, that is nowhere. It also returns the binding to check
+// with.
 func (f *facade) locate(ctx context.Context, c *call, token field, number numberField) (id, binding string, err error) {
 	address := c.in["recipient_ip"]
 	binding = address.text
@@ -75,7 +81,7 @@ func (f *facade) locate(ctx context.Context, c *call, token field, number number
 			return "", "", err //nolint:wrapcheck // a *verify.Error says all there is
 		}
 		if len(last) == 0 {
-			return "", "", errUnknownOTP
+			return nowhere, "", nil
 		}
 		record = last[0]
 	case !tokenForm.MatchString(token.text):
@@ -84,11 +90,13 @@ func (f *facade) locate(ctx context.Context, c *call, token field, number number
 		return token.text, binding, nil // nothing to compare it with
 	default:
 		record, err = f.OTPs.Get(ctx, verify.Ref{Account: c.account.Name, Origin: origin, ID: token.text})
-		if err != nil {
+		switch e, _ := errors.AsType[*verify.Error](err); {
+		case e != nil && e.Kind == verify.NotFound:
+			return nowhere, "", nil
+		case err != nil:
 			return "", "", err //nolint:wrapcheck // as above
-		}
-		if number.given == usable && record.Recipient != number.to {
-			return "", "", errUnknownOTP
+		case number.given == usable && record.Recipient != number.to:
+			return nowhere, "", nil
 		}
 	}
 	if lenient {

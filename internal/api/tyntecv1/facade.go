@@ -25,7 +25,8 @@ type facade struct {
 // New returns the handler of everything under /2fa/v1. It takes the query out
 // of each request before it does anything else, since keys, codes, numbers and
 // texts travel there: nothing that looks at the request later can print them
-// (K-04). It leaves the pattern of the operation in Request.Pattern.
+// (K-04). It leaves the pattern of the operation in Request.Pattern, also where
+// it refuses the key.
 func New(c Config) http.Handler {
 	f := &facade{Config: c.withDefaults()}
 	for _, r := range f.routes() {
@@ -79,6 +80,13 @@ func (f *facade) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve passes the gates.
 func (f *facade) serve(ctx context.Context, c *call) (reply, error) {
 	query := takeQuery(c.r)
+	found, ids := f.paths.Find(c.r.URL.EscapedPath())
+	if found != nil {
+		c.route = found.Operation(c.r.Method)
+	}
+	if c.route != nil { // before the key: whoever counts requests counts those that it stops by their route
+		c.r.Pattern = c.route.pattern
+	}
 	identity, err := f.Accounts.Authenticate(ctx, keyOf(c.r.Header, query))
 	if err != nil {
 		return reply{}, fmt.Errorf("authenticate: %w", err)
@@ -87,11 +95,9 @@ func (f *facade) serve(ctx context.Context, c *call) (reply, error) {
 	if wait := f.Admit(identity.Key); wait > 0 {
 		return reply{}, throttled(wait)
 	}
-	found, ids := f.paths.Find(c.r.URL.EscapedPath())
 	if found == nil {
 		return reply{}, errPath
 	}
-	c.route = found.Operation(c.r.Method)
 	if c.route == nil {
 		return reply{}, apiError{
 			status: http.StatusMethodNotAllowed, code: codeMissing, message: "No such method on this path.", allow: strings.Join(found.Methods(), ", "),
@@ -100,7 +106,6 @@ func (f *facade) serve(ctx context.Context, c *call) (reply, error) {
 	if len(ids) > 0 {
 		c.id = ids[0] // no path has more
 	}
-	c.r.Pattern = c.route.pattern
 	if err := f.Room(c.route.work); err != nil {
 		return reply{}, err
 	}

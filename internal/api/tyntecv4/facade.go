@@ -31,7 +31,8 @@ type facade struct {
 
 // New returns the handler of everything under /2fa/v4. It routes by the escaped
 // path: hand it requests without cleaning their paths, or a percent-encoded
-// slash in a name is lost.
+// slash in a name is lost. It leaves the pattern of the operation in
+// Request.Pattern, also where it refuses the key.
 func New(c Config) http.Handler {
 	f := &facade{Config: c.withDefaults()}
 	for _, r := range f.routes() {
@@ -103,6 +104,14 @@ func (f *facade) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve passes the gates of key, rate, path and method.
 func (f *facade) serve(ctx context.Context, c *call) (reply, error) {
 	fromQuery := wire.TakeQuery(c.r, "apiKey")
+	found, params := f.paths.Find(c.r.URL.EscapedPath())
+	var op *route
+	if found != nil {
+		op = found.Operation(c.r.Method)
+	}
+	if op != nil { // before the key: whoever counts requests counts those that it stops by their route
+		c.r.Pattern = op.pattern
+	}
 	// Two headers are one list (RFC 9110 §5.3), which no key is.
 	key := strings.Join(c.r.Header.Values(keyHeader), ", ")
 	if key == "" && f.AllowQueryKey {
@@ -116,17 +125,15 @@ func (f *facade) serve(ctx context.Context, c *call) (reply, error) {
 	if wait := f.Admit(identity.Key); wait > 0 {
 		return reply{}, problemError{Status: http.StatusTooManyRequests, Detail: "Too many calls with this API key", retry: wait}.plain()
 	}
-	found, params := f.paths.Find(c.r.URL.EscapedPath())
 	if found == nil {
 		return reply{}, problemError{Status: http.StatusNotFound, Detail: "No such path"}.plain()
 	}
-	c.route, c.params = found.Operation(c.r.Method), params
-	if c.route == nil {
+	if op == nil {
 		allow := strings.Join(slices.Sorted(slices.Values(found.Methods())), ", ")
 		return reply{}, problemError{Status: http.StatusMethodNotAllowed, Detail: "No such method on this path", allow: allow}.plain()
 	}
-	c.r.Pattern = c.route.pattern // for whoever counts requests
-	if err := f.Room(c.route.work); err != nil {
+	c.route, c.params = op, params
+	if err := f.Room(op.work); err != nil {
 		return reply{}, err
 	}
 	if c.r.Method == http.MethodGet || c.r.Method == http.MethodDelete { // the others read their body
@@ -134,7 +141,7 @@ func (f *facade) serve(ctx context.Context, c *call) (reply, error) {
 			return reply{}, err
 		}
 	}
-	return c.route.handle(ctx, c)
+	return op.handle(ctx, c)
 }
 
 // id returns the path's id in lower case; false if it is no UUID and so names
@@ -227,11 +234,7 @@ func readable(query string) string { return strings.ReplaceAll(query, ";", "%3B"
 func (f *facade) fail(ctx context.Context, c *call, err error) {
 	p := c.translate(err)
 	if p.Status == http.StatusInternalServerError {
-		pattern := ""
-		if c.route != nil {
-			pattern = c.route.pattern
-		}
-		f.Log.ErrorContext(ctx, "request failed", slog.String("route", pattern), slog.Any("err", err))
+		f.Log.ErrorContext(ctx, "request failed", slog.String("route", c.r.Pattern), slog.Any("err", err))
 	}
 	if p.retry > 0 {
 		c.w.Header().Set("Retry-After", wire.RetryAfter(p.retry))
