@@ -27,6 +27,28 @@ type environment struct {
 	environ []string
 	file    string
 	flags   config.Flags
+	queue   *logQueue // what err is since it was queued; nil before
+}
+
+// queued lets nothing wait for good for standard error from now on.
+func (e *environment) queued(c config.Config) *slog.Logger {
+	straight := e.err
+	told := &failing{to: straight}
+	lines := newLog(told, c, terminal(straight))
+	e.queue = newLogQueue(straight, func(lost int) error {
+		told.err = nil
+		lines.WarnContext(e.ctx, "lines of this log were dropped, as they could not be written", slog.Int("lines", lost))
+		return told.err
+	})
+	e.err = e.queue
+	return newLog(e.err, c, terminal(straight))
+}
+
+// close ends what the environment began.
+func (e *environment) close() {
+	if e.queue != nil {
+		e.queue.close()
+	}
 }
 
 // load reads the settings and makes the log that they ask for.
@@ -51,12 +73,14 @@ func (e *environment) loadFrom(from config.Sources) (config.Config, *slog.Logger
 	if err != nil {
 		return config.Config{}, nil, err
 	}
-	return c, newLog(e.err, c), nil
+	return c, newLog(e.err, c, terminal(e.err)), nil
 }
 
-func newLog(w io.Writer, c config.Config) *slog.Logger {
+// newLog returns a log in the form that c asks for. terminal says whether people
+// read it as it comes.
+func newLog(w io.Writer, c config.Config, terminal bool) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.LogLevel}
-	if c.LogFormat == config.LogText || c.LogFormat == config.LogAuto && terminal(w) {
+	if c.LogFormat == config.LogText || c.LogFormat == config.LogAuto && terminal {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))

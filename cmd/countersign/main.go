@@ -89,11 +89,12 @@ func run(ctx context.Context, args []string, s streams, environ []string) int {
 		return exitDone
 	}
 	e := &environment{ctx: ctx, streams: s, environ: environ, file: commands.Config, flags: flags}
+	defer e.close()
 	if err == nil {
 		err = parsed.Run(e)
 	}
 	if err != nil {
-		fmt.Fprintln(s.err, "countersign:", said(err))
+		fmt.Fprintln(e.err, "countersign:", said(err))
 	}
 	return exitCode(err)
 }

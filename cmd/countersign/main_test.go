@@ -45,6 +45,8 @@ func TestMain(m *testing.M) {
 		"TestABackupIsRestoredOnlyWhereItsIndexKeyIsTheLast", "TestACommandOnADatabaseThatIsNotThereIsRefusedAndMakesNone",
 		"TestWhatTheAuditListCannotTakeIsNotDone", "TestAMoveBringsTheIndexKeyOfItsSource", "TestADeploymentMovesIntoPostgreSQLWithItsKeysOTPsAndCodes",
 		"TestACheckThatWaitsForTheCodeEndsWhenItIsInterrupted", "TestHelpThatCannotBePrintedExitsWithOne", "TestACommandThatIsInterruptedEndsThoughACommitWaits",
+		"TestALineIsWrittenWhenWhoLoggedItGoesOn", "TestALogThatTakesNothingHoldsNobodyUpAndSaysLaterWhatItLost", "TestLinesThatCouldNotBeWrittenAreTold",
+		"TestADatabaseThatCannotBeOpenedForLackOfDescriptorsIsRefusedWithThatCause",
 	).Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
@@ -128,7 +130,10 @@ type serving struct {
 }
 
 // serve starts the server and waits until it is ready.
-func (p *place) serve() *serving {
+func (p *place) serve() *serving { p.t.Helper(); return p.serveTo(nil) }
+
+// serveTo is serve with another standard error, unless it is nil.
+func (p *place) serveTo(log *os.File) *serving {
 	p.t.Helper()
 	s := &serving{t: p.t, cmd: p.command(context.WithoutCancel(p.t.Context()), "serve"), errs: &bytes.Buffer{}}
 	// A file, so that all that was printed can be read, whenever it is.
@@ -138,6 +143,9 @@ func (p *place) serve() *serving {
 	}
 	defer out.Close()
 	s.cmd.Stdout, s.cmd.Stderr = out, s.errs
+	if log != nil {
+		s.cmd.Stderr = log
+	}
 	if err := s.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}

@@ -57,10 +57,14 @@ func giveBack() {
 const gcPercent = 800
 
 func (serveCmd) Run(e *environment) error {
-	c, log, err := e.load()
+	// Where nobody reads the log any more the server goes on: a line that cannot be
+	// written would end it, without a drain.
+	signal.Ignore(syscall.SIGPIPE)
+	c, _, err := e.load()
 	if err != nil {
 		return err
 	}
+	log := e.queued(c)
 	if !slices.ContainsFunc(e.environ, func(v string) bool { return strings.HasPrefix(v, "GOGC=") && v != "GOGC=" }) {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -76,6 +80,7 @@ func (serveCmd) Run(e *environment) error {
 		},
 		Fatal: func(err error) {
 			log.ErrorContext(e.ctx, "the disk failed to sync; ending", slog.Any("err", err))
+			e.close()
 			os.Exit(exitFailed)
 		},
 	}

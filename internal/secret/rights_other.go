@@ -2,7 +2,16 @@
 
 package secret
 
-import "io/fs"
+import (
+	"io/fs"
+	"os"
+)
+
+// HandOver is for systems with a root.
+func HandOver(*os.File) {}
+
+// Owner is for systems whose files have a user's number.
+func Owner(fs.FileInfo) (uid int, ok bool) { return 0, false }
 
 // rootsForUs is for systems with a root.
 func rootsForUs(fs.FileInfo) bool { return false }

@@ -5,8 +5,34 @@ package secret
 import (
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 )
+
+// HandOver gives a file that root has just made to the owner of its directory: a
+// server that runs as that user has to open it. Of others it does nothing, and
+// where it may not be done neither: who made the file can use it anyway.
+func HandOver(f *os.File) {
+	if os.Geteuid() != 0 {
+		return
+	}
+	info, err := os.Stat(filepath.Dir(f.Name()))
+	if err != nil {
+		return
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
+		_ = f.Chown(int(owner.Uid), int(owner.Gid))
+	}
+}
+
+// Owner returns the user's number of whom a file belongs to, false if it has none.
+func Owner(info fs.FileInfo) (uid int, ok bool) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return int(stat.Uid), true
+}
 
 // rootsForUs reports whether root owns a file and we are not root: only its group
 // then lets us read it.

@@ -116,7 +116,7 @@ func readRootFile(path string, stat stat) (Root, error) {
 
 // CreateRootFile draws a key and writes it to path, mode 0600, synced before
 // it is returned. Of several callers at once one writes; the others read its
-// key.
+// key. A file that root makes belongs to the directory's owner.
 func CreateRootFile(path string) (Root, error) {
 	root, err := NewRoot(rand.Reader)
 	if err != nil {
@@ -127,6 +127,7 @@ func CreateRootFile(path string) (Root, error) {
 		return Root{}, fmt.Errorf("create key file: %w", err)
 	}
 	defer os.Remove(tmp.Name())
+	HandOver(tmp)
 	_, err = tmp.WriteString(root.Reveal() + "\n")
 	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return Root{}, fmt.Errorf("write key file: %w", err)

@@ -69,7 +69,8 @@ func Restore(ctx context.Context, c config.Config, backup string, o Options, log
 	if c.Postgres() {
 		return false, &RefusalError{"restore does not make PostgreSQL databases", whatPostgresOffers, nil}
 	}
-	if err := prepareDirs(ctx, c, log); err != nil {
+	c, err = prepare(ctx, c, log)
+	if err != nil {
 		return false, err
 	}
 	keys, err := givenKeys(c)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/countersign/countersign/internal/account"
@@ -37,20 +39,43 @@ func (d *Deployment) private() bool {
 	return config.Loopback(d.Config.Listen) && d.Config.PublicURL == nil
 }
 
-// secureCookies reports whether browsers reach the console over TLS. Only a
-// console on loopback may do without.
+// secureCookies reports whether cookies travel over TLS only. Only a console that
+// browsers reach on loopback may do without.
 func (d *Deployment) secureCookies() bool {
-	behindTLS := d.Config.PublicURL != nil && d.Config.PublicURL.Scheme == "https"
-	return d.Config.TLS() || behindTLS || !config.Loopback(d.Config.Listen)
+	if d.Config.TLS() || !config.Loopback(d.Config.Listen) {
+		return true
+	}
+	public := d.Config.PublicURL
+	return public != nil && (public.Scheme == "https" || !config.Loopback(net.JoinHostPort(public.Hostname(), "80")))
+}
+
+// plainPublic reports whether the public address keeps people from signing in:
+// browsers keep no cookie that travels over TLS only from plain HTTP.
+func (d *Deployment) plainPublic() bool {
+	return d.Config.PublicURL != nil && d.Config.PublicURL.Scheme == "http" && d.secureCookies()
+}
+
+// origin is the scheme, host and port of the public address as browsers write
+// them: in small letters, without the port that goes without saying. Nil if there
+// is none.
+func (d *Deployment) origin() *url.URL {
+	public := d.Config.PublicURL
+	if public == nil {
+		return nil
+	}
+	host := strings.ToLower(public.Host)
+	host = strings.TrimSuffix(host, map[string]string{"https": ":443", "http": ":80"}[public.Scheme])
+	return &url.URL{Scheme: public.Scheme, Host: strings.TrimSuffix(host, ":")}
 }
 
 // ConsoleLink is the address of a one-time link. listening is where the APIs
-// are, used unless the operator told the public address. The token stands
-// behind the #, where neither proxies nor logs see it.
+// are, used unless the operator told the public address. Its path is left away:
+// the console's pages lead to each other without one. The token stands behind the
+// #, where neither proxies nor logs see it.
 func (d *Deployment) ConsoleLink(listening, token string) string {
 	base := d.APIAddress(listening)
-	if d.Config.PublicURL != nil {
-		base = d.Config.PublicURL.String()
+	if public := d.origin(); public != nil {
+		base = public.String()
 	}
 	link, err := url.JoinPath(base, console.Path, "enter")
 	if err != nil { // both bases are URLs
@@ -101,7 +126,7 @@ func (d *Deployment) console(p *parts, box *Box, carriers *fleet.Fleet, v4 tynte
 	c, err := console.New(console.Config{
 		Access: p.doors, Accounts: d.Store, Keys: d.Keys, Audit: d.Audit(), Hub: hub,
 		Groups: append(d.consoleGroups(box, carriers, v4), d.deskGroups(carriers, v4, p.workings)...),
-		Secure: d.secureCookies(), PublicURL: d.Config.PublicURL, Now: d.Store.Now, Log: d.Log,
+		Secure: d.secureCookies(), PublicURL: d.origin(), Now: d.Store.Now, Log: d.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the console: %w", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/fleet"
 )
 
@@ -24,3 +25,9 @@ func (s *Server) LeaveAfter(bound time.Duration) { s.bound = bound }
 func (s *Server) Reloads(ctx context.Context, f *fleet.Fleet) error {
 	return s.reloads(ctx, &Deployment{Config: s.Config}, f)
 }
+
+// SecureCookies is secureCookies of a deployment of c.
+func SecureCookies(c config.Config) bool { return (&Deployment{Config: c}).secureCookies() }
+
+// Origin is origin of a deployment of c.
+func Origin(c config.Config) string { return (&Deployment{Config: c}).origin().String() }

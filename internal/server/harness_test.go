@@ -44,6 +44,8 @@ func TestMain(m *testing.M) {
 		"TestNodesOfPostgreSQLThatStartAtOnceOnAnEmptyDatabaseMakeOneAccountAndUseNoFiles",
 		"TestADatabaseWithoutAFreeConnectionIs503WithRetryAfterAtEveryFacade", "TestADatabaseThatGoesAwayMakesTheServerUnreadyUntilItIsBack",
 		"TestAStartThatWaitsForAnothersMigrationEndsWhenItIsStopped", "TestAStartGoesOnOnceAnothersMigrationIsDone", "TestALockFileBelongsToTheOwnerOfItsDirectory",
+		"TestAServerThatUsesADatabaseByAnotherNameIsNotAlone", "TestADatabaseIsMadeWhereALinkLeadsThoughNothingIsThere", "TestWhatRootMakesInAnothersDirectoryBelongsToThatUser",
+		"TestOnlyAConsoleThatBrowsersReachOnLoopbackKeepsCookiesOverPlainHTTP", "TestThePublicAddressIsTheOneThatBrowsersSend",
 		"TestClosingIsWaitedForUnlessWhoeverWaitsIsStopped", "TestAServerThatIsStoppedLeavesACommitThatWaitsToTheDatabase", "TestAWishToReloadKeepsUntilTheCarriersRun",
 	))
 }

@@ -8,9 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/countersign/countersign/internal/secret"
 )
 
 // lockEvery is how often a lock is tried that another process holds: the system
@@ -62,13 +63,11 @@ func tryLock(f *os.File) error {
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:wrapcheck // the caller says what it was doing
 }
 
-// openLock opens the lock file at path, making it if it is not there. One that
-// root makes belongs to the directory's owner: a server that runs as that user
-// has to open it afterwards.
+// openLock opens the lock file at path, making it if it is not there.
 func openLock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // beside the database
-	if err == nil && os.Geteuid() == 0 {
-		handOver(f, filepath.Dir(path))
+	if err == nil {
+		secret.HandOver(f)
 	}
 	if errors.Is(err, fs.ErrExist) {
 		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // as above
@@ -77,16 +76,4 @@ func openLock(path string) (*os.File, error) {
 		return nil, fmt.Errorf("open lock file: %w", err)
 	}
 	return f, nil
-}
-
-// handOver gives a file to the owner of dir, where that may be done: the one who
-// makes the file can use it anyway.
-func handOver(f *os.File, dir string) {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return
-	}
-	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
-		_ = f.Chown(int(owner.Uid), int(owner.Gid))
-	}
 }

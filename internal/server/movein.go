@@ -25,6 +25,7 @@ func MoveIn(ctx context.Context, c config.Config, path, target string, log *slog
 	if err != nil {
 		return movein.Report{}, err
 	}
+	path = realFile(path)
 	release, err := holdSource(ctx, path)
 	if err != nil {
 		return movein.Report{}, err

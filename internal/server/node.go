@@ -26,13 +26,13 @@ func (n node) close() {
 	}
 }
 
-// node says which node this process is. Nodes of PostgreSQL cannot know of each
-// other.
-func (s *Server) node(ctx context.Context) (node, error) {
-	if s.Config.Postgres() {
+// node says which node of d this process is. Nodes of PostgreSQL cannot know of
+// each other.
+func (s *Server) node(ctx context.Context, d *Deployment) (node, error) {
+	if d.Config.Postgres() {
 		return node{name: rand.Text()}, nil
 	}
-	held, sole, err := lock(s.Config.DatabasePath + ".lock")
+	held, sole, err := lock(d.Config.DatabasePath + ".lock")
 	if err != nil || sole {
 		return node{soleNode, held}, err
 	}

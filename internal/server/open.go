@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"syscall"
 	"time"
 
 	"github.com/countersign/countersign/internal/config"
@@ -64,7 +66,8 @@ func openSQLite(ctx context.Context, c config.Config, log *slog.Logger, o Option
 			return nil, &RefusalError{"there is no database " + c.DatabasePath, "the data directory or database of a deployment; serve, migrate and account create make one", nil}
 		}
 	}
-	if err := prepareDirs(ctx, c, log); err != nil {
+	c, err := prepare(ctx, c, log)
+	if err != nil {
 		return nil, sourced(err, c, placed(c)...)
 	}
 	if err := checkDatabase(ctx, c.DatabasePath, log); err != nil {
@@ -92,6 +95,10 @@ func openSQLite(ctx context.Context, c config.Config, log *slog.Logger, o Option
 		return nil, &RefusalError{"database " + c.DatabasePath, "a database of this version or an older one", err}
 	case errors.Is(err, sqlite.ErrOlder):
 		return nil, &RefusalError{"database " + c.DatabasePath, "COUNTERSIGN_MIGRATE=true, or countersign migrate before", err}
+	case errors.Is(err, fs.ErrPermission):
+		return nil, &RefusalError{"database " + c.DatabasePath + " cannot be opened", "a database that the user that this runs as may read and write", err}
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return nil, &RefusalError{"database " + c.DatabasePath + " cannot be opened", "a higher limit of open files", err}
 	case err != nil:
 		return nil, &RefusalError{"database " + c.DatabasePath + " cannot be opened", "a Countersign database or none", err}
 	}

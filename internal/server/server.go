@@ -80,7 +80,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		n.close() // after the database: whoever takes the lock has it alone
 		return err
 	}
-	if n, err = s.node(ctx); err != nil {
+	if n, err = s.node(ctx, d); err != nil {
 		return errors.Join(err, shut())
 	}
 	p, l, err := s.start(ctx, d, m, n)
@@ -212,9 +212,15 @@ func (s *Server) begin(ctx context.Context, d *Deployment, p *parts, l listeners
 		}
 	}
 	if s.Out != nil {
-		if _, err := io.WriteString(s.Out, lines); err != nil {
-			return fmt.Errorf("print the first lines: %w", err)
+		if _, err := io.WriteString(s.Out, lines); err != nil { // no reason to refuse either: nobody may read it
+			s.Log.WarnContext(ctx, "the lines of the start could not be printed", slog.Any("err", err))
+			if key.Reveal() != "" {
+				s.Log.WarnContext(ctx, "the API key that was made is lost; countersign key create --account "+firstAccount+" makes another")
+			}
 		}
+	}
+	if d.plainPublic() {
+		s.Log.WarnContext(ctx, "nobody can sign in to the console over plain HTTP, which public_url says: browsers keep its cookie over TLS only")
 	}
 	attrs := []slog.Attr{
 		slog.String("mode", string(s.Config.Mode)), slog.String("version", s.Version),
@@ -271,8 +277,8 @@ func (s *Server) serve(ctx context.Context, d *Deployment, p *parts, l listeners
 		case <-ctx.Done():
 		case <-failed.Done():
 		}
-		s.Log.InfoContext(apart, "draining")
 		p.health.Drain()
+		s.Log.InfoContext(apart, "draining")
 		stopWork() // what is sent from now on is durable and goes out after the next start
 		notice := time.NewTimer(cmp.Or(s.Notice, drainNotice))
 		defer notice.Stop()

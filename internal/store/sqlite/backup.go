@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/otp"
+	"github.com/countersign/countersign/internal/secret"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/registry"
 )
@@ -28,7 +29,7 @@ var (
 // opens it, restored or not, sends nothing until it is released. Until Backup
 // returns nil there is no file at path; fs.ErrExist if there is one already.
 func (s *Store) Backup(ctx context.Context, path string) error {
-	return copyInto(ctx, dsn(s.path, "wal_autocheckpoint(0)"), path, s.Now())
+	return copyInto(ctx, dsn(s.path, "wal_autocheckpoint(0)"), path, s.Now(), func(*os.File) {})
 }
 
 // Inspect refuses a file that is no whole database of this version, or of a
@@ -42,7 +43,8 @@ func Inspect(ctx context.Context, path string, known []otp.KeyID) error {
 	return err
 }
 
-// Restore makes a quarantined database at path from a backup. known are the
+// Restore makes a quarantined database at path from a backup; one that root makes
+// belongs to the directory's owner. known are the
 // root keys that are at hand, nil if that is not known: a backup that was
 // written under another is refused with registry.ErrOtherKey. Further errors are
 // ErrDamaged, ErrOtherProgram, ErrNewer and fs.ErrExist; after each of them
@@ -60,7 +62,7 @@ func Restore(ctx context.Context, backup, path string, known []otp.KeyID, now ti
 	if _, err := examine(ctx, backup, mayMigrate); err != nil {
 		return fmt.Errorf("read the backup: %w", err)
 	}
-	return copyInto(ctx, from, path, now)
+	return copyInto(ctx, from, path, now, secret.HandOver)
 }
 
 // inspect refuses what is no whole database of ours, or of another root key.
@@ -98,8 +100,8 @@ func inspect(ctx context.Context, from string, known []otp.KeyID) error {
 }
 
 // copyInto copies a database, named as drivers do, to a new file at path and
-// quarantines the copy.
-func copyInto(ctx context.Context, from, path string, now time.Time) (err error) {
+// quarantines the copy. made gets the file while it is empty.
+func copyInto(ctx context.Context, from, path string, now time.Time, made func(*os.File)) (err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s: %w", path, os.ErrExist)
 	}
@@ -111,6 +113,7 @@ func copyInto(ctx context.Context, from, path string, now time.Time) (err error)
 		_ = os.Remove(partial.Name())
 		_ = os.Remove(partial.Name() + "-journal")
 	}()
+	made(partial)
 	if err := partial.Close(); err != nil {
 		return fmt.Errorf("make the copy: %w", err)
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/countersign/countersign/internal/clock"
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/phone"
+	"github.com/countersign/countersign/internal/secret"
 	"github.com/countersign/countersign/internal/store/highwater"
 	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/store/schema"
@@ -206,7 +207,8 @@ func openReaders(path string) (*sql.DB, error) {
 
 // makeFile makes the file with tight rights before SQLite would make it with
 // loose ones: it holds recipients. One that is there is not even opened, for
-// closing it would drop the locks that this process has on it.
+// closing it would drop the locks that this process has on it. What SQLite makes
+// beside it belongs to whom the file belongs to.
 func makeFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names it
 	if errors.Is(err, fs.ErrExist) {
@@ -215,6 +217,7 @@ func makeFile(path string) error {
 	if err != nil {
 		return err //nolint:wrapcheck // the caller says what it was doing
 	}
+	secret.HandOver(f)
 	return f.Close() //nolint:wrapcheck // as above
 }
 
@@ -229,6 +232,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	defer func() { err = caused(path, err) }()
 	pending, err := examine(ctx, path, consent(c.Migrate))
 	if err != nil {
 		return nil, err
