@@ -54,7 +54,9 @@ func (s *Store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Chec
 // then what limits remember of their recipients, and only then the time is
 // read and everything decided (V-03).
 //
-// lockChecked uses otps_id_key and tallies_pkey.
+// lockChecked counts what it locks, as PostgreSQL reads and locks no more than is
+// asked for: where it knows of no recipient that is limited, it would not look at
+// the OTPs. It uses otps_id_key and tallies_pkey.
 const lockChecked = `WITH locked AS MATERIALIZED (
 			SELECT o.account_id, o.recipient_key, o.limited AND o.state < 2 AS limited FROM unnest($1::text::check_input[]) i
 			JOIN otps o ON o.account_id = i.account_id AND o.id = i.id AND o.origin = i.origin
@@ -63,7 +65,7 @@ const lockChecked = `WITH locked AS MATERIALIZED (
 			SELECT t.consecutive FROM tallies t
 			WHERE (t.account_id, t.recipient_key) IN (SELECT l.account_id, l.recipient_key FROM locked l WHERE l.limited)
 			ORDER BY t.account_id, t.recipient_key FOR UPDATE OF t)
-		SELECT count(*) FROM counted`
+		SELECT (SELECT count(*) FROM locked), (SELECT count(*) FROM counted)`
 
 // What the statement may come to beside otp.Verdict's numbers.
 const (

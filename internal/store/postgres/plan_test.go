@@ -13,9 +13,8 @@ import (
 	"github.com/countersign/countersign/internal/store/postgres"
 )
 
-// explain is the plan of a hot statement that is made while all tables are
-// empty and then kept.
-func explain(t *testing.T, url, statement string) string {
+// grouped is a connection with the settings of group commits.
+func grouped(t *testing.T, url string) *pgx.Conn {
 	t.Helper()
 	settings, err := postgres.GroupSettings(url)
 	if err != nil {
@@ -30,7 +29,14 @@ func explain(t *testing.T, url, statement string) string {
 			t.Fatal(err)
 		}
 	}
-	plan, err := keptPlan(t.Context(), conn, statement)
+	return conn
+}
+
+// explain is the plan of a hot statement that is made while all tables are
+// empty and then kept.
+func explain(t *testing.T, url, statement string) string {
+	t.Helper()
+	plan, err := keptPlan(t.Context(), grouped(t, url), statement)
 	if err != nil {
 		t.Fatal(err)
 	}
