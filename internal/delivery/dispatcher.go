@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/countersign/countersign/internal/otp"
@@ -115,6 +116,7 @@ type Dispatcher struct {
 	wake     chan struct{} // of size 1: something may be due now
 	freed    chan struct{} // of size 1: a claimed delivery is settled
 	workers  sync.WaitGroup
+	routed   atomic.Int64 // since when the routes are as they are, in microseconds
 }
 
 // NewDispatcher returns a dispatcher over c. It does nothing before Run.
@@ -141,7 +143,7 @@ func NewDispatcher(c DispatcherConfig) *Dispatcher {
 	if c.OnEvents == nil {
 		c.OnEvents = func() {}
 	}
-	return &Dispatcher{
+	d := &Dispatcher{
 		cfg:      c,
 		claims:   claims{open: map[otpRef]*claim{}, limit: c.places(c.Carriers)},
 		carriers: carriers{known: map[string]*lane{}, places: c.PerCarrier, jitter: c.Jitter},
@@ -149,6 +151,8 @@ func NewDispatcher(c DispatcherConfig) *Dispatcher {
 		wake:     make(chan struct{}, 1),
 		freed:    make(chan struct{}, 1),
 	}
+	d.routed.Store(c.Now().UnixMicro()) // another process may have had others
+	return d
 }
 
 // places is how many deliveries are claimed at a time for n carriers.
@@ -159,9 +163,12 @@ func (c *DispatcherConfig) places(n int) int {
 	return min(c.Workers, n*c.PerCarrier)
 }
 
-// SetCarriers says that the router has n carriers now, 0 if that is not known;
-// see DispatcherConfig.Carriers.
-func (d *Dispatcher) SetCarriers(n int) { d.claims.setLimit(d.cfg.places(n)) }
+// SetRoutes says that the router has other routes now, and n carriers, 0 if that is
+// not known; see DispatcherConfig.Carriers.
+func (d *Dispatcher) SetRoutes(n int) {
+	d.routed.Store(d.cfg.Now().UnixMicro())
+	d.claims.setLimit(d.cfg.places(n))
+}
 
 // Wake says that a delivery may be due now. It does not block.
 func (d *Dispatcher) Wake() { signal(d.wake) }

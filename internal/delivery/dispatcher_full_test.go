@@ -173,6 +173,58 @@ func TestWhileACarrierThatFailsHasNoRoomTheOthersAreAskedAgainAsSlowlyAsAlone(t 
 	}
 }
 
+// changing is a router whose routes change.
+type changing struct{ atomic.Pointer[routes] }
+
+func (c *changing) Route(ch message.Channel, to phone.Recipient, spread string) []delivery.Carrier {
+	return c.Load().Route(ch, to, spread)
+}
+
+func TestACarrierThatRoutesNowBeginWithTakesWhatWaitedForTheOneBefore(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(r *changing, to routes, d *delivery.Dispatcher, c delivery.DispatcherConfig) *delivery.Dispatcher{
+		"after a reload": func(r *changing, to routes, d *delivery.Dispatcher, _ delivery.DispatcherConfig) *delivery.Dispatcher {
+			r.Store(&to)
+			d.SetRoutes(2)
+			return d
+		},
+		"after a restart": func(r *changing, to routes, _ *delivery.Dispatcher, c delivery.DispatcherConfig) *delivery.Dispatcher {
+			r.Store(&to)
+			return delivery.NewDispatcher(c)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				sick, _ := moody()
+				b := accepting("b")
+				m, r := newMemory(), &changing{}
+				r.Store(&routes{message.SMS: {sick}})
+				c := config(m, r)
+				d := delivery.NewDispatcher(c)
+				m.send("1", someone(t), 5*time.Minute, sms())
+				steps := func(n int) {
+					for range n {
+						time.Sleep(5 * time.Second)
+						if _, err := d.Step(t.Context()); err != nil {
+							t.Errorf("Step = %v", err)
+						}
+					}
+				}
+				steps(2)
+				if sick.asked() == 0 {
+					t.Error("a was not asked")
+				}
+				d = begin(r, routes{message.SMS: {b, sick}}, d, c)
+				steps(20)
+				if b.asked() != 1 {
+					t.Errorf("b was asked %d times, a %d; want b once", b.asked(), sick.asked())
+				}
+			})
+		})
+	}
+}
+
 func TestWhichCarrierIsNextIsKnownToAnotherNode(t *testing.T) {
 	t.Parallel()
 	wall := &storetest.Wall{}

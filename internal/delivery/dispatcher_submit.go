@@ -40,7 +40,7 @@ func (d *Dispatcher) deliver(ctx context.Context, j leased) (out SubmitOutcome, 
 	if j.calledAgain() && !d.cfg.Now().Before(j.AgainUntil) {
 		return refused(LineBusy) // no time is left for the second call
 	}
-	route := d.cfg.Router.Route(j.Step.Channel, j.Recipient, j.Dedupe)
+	route := j.order(d.cfg.Router.Route(j.Step.Channel, j.Recipient, j.Dedupe), time.UnixMicro(d.routed.Load()))
 	first, behind := j.carriers(route, d.cfg.Now())
 	_, sent := j.maybeTaken()
 	if j.Step.Unroutable || len(route) == 0 && !sent {
@@ -310,6 +310,18 @@ func (l leased) mayWait(at time.Time) bool {
 		return at.Before(l.Expires)
 	}
 	return at.Before(l.budget(0, 1))
+}
+
+// order returns the route in the order in which the job's carriers are asked. Those
+// before the one that it was with last have refused it. But where the routes were
+// changed after it was queued nobody knows whether they were ever asked: they come
+// behind the others then.
+func (l leased) order(route []Carrier, routed time.Time) []Carrier {
+	last := slices.IndexFunc(route, func(c Carrier) bool { return c.Name() == l.Carrier })
+	if last <= 0 || !l.Queued.Before(routed) {
+		return route
+	}
+	return slices.Concat(route[last:], route[:last])
 }
 
 // carriers returns which part of the route may be asked now: from the carrier

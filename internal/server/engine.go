@@ -40,7 +40,7 @@ func (s *Server) engine(d *Deployment, m *metrics.Metrics, n node) (*engine, err
 	deps.Observer = m.Carriers(func() []delivery.CircuitState { return e.dispatcher.Circuits() })
 	deps.WhatsAppChanged = e.entries.ForgetWhatsAppAccount
 	deps.Renewed = func(carrier string) { e.dispatcher.Renewed(carrier) }
-	deps.Carriers = func(n int) { e.dispatcher.SetCarriers(n) }
+	deps.Carriers = func(n int) { e.dispatcher.SetRoutes(n) }
 	var err error
 	if e.carriers, err = fleet.New(d.fleetSettings(s.Config), deps); err != nil {
 		return nil, err //nolint:wrapcheck // it names file and line
