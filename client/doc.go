@@ -11,5 +11,10 @@
 //
 // A verdict is a result, not an error: a wrong code is WrongCode and no error.
 // Errors are *Error for what the server refused, and whatever the connection
-// ended with otherwise.
+// ended with otherwise. Some of them leave open whether the request was carried
+// out; one with an idempotency key can be repeated all the same:
+//
+//	verdict, err := c.Validate(ctx, id, typed, client.WithIdempotencyKey(key))
+//
+// Messages, OTPs and filters print without codes and numbers.
 package client

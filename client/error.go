@@ -10,13 +10,19 @@ import (
 	"time"
 )
 
+// maxRetryAfter bounds what a server may ask for: who sleeps so long must wake.
+const maxRetryAfter = 24 * time.Hour
+
+// notFound is the title that tells an absent OTP from a path that no API has.
+const notFound = "No Resource Found"
+
 // Error is a request that the server refused.
 type Error struct {
 	Status     int           // of HTTP
 	Title      string        // stable, such as "Constraint Violation"
 	Detail     string        // for people
 	Violations []Violation   // with status 400: every rule that was broken
-	RetryAfter time.Duration // with status 429 or 503: how long to wait, 0 if not told
+	RetryAfter time.Duration // with status 429 or 503: how long to wait, at most 24 h; 0 if not told
 }
 
 // Violation is a rule of a request that was broken.
@@ -40,14 +46,16 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Sentinels to tell refusals apart with errors.Is.
+// Sentinels to tell refusals apart with errors.Is. After ErrUnavailable and
+// ErrServer, as after an error that is no *Error, the request may have been
+// carried out; the answer does not tell.
 var (
 	ErrInvalid      = errors.New("request refused as invalid")         // 400, 413, 415
 	ErrUnauthorized = errors.New("API key missing or refused")         // 401, 403
-	ErrNotFound     = errors.New("no such OTP")                        // 404
+	ErrNotFound     = errors.New("no such OTP")                        // 404 with its title; that of a proxy or a wrong base URL is none of these
 	ErrThrottled    = errors.New("too many requests")                  // 429
 	ErrUnavailable  = errors.New("server cannot do it now")            // 503
-	ErrIdempotency  = errors.New("idempotency key used otherwise")     // 409, 422
+	ErrIdempotency  = errors.New("idempotency key is taken")           // 409: its first request still runs; 422: it was used for another request
 	ErrServer       = errors.New("server failed to do what it should") // other 5xx
 )
 
@@ -59,7 +67,7 @@ func (e *Error) Is(target error) bool {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return target == ErrUnauthorized
 	case http.StatusNotFound:
-		return target == ErrNotFound
+		return target == ErrNotFound && e.Title == notFound
 	case http.StatusConflict, http.StatusUnprocessableEntity:
 		return target == ErrIdempotency
 	case http.StatusTooManyRequests:
@@ -81,8 +89,24 @@ func refusal(resp *http.Response, body []byte) error {
 	if json.Unmarshal(body, &problem) == nil && problem.Title != "" {
 		e.Title, e.Detail, e.Violations = problem.Title, problem.Detail, problem.Violations
 	}
-	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
-		e.RetryAfter = time.Duration(s) * time.Second
-	}
+	e.RetryAfter = retryAfter(resp.Header)
 	return e
+}
+
+// retryAfter reads seconds or a date. A date counts from that of the answer: the
+// two clocks may differ.
+func retryAfter(h http.Header) time.Duration {
+	value := h.Get("Retry-After")
+	if s, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(s, uint64(maxRetryAfter/time.Second))) * time.Second
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	wait := time.Until(at)
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		wait = at.Sub(date)
+	}
+	return min(max(wait, 0), maxRetryAfter)
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -19,9 +20,8 @@ type Message struct {
 	// Senders replace the account's; "" keeps it.
 	Sender, Caller, SenderViber, SenderWhatsApp string
 
-	// IdempotencyKey makes a repeated Send of the same message answer as the
-	// first did, for 24 h; "" for none. A random text of up to 255 visible ASCII
-	// characters.
+	// IdempotencyKey is that of WithIdempotencyKey, for messages that are kept to
+	// be sent again. The option goes before it.
 	IdempotencyKey string
 }
 
@@ -51,7 +51,11 @@ type OTP struct {
 
 // Send issues a code and starts its delivery. It returns the OTP's id, which
 // Validate needs; it does not wait for the delivery.
-func (c *Client) Send(ctx context.Context, m Message) (id string, err error) {
+//
+// After ErrUnavailable, ErrServer or an error that is no *Error, the message may
+// have been sent. Only a Send with an idempotency key can be repeated without
+// sending it twice.
+func (c *Client) Send(ctx context.Context, m Message, options ...CallOption) (id string, err error) {
 	var answer struct {
 		ID string `json:"id"`
 	}
@@ -66,40 +70,73 @@ func (c *Client) Send(ctx context.Context, m Message) (id string, err error) {
 		SenderViber string `json:"senderViber,omitempty"`
 		SenderWA    string `json:"senderWA,omitempty"`
 	}{m.To, m.Profile, m.Priority, m.Language, m.Code, m.Sender, m.Caller, m.SenderViber, m.SenderWhatsApp}
-	var header []string
-	if m.IdempotencyKey != "" {
-		header = []string{"Idempotency-Key", m.IdempotencyKey}
+	options = append([]CallOption{WithIdempotencyKey(m.IdempotencyKey)}, options...)
+	if _, err := c.call(ctx, http.MethodPost, "/otp", in, &answer, options); err != nil {
+		return "", err
 	}
-	err = c.call(ctx, http.MethodPost, "/otp", in, &answer, header...)
-	return answer.ID, err
+	if answer.ID == "" {
+		return "", errLacks
+	}
+	return answer.ID, nil
 }
 
 // Validate checks a code that somebody typed. Only Verified says that it is
 // right, and only once; every other verdict is no proof. ErrNotFound if there is
 // no such OTP.
-func (c *Client) Validate(ctx context.Context, id, code string) (Status, error) {
+//
+// If the answer is lost, that one Verified may be lost with it: the next Validate
+// says AlreadyReported. With WithIdempotencyKey, it says again what the first
+// did.
+func (c *Client) Validate(ctx context.Context, id, code string, options ...CallOption) (Status, error) {
+	if namesNone(id) {
+		return "", ErrNotFound
+	}
 	var answer struct {
 		Status Status `json:"otpStatus"`
 	}
 	in := struct {
 		Code string `json:"otpCode"`
 	}{code}
-	err := c.call(ctx, http.MethodPost, "/otp/"+url.PathEscape(id)+"/validate", in, &answer)
-	return answer.Status, err
+	if _, err := c.call(ctx, http.MethodPost, "/otp/"+url.PathEscape(id)+"/validate", in, &answer, options); err != nil {
+		return "", err
+	}
+	if answer.Status == "" {
+		return "", errLacks
+	}
+	return answer.Status, nil
 }
 
 // Read returns an OTP; ErrNotFound if there is none of the id.
-func (c *Client) Read(ctx context.Context, id string) (OTP, error) {
+func (c *Client) Read(ctx context.Context, id string, options ...CallOption) (OTP, error) {
+	if namesNone(id) {
+		return OTP{}, ErrNotFound
+	}
 	var o OTP
-	err := c.call(ctx, http.MethodGet, "/otp/"+url.PathEscape(id), nil, &o)
-	return o, err
+	if _, err := c.call(ctx, http.MethodGet, "/otp/"+url.PathEscape(id), nil, &o, options); err != nil {
+		return OTP{}, err
+	}
+	if o.ID == "" || o.Status == "" {
+		return OTP{}, errLacks
+	}
+	return o, nil
 }
 
 // Delete removes an OTP: nothing is sent or reported for it any more. One that
 // does not exist is no error.
-func (c *Client) Delete(ctx context.Context, id string) error {
-	return c.call(ctx, http.MethodDelete, "/otp/"+url.PathEscape(id), nil, nil)
+func (c *Client) Delete(ctx context.Context, id string, options ...CallOption) error {
+	if namesNone(id) {
+		return nil
+	}
+	_, err := c.call(ctx, http.MethodDelete, "/otp/"+url.PathEscape(id), nil, nil, options)
+	return err
 }
+
+// errLacks is an answer of another shape, such as that of a proxy's own page.
+var errLacks = errors.New("the server's answer lacks what was asked for")
+
+// namesNone reports whether id would make the path of another call: no OTP has
+// it. Dots are what proxies resolve, escaped or not.
+func namesNone(id string) bool { return id == "" || id == "." || id == ".." }
 
 // Filter selects OTPs. The zero Filter selects all.
 type Filter struct {
@@ -107,9 +144,15 @@ type Filter struct {
 	Status Status // Verified or TooManyAttempts; "" for every one
 }
 
-// List returns OTPs, newest first. The server may leave out the oldest; by
-// default it returns at most 1,000.
-func (c *Client) List(ctx context.Context, f Filter) ([]OTP, error) {
+// Listing is what List found.
+type Listing struct {
+	OTPs      []OTP // newest first
+	Truncated bool  // whether the server left out the oldest
+}
+
+// List returns OTPs, newest first. The server may leave out the oldest, and says
+// so in Truncated; by default it returns at most 1,000.
+func (c *Client) List(ctx context.Context, f Filter, options ...CallOption) (Listing, error) {
 	query := url.Values{}
 	if f.To != "" {
 		query.Set("to", f.To)
@@ -122,6 +165,12 @@ func (c *Client) List(ctx context.Context, f Filter) ([]OTP, error) {
 		path += "?" + query.Encode()
 	}
 	var all []OTP
-	err := c.call(ctx, http.MethodGet, path, nil, &all)
-	return all, err
+	header, err := c.call(ctx, http.MethodGet, path, nil, &all, options)
+	if err != nil {
+		return Listing{}, err
+	}
+	if all == nil {
+		return Listing{}, errLacks
+	}
+	return Listing{OTPs: all, Truncated: header.Get("X-Result-Truncated") == "true"}, nil
 }

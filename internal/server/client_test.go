@@ -55,10 +55,10 @@ func TestTheGoClientWorksWithTheServer(t *testing.T) {
 	if err != nil || o.ID != id || o.To != "+4915112345678" || o.Status != client.Verified || o.Attempts != 2 || o.Allowed != 3 || !o.Expires.After(o.Created) {
 		t.Errorf("Read = %+v, %v", o, err)
 	}
-	if all, err := c.List(ctx, client.Filter{To: "+4915112345678", Status: client.Verified}); err != nil || len(all) != 1 || all[0] != o {
+	if all, err := c.List(ctx, client.Filter{To: "+4915112345678", Status: client.Verified}); err != nil || len(all.OTPs) != 1 || all.OTPs[0] != o || all.Truncated {
 		t.Errorf("List = %+v, %v; want what Read gave", all, err)
 	}
-	if all, err := c.List(ctx, client.Filter{Status: client.TooManyAttempts}); err != nil || len(all) != 0 {
+	if all, err := c.List(ctx, client.Filter{Status: client.TooManyAttempts}); err != nil || len(all.OTPs) != 0 {
 		t.Errorf("List of another state = %+v, %v; want none", all, err)
 	}
 	if err := errors.Join(c.Delete(ctx, id), c.Delete(ctx, id)); err != nil {
