@@ -61,16 +61,24 @@ func (f *Fleet) States() []State {
 	f.mu.Unlock()
 	out := make([]State, 0, len(members))
 	for _, m := range members {
-		s := State{Name: m.Name(), Type: m.Type, At: settings.at(m.Name()), Channels: m.Channels(), Receipts: m.receipts != nil}
+		s := State{Name: m.Name(), Type: m.Type, At: settings.at(m.Name()), Channels: m.Channels(), Receipts: m.receipts != nil, Links: m.links()}
 		m.mu.Lock()
 		s.Busy = m.inner
 		m.mu.Unlock()
-		if b, ok := m.carrier.(interface{ Binds() []smpp.BindState }); ok {
-			for _, bind := range b.Binds() {
-				s.Links = append(s.Links, Link{Name: linkName(bind), Up: bind.Bound, LastErr: bind.LastErr})
-			}
-		}
 		out = append(out, s)
+	}
+	return out
+}
+
+// links returns how every connection that the carrier keeps does.
+func (m *member) links() []Link {
+	b, ok := m.carrier.(interface{ Binds() []smpp.BindState })
+	if !ok {
+		return nil
+	}
+	var out []Link
+	for _, bind := range b.Binds() {
+		out = append(out, Link{Name: linkName(bind), Up: bind.Bound, LastErr: bind.LastErr})
 	}
 	return out
 }

@@ -6,5 +6,6 @@
 // of it is wrong, nothing changes. A carrier whose configuration is as it was
 // keeps running, binds and all. One that changed gets no further message; what
 // it has in hand is waited for, it ends, and only then its successor begins, as
-// message centres count binds.
+// message centres count binds. The successor takes over at once the receipts by
+// HTTP, and what is remembered so that they can be read.
 package fleet

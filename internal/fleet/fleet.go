@@ -59,7 +59,7 @@ type Fleet struct {
 	settings Settings
 	members  []*member                              // in the file's order
 	start    func(m *member, after <-chan struct{}) // nil while Run does not run
-	leaving  map[string]<-chan struct{}             // members that end, by name
+	leaving  map[string]*member                     // those that end, by name; of several the latest
 	running  sync.WaitGroup
 
 	begun chan struct{} // closed once Run runs the carriers
@@ -77,7 +77,7 @@ func New(s Settings, d Deps) (*Fleet, error) {
 	if d.Observer == nil {
 		d.Observer = unobserved{}
 	}
-	f := &Fleet{deps: d, leaving: map[string]<-chan struct{}{}, begun: make(chan struct{})}
+	f := &Fleet{deps: d, leaving: map[string]*member{}, begun: make(chan struct{})}
 	members, table, err := f.prepare(s)
 	if err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func (f *Fleet) env(c config.Carrier) env {
 	return env{
 		receive: f.deps.Receive, log: f.deps.Log.With(slog.String("at", c.At(""))), now: f.deps.Now, version: f.deps.Version,
 		receiptURL: f.receiptURL(c.Name),
-		observer:   f.deps.Observer, notes: f.deps.Notes, changed: f.deps.WhatsAppChanged,
+		observer:   f.deps.Observer, notes: f.deps.Notes, changed: f.deps.WhatsAppChanged, memory: f.remembered(c.Name),
 	}
 }
 
@@ -170,12 +170,6 @@ func (f *Fleet) Size() int {
 	return n
 }
 
-func (f *Fleet) has(name string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.ContainsFunc(f.members, func(m *member) bool { return m.Name() == name })
-}
-
 // Begun is closed once Run runs the carriers: from then on they can be reloaded.
 func (f *Fleet) Begun() <-chan struct{} { return f.begun }
 
@@ -185,9 +179,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	f.start = func(m *member, after <-chan struct{}) {
 		f.running.Go(func() {
 			m.run(ctx, after, f.deps.Log)
-			if !f.has(m.Name()) {
-				f.deps.Observer.Gone(m.Name())
-			}
+			f.left(m)
 		})
 	}
 	for _, m := range f.members {

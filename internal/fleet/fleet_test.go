@@ -192,7 +192,7 @@ func (s *seen) note(words ...string) {
 func (s *seen) ReceiptRefused(carrier, reason string) { s.note("refused", carrier, reason) }
 func (s *seen) Noticed(carrier, notice string)        { s.note("noticed", carrier, notice) }
 func (s *seen) Bound(string, string, bool)            {}
-func (s *seen) Gone(carrier string)                   { s.note("gone", carrier) }
+func (s *seen) Gone(carrier, link string)             { s.note("gone", carrier, link) }
 
 func (s *seen) last() string {
 	s.mu.Lock()
@@ -201,6 +201,21 @@ func (s *seen) last() string {
 		return ""
 	}
 	return s.all[len(s.all)-1]
+}
+
+func (s *seen) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.all)
+}
+
+// taken returns what was told since it was asked last.
+func (s *seen) taken() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.all
+	s.all = nil
+	return all
 }
 
 func TestReceiptsNeedTheCarriersTokenBeforeAnythingElse(t *testing.T) {
@@ -325,9 +340,9 @@ func TestAReloadWaitsForWhatAReplacedCarrierHasInHandAndSendsNothingNewThere(t *
 	if r := <-result; r.Class != delivery.Accepted {
 		t.Errorf("what the old one had in hand ended as %+v; want Accepted", r)
 	}
-	for deadline := time.Now().Add(patience); told.last() != "gone gone"; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); told.last() != "gone gone 1 bind_transceiver"; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("the last that was told is %q; want that the removed one is gone", told.last())
+			t.Fatalf("the last that was told is %q; want that the link of the removed one is gone", told.last())
 		}
 	}
 	cancel()

@@ -39,7 +39,9 @@ func readTwilio(r *config.Reader, name string) twilio.Config {
 }
 
 func openTwilio(c twilio.Config, e env) (*twilio.Carrier, error) {
-	return twilio.New(c, twilio.Deps{Receive: e.receive, Log: e.log, Now: e.now, ReceiptURL: e.receiptURL}) //nolint:wrapcheck // its caller finds the key
+	return twilio.New(c, twilio.Deps{ //nolint:wrapcheck // its caller finds the key
+		Receive: e.receive, Log: e.log, Now: e.now, ReceiptURL: e.receiptURL, Flights: &e.memory.flights,
+	})
 }
 
 func readWebhook(r *config.Reader, name string) webhook.Config {
@@ -62,7 +64,9 @@ func readWebhook(r *config.Reader, name string) webhook.Config {
 }
 
 func openWebhook(c webhook.Config, e env) (*webhook.Carrier, error) {
-	return webhook.New(c, webhook.Deps{Receive: e.receive, Log: e.log, Now: e.now, ReceiptURL: e.receiptURL, Version: e.version}) //nolint:wrapcheck // its caller finds the key
+	return webhook.New(c, webhook.Deps{ //nolint:wrapcheck // its caller finds the key
+		Receive: e.receive, Log: e.log, Now: e.now, ReceiptURL: e.receiptURL, Version: e.version, Flights: &e.memory.flights,
+	})
 }
 
 func readKannel(r *config.Reader, name string) kannel.Config {
@@ -88,7 +92,9 @@ func readKannel(r *config.Reader, name string) kannel.Config {
 }
 
 func openKannel(c kannel.Config, e env) (*kannel.Carrier, error) {
-	return kannel.New(c, kannel.Deps{Receive: e.receive, Log: e.log, Now: e.now, ReceiptURL: e.receiptURL}) //nolint:wrapcheck // its caller finds the key
+	return kannel.New(c, kannel.Deps{ //nolint:wrapcheck // its caller finds the key
+		Receive: e.receive, Log: e.log, Now: e.now, ReceiptURL: e.receiptURL, Flights: &e.memory.flights,
+	})
 }
 
 func readCredentials(r *config.Reader, to *httpsubmit.Credentials) {

@@ -27,10 +27,12 @@ type member struct {
 	// none.
 	weakest func(message.Channel) string
 
+	memory  *memory
 	retired chan struct{} // closed when the fleet gives it up
 	ended   chan struct{} // closed when it has ended
 
 	mu    sync.Mutex // guards what follows
+	gone  bool       // retired: it takes nothing new
 	inner int        // submits under way
 	empty chan struct{}
 }
@@ -41,7 +43,7 @@ func newMember(s spec, e env, tokens []string) (*member, error) {
 		return nil, err
 	}
 	m := &member{
-		spec: s, carrier: c, tokens: tokens,
+		spec: s, carrier: c, tokens: tokens, memory: e.memory,
 		retired: make(chan struct{}), ended: make(chan struct{}), empty: make(chan struct{}, 1),
 	}
 	if r, ok := c.(interface{ Receipts() http.Handler }); ok {
@@ -59,9 +61,22 @@ func (m *member) Dedupes() bool { return m.carrier.Dedupes() }
 // Channels returns what the carrier can carry.
 func (m *member) Channels() []message.Channel { return channelsOf(m.carrier) }
 
-// Submit hands one message over.
+// retire has the member end when it has nothing in hand, and take nothing new.
+func (m *member) retire() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gone = true
+	close(m.retired)
+}
+
+// Submit hands one message over. Once the member is retired it does not: the
+// message, found by an older route, comes again over the one that there is then.
 func (m *member) Submit(ctx context.Context, msg delivery.Message) delivery.Result {
 	m.mu.Lock()
+	if m.gone {
+		m.mu.Unlock()
+		return delivery.Result{Class: delivery.Deferred}
+	}
 	m.inner++
 	m.mu.Unlock()
 	defer func() {

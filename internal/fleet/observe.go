@@ -10,8 +10,8 @@ type Observer interface {
 	Noticed(carrier, notice string)
 	// Bound: a connection that a carrier keeps was made, or lost. link names it.
 	Bound(carrier, link string, up bool)
-	// Gone: a carrier was removed and has ended.
-	Gone(carrier string)
+	// Gone: a connection is kept no longer.
+	Gone(carrier, link string)
 }
 
 type unobserved struct{}
@@ -19,4 +19,4 @@ type unobserved struct{}
 func (unobserved) ReceiptRefused(string, string) {}
 func (unobserved) Noticed(string, string)        {}
 func (unobserved) Bound(string, string, bool)    {}
-func (unobserved) Gone(string)                   {}
+func (unobserved) Gone(string, string)           {}

@@ -49,24 +49,37 @@ func (f *Fleet) Receipts() http.Handler {
 	})
 }
 
-// opened returns the member whose receipts the token opens; nil for none.
+// opened returns the member whose receipts the token opens; nil for none. One
+// that leaves takes them until it has ended, unless its successor does.
 func (f *Fleet) opened(name, token string) *member {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	i := slices.IndexFunc(f.members, func(m *member) bool { return m.Name() == name && m.receipts != nil })
+	m := f.receiver(name)
 	tokens := []string{""}
-	if i >= 0 {
-		tokens = f.members[i].tokens
+	if m != nil {
+		tokens = m.tokens
 	}
 	given, fits := sha256.Sum256([]byte(token)), 0
 	for _, t := range tokens {
 		want := sha256.Sum256([]byte(t))
 		fits |= subtle.ConstantTimeCompare(given[:], want[:])
 	}
-	if i < 0 || fits != 1 {
+	if fits != 1 {
 		return nil
 	}
-	return f.members[i]
+	return m
+}
+
+// receiver returns the member that takes the receipts of a carrier; nil for none.
+func (f *Fleet) receiver(name string) *member {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(f.members, func(m *member) bool { return m.Name() == name && m.receipts != nil })
+	if i >= 0 {
+		return f.members[i]
+	}
+	if m := f.leaving[name]; m != nil && m.receipts != nil {
+		return m
+	}
+	return nil
 }
 
 func reason(code int) string {

@@ -43,8 +43,8 @@ func (f *Fleet) reload(s Settings) (c Change, n int, err error) {
 		if slices.Contains(members, old) {
 			continue
 		}
-		f.leaving[old.Name()] = old.ended
-		close(old.retired)
+		f.leaving[old.Name()] = old
+		old.retire()
 		f.deps.Renewed(old.Name())
 		if !slices.ContainsFunc(members, func(m *member) bool { return m.Name() == old.Name() }) {
 			c.Removed = append(c.Removed, old.Name())
@@ -60,11 +60,39 @@ func (f *Fleet) reload(s Settings) (c Change, n int, err error) {
 		default:
 			c.Added = append(c.Added, m.Name())
 		}
-		f.start(m, f.leaving[m.Name()])
+		var after <-chan struct{} // nil if nobody of its name ends
+		if old := f.leaving[m.Name()]; old != nil {
+			after = old.ended
+		}
+		f.start(m, after)
 	}
 	n = len(members)
 	if f.deps.Sandbox != nil && s.serves() {
 		n++
 	}
 	return c, n, nil
+}
+
+// left forgets a member that has ended: receipts no longer find it, and its links
+// are gone unless its successor keeps such, too.
+func (f *Fleet) left(m *member) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if slices.Contains(f.members, m) {
+		return // the whole fleet ends
+	}
+	if f.leaving[m.Name()] == m {
+		delete(f.leaving, m.Name())
+	}
+	var kept []Link
+	for _, o := range f.members {
+		if o.Name() == m.Name() {
+			kept = o.links()
+		}
+	}
+	for _, l := range m.links() {
+		if !slices.ContainsFunc(kept, func(k Link) bool { return k.Name == l.Name }) {
+			f.deps.Observer.Gone(m.Name(), l.Name)
+		}
+	}
 }

@@ -48,5 +48,7 @@ func readRequest(r *config.Reader, name string) request.Config {
 }
 
 func openRequest(c request.Config, e env) (*request.Carrier, error) {
-	return request.New(c, request.Deps{Receive: e.receive, Log: e.log, Now: e.now, ReceiptURL: e.receiptURL, Version: e.version}) //nolint:wrapcheck // its caller finds the key
+	return request.New(c, request.Deps{ //nolint:wrapcheck // its caller finds the key
+		Receive: e.receive, Log: e.log, Now: e.now, ReceiptURL: e.receiptURL, Version: e.version, Flights: &e.memory.flights,
+	})
 }

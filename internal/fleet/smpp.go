@@ -42,7 +42,9 @@ func readSMPP(r *config.Reader, name string) smpp.Config {
 }
 
 func openSMPP(c smpp.Config, e env) (*smpp.Carrier, error) {
-	return smpp.New(c, smpp.Deps{Receive: e.receive, Log: e.log, Now: e.now, Observer: smppObserver{e.observer}}) //nolint:wrapcheck // its caller finds the key
+	return smpp.New(c, smpp.Deps{ //nolint:wrapcheck // its caller finds the key
+		Receive: e.receive, Log: e.log, Now: e.now, Observer: smppObserver{e.observer}, Parts: e.memory.parts,
+	})
 }
 
 // smppObserver passes on what an SMPP carrier tells.

@@ -45,6 +45,7 @@ type env struct {
 	observer   Observer
 	notes      catalog.WhatsAppNotes
 	changed    func(accountRef string)
+	memory     *memory
 }
 
 // spec is a carrier as the configuration describes it.

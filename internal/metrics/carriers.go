@@ -49,9 +49,9 @@ func (c Carriers) Bound(carrier, link string, up bool) {
 	c.links.WithLabelValues(carrier, link).Set(value)
 }
 
-// Gone forgets the connections of a carrier that was removed.
-func (c Carriers) Gone(carrier string) {
-	c.links.DeletePartialMatch(prometheus.Labels{"carrier": carrier})
+// Gone forgets a connection that is kept no longer.
+func (c Carriers) Gone(carrier, link string) {
+	c.links.DeleteLabelValues(carrier, link)
 }
 
 // circuitCollector asks how the carriers' circuits are at every scrape.

@@ -292,7 +292,9 @@ func TestCarriersAreToldByCircuitLinksNoticesAndRefusals(t *testing.T) {
 	told.Bound("b", "1 bind_transceiver", true)
 	told.Bound("b", "1 bind_transceiver", false)
 	told.Bound("gone", "1 bind_transceiver", true)
-	told.Gone("gone")
+	told.Bound("a", "2 bind_transceiver", true)
+	told.Gone("gone", "1 bind_transceiver")
+	told.Gone("a", "2 bind_transceiver")
 	told.Noticed("a", "throttled")
 	told.ReceiptRefused("", "token")
 	told.ReceiptRefused("a", "forged")
@@ -303,7 +305,7 @@ func TestCarriersAreToldByCircuitLinksNoticesAndRefusals(t *testing.T) {
 		`countersign_carrier_notices_total{carrier="a",notice="throttled"} 1`,
 		`countersign_carrier_receipts_refused_total{carrier="none",reason="token"} 1`, `countersign_carrier_receipts_refused_total{carrier="a",reason="forged"} 1`,
 	)
-	if strings.Contains(scrape(t, m), `"gone"`) {
-		t.Error("a carrier that is gone still shows")
+	if all := scrape(t, m); strings.Contains(all, `"gone"`) || strings.Contains(all, `"2 bind_transceiver"`) {
+		t.Error("a link that is gone still shows")
 	}
 }

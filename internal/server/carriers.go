@@ -89,18 +89,20 @@ func (s *Server) reloads(ctx context.Context, d *Deployment, f *fleet.Fleet) err
 // them is wrong nothing changes.
 func (s *Server) reload(ctx context.Context, d *Deployment, f *fleet.Fleet) {
 	c, err := s.Reread()
+	read := err == nil
 	var change fleet.Change
-	if err == nil {
+	if read {
 		change, err = f.Reload(ctx, d.fleetSettings(c))
+	}
+	// What keeps carriers and routes out may be a setting that has not changed yet.
+	if names := s.Config.Changed(&c); read && len(names) > 0 {
+		s.Log.WarnContext(ctx, "changed settings need a restart", slog.String("settings", strings.Join(names, ", ")))
 	}
 	if err != nil {
 		for problem := range strings.SplitSeq(err.Error(), "\n") {
 			s.Log.ErrorContext(ctx, "settings not reloaded; the old ones stay", slog.String("err", problem))
 		}
 		return
-	}
-	if names := s.Config.Changed(&c); len(names) > 0 {
-		s.Log.WarnContext(ctx, "changed settings need a restart", slog.String("settings", strings.Join(names, ", ")))
 	}
 	s.Log.InfoContext(ctx, "carriers and routes reloaded",
 		slog.String("kept", strings.Join(change.Kept, ", ")), slog.String("replaced", strings.Join(change.Replaced, ", ")),

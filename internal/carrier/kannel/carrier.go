@@ -29,6 +29,9 @@ type Deps struct {
 	// ReceiptURL is where Receipts is served, with the token, as the gateway
 	// reaches it; "" if there is none: then no receipts are asked for.
 	ReceiptURL string
+	// Flights are those of the carrier that this one follows, so that receipts of
+	// what that has in hand wait too; nil for none.
+	Flights *httpsubmit.Flights
 }
 
 // Carrier sends SMS through a gateway. It satisfies delivery.Carrier.
@@ -37,7 +40,7 @@ type Carrier struct {
 	deps Deps
 	http *httpsubmit.Client
 	// flights are known by the references of their messages.
-	flights httpsubmit.Flights
+	flights *httpsubmit.Flights
 }
 
 // New returns a carrier over a configuration that Validate accepts; else it
@@ -47,7 +50,10 @@ func New(cfg Config, d Deps) (*Carrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(d.HTTP.With(s.Timeout, s.tls, s.mayReach))}, nil
+	if d.Flights == nil {
+		d.Flights = &httpsubmit.Flights{}
+	}
+	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(d.HTTP.With(s.Timeout, s.tls, s.mayReach)), flights: d.Flights}, nil
 }
 
 // mayReach is asked about each address before it is connected to.

@@ -30,6 +30,9 @@ type Deps struct {
 	ReceiptURL string
 	// Version is the server's, for User-Agent.
 	Version string
+	// Flights are those of the carrier that this one follows, so that receipts of
+	// what that has in hand wait too; nil for none.
+	Flights *httpsubmit.Flights
 }
 
 // Carrier hands messages to a gateway. It satisfies delivery.Carrier.
@@ -38,7 +41,7 @@ type Carrier struct {
 	deps Deps
 	http *httpsubmit.Client
 	// flights are known by our ids, if receipts name messages by those.
-	flights httpsubmit.Flights
+	flights *httpsubmit.Flights
 }
 
 // New returns a carrier over a configuration that Validate accepts; else it
@@ -48,7 +51,10 @@ func New(cfg Config, d Deps) (*Carrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(d.HTTP.With(s.Timeout, s.tls, s.mayReach))}, nil
+	if d.Flights == nil {
+		d.Flights = &httpsubmit.Flights{}
+	}
+	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(d.HTTP.With(s.Timeout, s.tls, s.mayReach)), flights: d.Flights}, nil
 }
 
 // Name returns the carrier's name.

@@ -36,7 +36,7 @@ func (c *Carrier) ask(ctx context.Context, r delivery.Receipt) (known bool, err 
 
 // note notes that the dispatcher is asked about an id until end is called. The
 // context ends with errPart when the id is, or becomes, that of a part.
-func (p *parts) note(ctx context.Context, id string) (asked context.Context, end func()) {
+func (p *Parts) note(ctx context.Context, id string) (asked context.Context, end func()) {
 	asked, stop := context.WithCancelCause(ctx)
 	a := &asking{stop: stop, over: make(chan struct{})}
 	p.mu.Lock()
@@ -60,7 +60,7 @@ func (p *parts) note(ctx context.Context, id string) (asked context.Context, end
 // answered waits, until ctx ends, for the dispatcher's answers about parts of g
 // that it was asked about too early. Before that the message's result must not
 // reach it, or such an answer would be about the whole.
-func (p *parts) answered(ctx context.Context, g *group) {
+func (p *Parts) answered(ctx context.Context, g *group) {
 	p.mu.Lock()
 	asked := g.asked
 	g.asked = nil

@@ -24,6 +24,9 @@ type Deps struct {
 	Now func() time.Time
 	// Observer is told what happens; nil for none.
 	Observer Observer
+	// Parts are those of the carrier that this one follows, so that receipts of
+	// what that sent are read alike; nil for none.
+	Parts *Parts
 	// Dial opens connections, in tests; by default a net.Dialer does, which
 	// refuses addresses that are not private unless the configuration allows
 	// them.
@@ -44,7 +47,7 @@ type Carrier struct {
 	deps     Deps
 	ids      idForm
 	dialer   *dialer
-	parts    *parts
+	parts    *Parts
 	failed   failed
 	receipts chan struct{} // a place for each receipt that is being recorded
 	handling sync.WaitGroup
@@ -64,6 +67,9 @@ func New(cfg Config, d Deps) (*Carrier, error) {
 	if d.Observer == nil {
 		d.Observer = unobserved{}
 	}
+	if d.Parts == nil {
+		d.Parts = NewParts(d.Now)
+	}
 	if d.Jitter == nil {
 		d.Jitter = rand.N[time.Duration]
 	}
@@ -72,7 +78,7 @@ func New(cfg Config, d Deps) (*Carrier, error) {
 		return nil, err
 	}
 	c := &Carrier{
-		cfg: s, deps: d, ids: idForm(s.ReceiptID), dialer: dial, parts: newParts(d.Now),
+		cfg: s, deps: d, ids: idForm(s.ReceiptID), dialer: dial, parts: d.Parts,
 		receipts: make(chan struct{}, maxReceipts), changed: make(chan struct{}),
 	}
 	for n := range s.Binds {

@@ -30,9 +30,10 @@ type group struct {
 	until     time.Time
 }
 
-// parts remembers long messages, under their dedupe reference while they are
-// being submitted and under each part's id.
-type parts struct {
+// Parts remember long messages, under their dedupe reference while they are
+// being submitted and under each part's id. Carriers may share them; many
+// goroutines may use them at once.
+type Parts struct {
 	now func() time.Time
 
 	mu    sync.Mutex // guards what follows, the groups too
@@ -42,13 +43,14 @@ type parts struct {
 	swept time.Time
 }
 
-func newParts(now func() time.Time) *parts {
-	return &parts{now: now, byRef: map[string]*group{}, byID: map[string]*group{}, asked: map[string][]*asking{}, swept: now()}
+// NewParts returns Parts that remember nothing yet. now is this machine's clock.
+func NewParts(now func() time.Time) *Parts {
+	return &Parts{now: now, byRef: map[string]*group{}, byID: map[string]*group{}, asked: map[string][]*asking{}, swept: now()}
 }
 
 // begin returns the group of a message of n parts: that of an earlier try, if
 // that left off in between, in this process or, as taken says, in another.
-func (p *parts) begin(dedupe string, n int, expires time.Time, taken string) *group {
+func (p *Parts) begin(dedupe string, n int, expires time.Time, taken string) *group {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sweep()
@@ -71,7 +73,7 @@ func (p *parts) begin(dedupe string, n int, expires time.Time, taken string) *gr
 }
 
 // settledPart reports whether part i need not be submitted any more.
-func (p *parts) settledPart(g *group, i int) bool {
+func (p *Parts) settledPart(g *group, i int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return g.ids[i] != ""
@@ -79,7 +81,7 @@ func (p *parts) settledPart(g *group, i int) bool {
 
 // accepted records a part's id. The reader calls it before it reads on, so that
 // no receipt can be earlier.
-func (p *parts) accepted(g *group, i int, id string) {
+func (p *Parts) accepted(g *group, i int, id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g.ids[i] = id
@@ -87,7 +89,7 @@ func (p *parts) accepted(g *group, i int, id string) {
 }
 
 // own makes an id that of a part of g, and of nothing else. The caller holds mu.
-func (p *parts) own(g *group, id string) {
+func (p *Parts) own(g *group, id string) {
 	p.disown(id, g)
 	if len(p.byID) >= maxGroups {
 		return
@@ -100,7 +102,7 @@ func (p *parts) own(g *group, id string) {
 }
 
 // alone records the id of a message of one part.
-func (p *parts) alone(id string) {
+func (p *Parts) alone(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.disown(id, nil)
@@ -110,7 +112,7 @@ func (p *parts) alone(id string) {
 // centres give ids again, and then they are the newest message's, as in the
 // store. A message whose reference is another's is not followed any more. The
 // caller holds mu.
-func (p *parts) disown(id string, g *group) {
+func (p *Parts) disown(id string, g *group) {
 	old := p.byID[id]
 	if old == nil || old == g {
 		return
@@ -128,7 +130,7 @@ func (p *parts) disown(id string, g *group) {
 
 // taken writes which parts were taken, for whoever submits the others; "" if
 // none was.
-func (p *parts) taken(g *group) string {
+func (p *Parts) taken(g *group) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if g.ref() == "" {
@@ -158,7 +160,7 @@ func readTaken(text string) (ids []string, ok bool) {
 
 // finish ends the submitting of a message that was accepted or may have been.
 // It returns its reference, and what receipts have said already.
-func (p *parts) finish(dedupe string, g *group) (ref string, early *delivery.Receipt) {
+func (p *Parts) finish(dedupe string, g *group) (ref string, early *delivery.Receipt) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.byRef[dedupe] == g {
@@ -169,7 +171,7 @@ func (p *parts) finish(dedupe string, g *group) (ref string, early *delivery.Rec
 }
 
 // forget drops a message that will not be submitted again.
-func (p *parts) forget(dedupe string) {
+func (p *Parts) forget(dedupe string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.byRef, dedupe)
@@ -209,7 +211,7 @@ func (g *group) settles(r delivery.Receipt) bool {
 
 // undelivered returns why a part that was accepted was not delivered, if a receipt has
 // said so.
-func (p *parts) undelivered(g *group) (otp.Failure, bool) {
+func (p *Parts) undelivered(g *group) (otp.Failure, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if g.outcome == nil || g.outcome.State != delivery.ReceiptUndeliverable {
@@ -220,7 +222,7 @@ func (p *parts) undelivered(g *group) (otp.Failure, bool) {
 
 // report takes what a receipt says of one part. known says that the part
 // belongs to a long message; whole is not nil if the dispatcher is to be told.
-func (p *parts) report(id string, r delivery.Receipt) (whole *delivery.Receipt, known bool) {
+func (p *Parts) report(id string, r delivery.Receipt) (whole *delivery.Receipt, known bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	g := p.byID[id]
@@ -242,7 +244,7 @@ func (p *parts) report(id string, r delivery.Receipt) (whole *delivery.Receipt, 
 }
 
 // sweep forgets what is over, once in a while.
-func (p *parts) sweep() {
+func (p *Parts) sweep() {
 	now := p.now()
 	if now.Sub(p.swept) < sweepEvery {
 		return

@@ -31,6 +31,9 @@ type Deps struct {
 	ReceiptURL string
 	// Random is where nonces are from: crypto/rand by default.
 	Random io.Reader
+	// Flights are those of the carrier that this one follows, so that receipts of
+	// what that has in hand wait too; nil for none.
+	Flights *httpsubmit.Flights
 }
 
 // Carrier delivers over Twilio. It satisfies delivery.Carrier and is safe for
@@ -42,7 +45,7 @@ type Carrier struct {
 	receipts *url.URL // nil without ReceiptURL
 	sealer   *sealer
 	openers  []*sealer // under every token that is accepted
-	flights  httpsubmit.Flights
+	flights  *httpsubmit.Flights
 
 	mu     sync.Mutex // guards warned
 	warned map[string]time.Time
@@ -59,7 +62,10 @@ func New(cfg Config, d Deps) (*Carrier, error) {
 	if d.Random == nil {
 		d.Random = rand.Reader
 	}
-	c := &Carrier{cfg: s, deps: d, warned: map[string]time.Time{}}
+	if d.Flights == nil {
+		d.Flights = &httpsubmit.Flights{}
+	}
+	c := &Carrier{cfg: s, deps: d, flights: d.Flights, warned: map[string]time.Time{}}
 	if d.ReceiptURL != "" {
 		u, err := url.Parse(d.ReceiptURL)
 		switch {

@@ -34,6 +34,9 @@ type Deps struct {
 	ReceiptURL string
 	// Version is the server's, for User-Agent.
 	Version string
+	// Flights are those of the carrier that this one follows, so that receipts of
+	// what that has in hand wait too; nil for none.
+	Flights *httpsubmit.Flights
 }
 
 // Carrier hands messages to a program of the operator's. It satisfies
@@ -43,7 +46,7 @@ type Carrier struct {
 	deps Deps
 	http *httpsubmit.Client
 	// flights are known by the ids of their messages.
-	flights httpsubmit.Flights
+	flights *httpsubmit.Flights
 }
 
 // New returns a carrier over a configuration that Validate accepts; else it
@@ -53,7 +56,10 @@ func New(cfg Config, d Deps) (*Carrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(d.HTTP.With(s.Timeout, s.tls, s.mayReach))}, nil
+	if d.Flights == nil {
+		d.Flights = &httpsubmit.Flights{}
+	}
+	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(d.HTTP.With(s.Timeout, s.tls, s.mayReach)), flights: d.Flights}, nil
 }
 
 // mayReach is asked about each address before it is connected to.
