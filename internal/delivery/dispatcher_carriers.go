@@ -49,8 +49,9 @@ type lane struct {
 	busy    int
 	deferTo time.Time // when the delivery that was put back last comes again
 	circuit *circuit
-	// idle: the carrier was renewed, and nothing has been handed over since.
-	idle bool
+	// blank: nothing was learned since the carrier came or was renewed. A lane that
+	// is blank and that nobody uses is forgotten.
+	blank bool
 }
 
 // entry is a place at a carrier, or why there is none.
@@ -66,7 +67,7 @@ type entry struct {
 func (c *carriers) lane(name string) *lane {
 	l := c.known[name]
 	if l == nil {
-		l = &lane{circuit: &circuit{}}
+		l = &lane{circuit: &circuit{}, blank: true}
 		c.known[name] = l
 	}
 	return l
@@ -96,7 +97,6 @@ func (c *carriers) enter(name string, now time.Time, ask reach) entry {
 		l.circuit.probeAt = c.nextProbe(now) // this one probes
 	}
 	l.busy++
-	l.idle = false
 	return entry{admission: admitted, circuit: l.circuit}
 }
 
@@ -105,7 +105,13 @@ func (c *carriers) enter(name string, now time.Time, ask reach) entry {
 func (c *carriers) leave(name string, of entry, account string, r Result, now time.Time) turn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l := c.giveBack(name); l.circuit != of.circuit {
+	l := c.lane(name)
+	current := l.circuit == of.circuit
+	if current && r.Class != Deferred {
+		l.blank = false
+	}
+	c.giveBack(name)
+	if !current {
 		return unturned
 	}
 	return of.circuit.learn(r, account, now, c.nextProbe)
@@ -118,13 +124,12 @@ func (c *carriers) back(name string) {
 	c.giveBack(name)
 }
 
-// giveBack returns the lane with one place more. The caller holds mu.
-func (c *carriers) giveBack(name string) *lane {
+// giveBack gives a place back. The caller holds mu.
+func (c *carriers) giveBack(name string) {
 	l := c.lane(name)
-	if l.busy--; l.busy == 0 && l.idle {
+	if l.busy--; l.busy == 0 && l.blank {
 		delete(c.known, name)
 	}
-	return l
 }
 
 // renew forgets what was learned of the carrier. Who has a place keeps it.
@@ -135,7 +140,7 @@ func (c *carriers) renew(name string) {
 	if l == nil {
 		return
 	}
-	l.circuit, l.deferTo, l.idle = &circuit{}, time.Time{}, true
+	l.circuit, l.deferTo, l.blank = &circuit{}, time.Time{}, true
 	if l.busy == 0 {
 		delete(c.known, name)
 	}

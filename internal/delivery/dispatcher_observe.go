@@ -12,8 +12,8 @@ type Observer interface {
 	// Claimed: n deliveries were claimed, the oldest of those never tried
 	// before being queued for oldest.
 	Claimed(n int, oldest time.Duration)
-	// Handed: a delivery is about to be handed over for the first time, sinceQueued
-	// after it was accepted.
+	// Handed: a delivery was handed over for the first time, sinceQueued after it was
+	// accepted.
 	Handed(channel message.Channel, sinceQueued time.Duration)
 	// Submitted: a carrier answered after took.
 	Submitted(channel message.Channel, carrier string, class Class, took time.Duration)

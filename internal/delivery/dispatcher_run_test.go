@@ -241,7 +241,9 @@ func TestAMessageWaitsWhileTheDatabaseDoesNotSayWhetherItsOTPIsOpen(t *testing.T
 			left.Add(1)
 			return delivery.Result{Class: delivery.Accepted, Ref: msg.Dedupe}
 		}}
-		d, stop := run(t, config(m, routes{message.SMS: {a}}))
+		c, handed := config(m, routes{message.SMS: {a}}), &latencies{}
+		c.Observer = handed
+		d, stop := run(t, c)
 		m.send("1", someone(t), 5*time.Minute, sms())
 		d.Wake()
 		time.Sleep(10 * time.Second)
@@ -254,6 +256,9 @@ func TestAMessageWaitsWhileTheDatabaseDoesNotSayWhetherItsOTPIsOpen(t *testing.T
 		synctest.Wait()
 		if last := a.messages()[a.asked()-1]; left.Load() != 1 || last.Try != 1 {
 			t.Errorf("%d left, the last as try %d; want one, as the first", left.Load(), last.Try)
+		}
+		if len(handed.all) != 1 || handed.all[0] < 9*time.Second {
+			t.Errorf("handed over for the first time after %v; want once, when the database was back", handed.all)
 		}
 		_ = stop()
 	})

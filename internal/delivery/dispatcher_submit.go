@@ -154,13 +154,13 @@ func (d *Dispatcher) offer(ctx context.Context, out *SubmitOutcome, j *leased, m
 	}
 	last, hand := *out, handover{of: d, job: j}
 	out.Carrier, m.Taken, m.Over = c.Name(), j.taken(c.Name()), hand.over
-	if m.Try == 1 && out.lastAsked() == 0 {
-		d.cfg.Observer.Handed(m.Step.Channel, now.Sub(j.Queued))
-	}
 	out.Result = d.submit(ctx, c, place, m)
 	if out.Result.Class == Deferred {
 		*out = last
 		return d.unsaid(out, j, route, i)
+	}
+	if m.Try == 1 && last.lastAsked() == 0 {
+		d.cfg.Observer.Handed(m.Step.Channel, now.Sub(j.Queued))
 	}
 	out.tried(now, d.cfg.Now(), i+1, len(route))
 	if d.settled(out, *j, c, i, len(route)) {
