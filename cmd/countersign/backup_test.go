@@ -209,7 +209,7 @@ func TestWhatIsNoBackupOfThisDeploymentIsRefusedAndLeavesNothing(t *testing.T) {
 		torn[i] = 0xa5
 	}
 	for name, content := range map[string][]byte{
-		"cut.db": good[:len(good)/2], "torn.db": torn, "letters.db": []byte("not a database but somebody's letters"), "empty.db": nil,
+		"cut.db": good[:len(good)/2], "short.db": good[:len(good)-2], "torn.db": torn, "letters.db": []byte("not a database but somebody's letters"), "empty.db": nil,
 	} {
 		if err := os.WriteFile(at(name), content, 0o600); err != nil {
 			t.Fatal(err)
@@ -226,7 +226,7 @@ func TestWhatIsNoBackupOfThisDeploymentIsRefusedAndLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, environ := range map[string]string{
-		"cut.db": "", "torn.db": "", "letters.db": "", "empty.db": "", "other.db": "", "absent.db": "",
+		"cut.db": "", "short.db": "", "torn.db": "", "letters.db": "", "empty.db": "", "other.db": "", "absent.db": "",
 		"good.db": "COUNTERSIGN_SECRET_KEY=xmCV0Jv8R/CxFSTnGFEZHND9jtWkYRtTyST7vBUZb/w=",
 	} {
 		to := onFiles(t, "COUNTERSIGN_SECRET_KEY="+rootKey, environ)

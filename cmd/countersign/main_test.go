@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 		"TestWhatIsNoBackupOfThisDeploymentIsRefusedAndLeavesNothing", "TestPostgreSQLDatabasesAreCopiedWithTheirOwnToolsAndQuarantined",
 		"TestABackupIsRestoredOnlyWhereItsIndexKeyIsTheLast", "TestACommandOnADatabaseThatIsNotThereIsRefusedAndMakesNone",
 		"TestWhatTheAuditListCannotTakeIsNotDone", "TestAMoveBringsTheIndexKeyOfItsSource", "TestADeploymentMovesIntoPostgreSQLWithItsKeysOTPsAndCodes",
-		"TestACheckThatWaitsForTheCodeEndsWhenItIsInterrupted", "TestHelpThatCannotBePrintedExitsWithOne", "TestACommandThatIsInterruptedEndsThoughACommitWaits",
+		"TestACheckThatWaitsForTheCodeEndsWhenItIsInterrupted", "TestHelpThatCannotBePrintedExitsWithOne", "TestAMoveThatEndsAmidItsCommitIsFoundByASecondOne", "TestACommandThatIsInterruptedEndsThoughACommitWaits",
 		"TestALineIsWrittenWhenWhoLoggedItGoesOn", "TestALogThatTakesNothingHoldsNobodyUpAndSaysLaterWhatItLost", "TestLinesThatCouldNotBeWrittenAreTold",
 		"TestADatabaseThatCannotBeOpenedForLackOfDescriptorsIsRefusedWithThatCause",
 	).Run()

@@ -66,7 +66,7 @@ func (m migrateCmd) move(e *environment) error {
 		}
 	}
 	if report.Again {
-		return e.say("moved before, all of it: there is nothing to do")
+		return e.say("moved before, all of it; " + from + " is quarantined")
 	}
 	if err := e.say("moved " + strconv.FormatInt(report.Rows, 10) + " rows; " + from + " is quarantined"); err != nil || !report.Quarantined {
 		return err

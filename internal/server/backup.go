@@ -106,6 +106,7 @@ func Restore(ctx context.Context, c config.Config, backup string, o Options, log
 		{sqlite.ErrOtherProgram, "a file that countersign backup made"},
 		{fs.ErrNotExist, "a file that countersign backup made"},
 		{fs.ErrExist, "a data directory without a database"},
+		{fs.ErrPermission, "a backup that the user that this runs as may read, and a data directory that it may write to"},
 	} {
 		if errors.Is(err, r.err) {
 			return false, &RefusalError{"backup " + backup, r.expected, err}

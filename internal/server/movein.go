@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 
@@ -19,7 +20,8 @@ import (
 // which is empty, and quarantines what it copied from. The root key is c's, or
 // that of the key file beside the SQLite database. No server may use either.
 // What the operator must change is a *RefusalError, which calls the PostgreSQL
-// database target.
+// database target. After movein.ErrUnknown it has to be called again before a
+// server uses either.
 func MoveIn(ctx context.Context, c config.Config, path, target string, log *slog.Logger) (movein.Report, error) {
 	keys, err := keysBeside(c, path)
 	if err != nil {
@@ -111,6 +113,7 @@ func inspectSource(ctx context.Context, path string, keys *secret.Keyring) error
 		{sqlite.ErrNewer, "a database of this version"},
 		{sqlite.ErrDamaged, "a whole database"},
 		{sqlite.ErrOtherProgram, "a Countersign database"},
+		{fs.ErrPermission, "a database that the user that this runs as may read and write"},
 	} {
 		if errors.Is(err, r.err) {
 			return &RefusalError{name, r.expected, err}

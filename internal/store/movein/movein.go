@@ -4,6 +4,7 @@
 package movein
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -27,12 +28,16 @@ var (
 	ErrDiffers = errors.New("a table does not read back as it was written")
 	// ErrText: PostgreSQL cannot hold a text of the source.
 	ErrText = errors.New("a text has a NUL or is not UTF-8")
+	// ErrUnknown: PostgreSQL was to commit and did not say that it did. Where it
+	// did, the source is no copy yet; running again finds it out, and makes it one.
+	ErrUnknown = errors.New("whether everything was moved is not known; run it again before any server starts")
 )
 
 // Bounds.
 const (
 	busyTime = 10 * time.Second // for the source's writers to end
 	lockTime = "10s"            // for the target's users to end
+	moreTime = 5 * time.Second  // for a commit when the move is to end: longer than one takes, shorter than people wait
 )
 
 // Config says what to move.
@@ -41,6 +46,8 @@ type Config struct {
 	To   string // URL of the PostgreSQL database, with this version's schema
 	// Moved is called after each table; nil for nothing.
 	Moved func(Table)
+	// More is how long the commit may still take when Run's context ends, 5 s if 0.
+	More time.Duration
 }
 
 // Table is one that was moved.
@@ -67,7 +74,8 @@ type Report struct {
 // quarantined before is a copy of what may still be in use, such as a restored
 // backup, or a file that was moved into another database already: it arrives
 // quarantined. Run may be repeated: after a move that failed it begins anew,
-// after one that succeeded it finds that.
+// after one that succeeded it finds that. After ErrUnknown, or if it was killed,
+// it must be.
 func Run(ctx context.Context, c Config) (r Report, err error) {
 	from, err := openSource(ctx, c.From)
 	if err != nil {
@@ -101,6 +109,9 @@ func Run(ctx context.Context, c Config) (r Report, err error) {
 		}
 	}
 	if r.Quarantined, err = to.finish(ctx, from, tables, mark(r.Tables)); err != nil {
+		return r, err
+	}
+	if err := to.commit(ctx, cmp.Or(c.More, moreTime)); err != nil {
 		return r, err
 	}
 	// Now that the target may be served, nothing keeps the source from becoming a

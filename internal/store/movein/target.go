@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -47,7 +48,7 @@ func openTarget(ctx context.Context, url string) (*target, error) {
 	return t, nil
 }
 
-// close undoes what finish has not committed.
+// close undoes what commit has not.
 func (t *target) close(ctx context.Context) {
 	if t.tx != nil {
 		_ = t.tx.Rollback(ctx)
@@ -178,9 +179,8 @@ func plain(v any) any {
 // quarantined tells whether the target is, with what finish has brought.
 const quarantined = `SELECT EXISTS (SELECT FROM versions WHERE name = '` + registry.QuarantineName + `' AND value <> 0)`
 
-// finish brings what is not in rows, the source's quarantine among it, makes new
-// rows get new numbers, and commits. It reports whether the target is
-// quarantined.
+// finish brings what is not in rows, the source's quarantine among it, and makes
+// new rows get new numbers. It reports whether the target is quarantined.
 func (t *target) finish(ctx context.Context, from *source, tables []table, mark int64) (held bool, err error) {
 	// Schema versions are counted by each engine.
 	for name, not := range map[string][]string{metaTable: {schema.OldestReader, schema.SaidBy}, versionsTable: nil} {
@@ -218,14 +218,32 @@ func (t *target) finish(ctx context.Context, from *source, tables []table, mark 
 			return false, fmt.Errorf("guard %s: %w", one.name, said(err))
 		}
 	}
-	if err := t.tx.Commit(ctx); err != nil {
-		return false, fmt.Errorf("commit: %w", said(err))
-	}
-	t.tx = nil
 	return held, nil
 }
 
-// analyze gives the target statistics after finish: plans for tables that were
+// commit makes what finish has brought last. When ctx ends it goes on, for more:
+// PostgreSQL may be done already, and then the source has to become a copy. After
+// ErrUnknown it is done, or will be, or was not done.
+func (t *target) commit(ctx context.Context, more time.Duration) error {
+	apart, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		bound := time.NewTimer(more)
+		defer bound.Stop()
+		select {
+		case <-bound.C:
+			cancel()
+		case <-apart.Done():
+		}
+	})()
+	if err := t.tx.Commit(apart); err != nil {
+		return fmt.Errorf("commit: %w: %w", ErrUnknown, said(err))
+	}
+	t.tx = nil
+	return nil
+}
+
+// analyze gives the target statistics after commit: plans for tables that were
 // empty a moment ago are bad ones.
 func (t *target) analyze(ctx context.Context, tables []table) error {
 	names := make([]string, len(tables))
@@ -233,7 +251,7 @@ func (t *target) analyze(ctx context.Context, tables []table) error {
 		names[i] = quoted(one.name)
 	}
 	if _, err := t.conn.Exec(ctx, "ANALYZE "+strings.Join(names, ", ")); err != nil {
-		return fmt.Errorf("everything was moved; look at its statistics: %w", said(err))
+		return fmt.Errorf("everything was moved, and its source is quarantined; look at its statistics: %w", said(err))
 	}
 	return nil
 }
