@@ -9,7 +9,8 @@ import (
 // that receipts have for them. A receipt of one is not recorded before that:
 // until then nobody knows by which id to find its delivery, and an answer that is
 // lost is given up after longer than the dispatcher keeps an unknown receipt. A
-// carrier and the one that follows it share them. The zero value has none; many goroutines may call its methods at once.
+// carrier and the one that follows it share them. The zero value has none; many
+// goroutines may call its methods at once.
 type Flights struct {
 	mu    sync.Mutex // guards under
 	under map[string]chan struct{}
