@@ -32,7 +32,6 @@ type member struct {
 	ended   chan struct{} // closed when it has ended
 
 	mu    sync.Mutex // guards what follows
-	gone  bool       // retired: it takes nothing new
 	inner int        // submits under way
 	empty chan struct{}
 }
@@ -65,7 +64,6 @@ func (m *member) Channels() []message.Channel { return channelsOf(m.carrier) }
 func (m *member) retire() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.gone = true
 	close(m.retired)
 }
 
@@ -73,9 +71,11 @@ func (m *member) retire() {
 // message, found by an older route, comes again over the one that there is then.
 func (m *member) Submit(ctx context.Context, msg delivery.Message) delivery.Result {
 	m.mu.Lock()
-	if m.gone {
+	select {
+	case <-m.retired:
 		m.mu.Unlock()
 		return delivery.Result{Class: delivery.Deferred}
+	default:
 	}
 	m.inner++
 	m.mu.Unlock()

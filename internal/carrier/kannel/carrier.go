@@ -1,6 +1,7 @@
 package kannel
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,8 @@ type Deps struct {
 	// reaches it; "" if there is none: then no receipts are asked for.
 	ReceiptURL string
 	// Flights are those of the carrier that this one follows, so that receipts of
-	// what that has in hand wait too; nil for none.
+	// what that has in hand wait too; nil for none. They are known by
+	// the references of their messages.
 	Flights *httpsubmit.Flights
 }
 
@@ -39,8 +41,6 @@ type Carrier struct {
 	cfg  settled
 	deps Deps
 	http *httpsubmit.Client
-	// flights are known by the references of their messages.
-	flights *httpsubmit.Flights
 }
 
 // New returns a carrier over a configuration that Validate accepts; else it
@@ -50,10 +50,8 @@ func New(cfg Config, d Deps) (*Carrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.Flights == nil {
-		d.Flights = &httpsubmit.Flights{}
-	}
-	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(d.HTTP.With(s.Timeout, s.tls, s.mayReach)), flights: d.Flights}, nil
+	d.Flights = cmp.Or(d.Flights, &httpsubmit.Flights{})
+	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(d.HTTP.With(s.Timeout, s.tls, s.mayReach))}, nil
 }
 
 // mayReach is asked about each address before it is connected to.
@@ -84,7 +82,7 @@ func (c *Carrier) Run(ctx context.Context) error {
 // they have the same reference and number, by which a phone knows them. A
 // message that may have been taken has its reference too, as reports name that.
 func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Result {
-	defer c.flights.Begin(m.Dedupe)()
+	defer c.deps.Flights.Begin(m.Dedupe)()
 	return c.submit(ctx, m).KnownAs(m.Dedupe)
 }
 

@@ -64,7 +64,7 @@ func (c *Carrier) serveReceipt(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	if !c.flights.Wait(r.Context(), news.Ref) {
+	if !c.deps.Flights.Wait(r.Context(), news.Ref) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}

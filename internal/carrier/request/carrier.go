@@ -1,6 +1,7 @@
 package request
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,8 @@ type Deps struct {
 	// Version is the server's, for User-Agent.
 	Version string
 	// Flights are those of the carrier that this one follows, so that receipts of
-	// what that has in hand wait too; nil for none.
+	// what that has in hand wait too; nil for none. They are known by
+	// our ids, if receipts name messages by those.
 	Flights *httpsubmit.Flights
 }
 
@@ -40,8 +42,6 @@ type Carrier struct {
 	cfg  settled
 	deps Deps
 	http *httpsubmit.Client
-	// flights are known by our ids, if receipts name messages by those.
-	flights *httpsubmit.Flights
 }
 
 // New returns a carrier over a configuration that Validate accepts; else it
@@ -51,10 +51,8 @@ func New(cfg Config, d Deps) (*Carrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.Flights == nil {
-		d.Flights = &httpsubmit.Flights{}
-	}
-	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(d.HTTP.With(s.Timeout, s.tls, s.mayReach)), flights: d.Flights}, nil
+	d.Flights = cmp.Or(d.Flights, &httpsubmit.Flights{})
+	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(d.HTTP.With(s.Timeout, s.tls, s.mayReach))}, nil
 }
 
 // Name returns the carrier's name.
@@ -83,7 +81,7 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 	if c.cfg.ReceiptID == "" {
 		return c.submit(ctx, m)
 	}
-	defer c.flights.Begin(m.Dedupe)()
+	defer c.deps.Flights.Begin(m.Dedupe)()
 	return c.submit(ctx, m).KnownAs(m.Dedupe)
 }
 

@@ -132,7 +132,7 @@ func (c *Carrier) serveReceipt(w http.ResponseWriter, r *http.Request) {
 		code := cmp.Or(httpsubmit.Token(said.value(cfg.reason)), httpsubmit.Token(status), "undeliverable")
 		news.Failure = failure(code, "The gateway reported that the message was not delivered")
 	}
-	if !c.flights.Wait(r.Context(), news.Ref) {
+	if !c.deps.Flights.Wait(r.Context(), news.Ref) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}

@@ -1,6 +1,7 @@
 package twilio
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"io"
@@ -45,7 +46,6 @@ type Carrier struct {
 	receipts *url.URL // nil without ReceiptURL
 	sealer   *sealer
 	openers  []*sealer // under every token that is accepted
-	flights  *httpsubmit.Flights
 
 	mu     sync.Mutex // guards warned
 	warned map[string]time.Time
@@ -62,10 +62,8 @@ func New(cfg Config, d Deps) (*Carrier, error) {
 	if d.Random == nil {
 		d.Random = rand.Reader
 	}
-	if d.Flights == nil {
-		d.Flights = &httpsubmit.Flights{}
-	}
-	c := &Carrier{cfg: s, deps: d, flights: d.Flights, warned: map[string]time.Time{}}
+	d.Flights = cmp.Or(d.Flights, &httpsubmit.Flights{})
+	c := &Carrier{cfg: s, deps: d, warned: map[string]time.Time{}}
 	if d.ReceiptURL != "" {
 		u, err := url.Parse(d.ReceiptURL)
 		switch {

@@ -88,7 +88,7 @@ func (c *Carrier) take(r *http.Request, form url.Values) int {
 		return http.StatusOK
 	}
 	c.warn(r, receipt)
-	if !c.flights.Wait(r.Context(), receipt.ID) {
+	if !c.deps.Flights.Wait(r.Context(), receipt.ID) {
 		return http.StatusServiceUnavailable
 	}
 	if _, err := c.deps.Receive(r.Context(), receipt); err != nil {

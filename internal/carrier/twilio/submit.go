@@ -35,7 +35,7 @@ func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Resul
 		return c.submit(ctx, m)
 	}
 	name := referenceOf(m).name()
-	defer c.flights.Begin(name)()
+	defer c.deps.Flights.Begin(name)()
 	r := c.submit(ctx, m).KnownAs(name)
 	r.MayBeBusy = r.MayBeBusy || r.Class == delivery.Uncertain && m.Step.Channel == message.Voice
 	return r

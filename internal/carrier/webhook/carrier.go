@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,8 @@ type Deps struct {
 	// Version is the server's, for User-Agent.
 	Version string
 	// Flights are those of the carrier that this one follows, so that receipts of
-	// what that has in hand wait too; nil for none.
+	// what that has in hand wait too; nil for none. They are known by
+	// the ids of their messages.
 	Flights *httpsubmit.Flights
 }
 
@@ -45,8 +47,6 @@ type Carrier struct {
 	cfg  settled
 	deps Deps
 	http *httpsubmit.Client
-	// flights are known by the ids of their messages.
-	flights *httpsubmit.Flights
 }
 
 // New returns a carrier over a configuration that Validate accepts; else it
@@ -56,10 +56,8 @@ func New(cfg Config, d Deps) (*Carrier, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.Flights == nil {
-		d.Flights = &httpsubmit.Flights{}
-	}
-	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(d.HTTP.With(s.Timeout, s.tls, s.mayReach)), flights: d.Flights}, nil
+	d.Flights = cmp.Or(d.Flights, &httpsubmit.Flights{})
+	return &Carrier{cfg: s, deps: d, http: httpsubmit.New(d.HTTP.With(s.Timeout, s.tls, s.mayReach))}, nil
 }
 
 // mayReach is asked about each address before it is connected to.
@@ -87,7 +85,7 @@ func (c *Carrier) Run(ctx context.Context) error {
 // Submit hands one message over. A message that may have been taken is known by
 // its id, as receipts name that.
 func (c *Carrier) Submit(ctx context.Context, m delivery.Message) delivery.Result {
-	defer c.flights.Begin(m.Dedupe)()
+	defer c.deps.Flights.Begin(m.Dedupe)()
 	return c.submit(ctx, m).KnownAs(m.Dedupe)
 }
 

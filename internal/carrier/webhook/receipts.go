@@ -69,7 +69,7 @@ func (c *Carrier) serveReceipt(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	if !c.flights.Wait(r.Context(), news.ID) {
+	if !c.deps.Flights.Wait(r.Context(), news.ID) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
