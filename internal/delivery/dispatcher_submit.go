@@ -130,7 +130,7 @@ func (d *Dispatcher) offer(ctx context.Context, out *SubmitOutcome, j *leased, m
 		return dropped
 	}
 	if err != nil {
-		return d.unsaid(out, j, route, i)
+		return d.later(out, j, route, i)
 	}
 	place := d.carriers.enter(c.Name(), now, ask)
 	switch {
@@ -157,7 +157,7 @@ func (d *Dispatcher) offer(ctx context.Context, out *SubmitOutcome, j *leased, m
 	out.Result = d.submit(ctx, c, place, m)
 	if out.Result.Class == Deferred {
 		*out = last
-		return d.unsaid(out, j, route, i)
+		return d.later(out, j, route, i)
 	}
 	if m.Try == 1 && last.lastAsked() == 0 {
 		d.cfg.Observer.Handed(m.Step.Channel, now.Sub(j.Queued))
@@ -191,9 +191,9 @@ func (d *Dispatcher) over(ctx context.Context, j *leased) (bool, error) {
 	return !may, nil
 }
 
-// unsaid has the job wait until the database says whether its OTP is open: a claim
-// does, too.
-func (d *Dispatcher) unsaid(out *SubmitOutcome, j *leased, route []Carrier, i int) offered {
+// later has the job claimed again soon: over its route of then, and if the database
+// says that its OTP is open.
+func (d *Dispatcher) later(out *SubmitOutcome, j *leased, route []Carrier, i int) offered {
 	if d.putBack(out, *j, route, i, d.cfg.Now().Add(backoffLeast)) {
 		return taken
 	}

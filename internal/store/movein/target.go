@@ -227,15 +227,7 @@ func (t *target) finish(ctx context.Context, from *source, tables []table, mark 
 func (t *target) commit(ctx context.Context, more time.Duration) error {
 	apart, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	defer context.AfterFunc(ctx, func() {
-		bound := time.NewTimer(more)
-		defer bound.Stop()
-		select {
-		case <-bound.C:
-			cancel()
-		case <-apart.Done():
-		}
-	})()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(more, cancel) })()
 	if err := t.tx.Commit(apart); err != nil {
 		return fmt.Errorf("commit: %w: %w", ErrUnknown, said(err))
 	}
