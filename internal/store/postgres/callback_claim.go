@@ -26,10 +26,10 @@ const heldAgain = 10 * time.Millisecond
 // seeks a configuration that has more than dead letters.
 const selectDueConfigs = `WITH RECURSIVE few AS MATERIALIZED (
 		SELECT account_id, config_id, due_at FROM callbacks
-		WHERE due_at > 0 AND due_at <= $1 ORDER BY due_at LIMIT 256
+		WHERE due_at > 0 AND due_at <= $1 ORDER BY due_at LIMIT ` + registry.FewDue + `
 	), head (account_id, config_id) AS (
 		(SELECT account_id, config_id FROM callbacks
-			WHERE due_at IS NOT NULL AND (SELECT count(*) FROM few) = 256
+			WHERE due_at IS NOT NULL AND (SELECT count(*) FROM few) = ` + registry.FewDue + `
 			ORDER BY account_id, config_id LIMIT 1)
 		UNION ALL
 		SELECT n.account_id, n.config_id FROM head h CROSS JOIN LATERAL (
@@ -45,7 +45,7 @@ const selectDueConfigs = `WITH RECURSIVE few AS MATERIALIZED (
 		WHERE d.due_at <= $1
 		UNION ALL
 		SELECT account_id, config_id, min(due_at) FROM few
-		WHERE (SELECT count(*) FROM few) < 256 GROUP BY account_id, config_id
+		WHERE (SELECT count(*) FROM few) < ` + registry.FewDue + ` GROUP BY account_id, config_id
 	)
 	SELECT d.account_id, d.config_id, coalesce(l.n, 0), d.due_at
 	FROM due d LEFT JOIN leased l ON l.account_id = d.account_id AND l.config_id = d.config_id

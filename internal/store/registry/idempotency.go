@@ -8,8 +8,9 @@ import (
 	"github.com/countersign/countersign/internal/verify"
 )
 
-// uses idempotency_pkey.
-const selectAnswer = "SELECT fingerprint, result FROM idempotency WHERE account_id = $1 AND key = $2 AND created_at > $3"
+// SelectAnswer reads the answer that an account ($1) has under a key ($2) since a
+// time ($3). uses idempotency_pkey.
+const SelectAnswer = "SELECT fingerprint, result FROM idempotency WHERE account_id = $1 AND key = $2 AND created_at > $3"
 
 // Answered implements verify.Store.
 func (r *Registry) Answered(ctx context.Context, account string, i verify.Idempotency) (verify.Checked, error) {
@@ -24,7 +25,7 @@ func (r *Registry) Answered(ctx context.Context, account string, i verify.Idempo
 	k, found, err := First(r.db.Ask(ctx, id), func(row Row) (k kept, err error) {
 		err = row.Scan(&k.fingerprint, &k.result)
 		return k, err
-	}, selectAnswer, id, i.Key[:], column.Micros(r.db.Now().Add(-answer.KeptFor)))
+	}, SelectAnswer, id, i.Key[:], column.Micros(r.db.Now().Add(-answer.KeptFor)))
 	switch {
 	case err != nil:
 		return verify.Checked{}, r.db.ReadError("read idempotency key", err)

@@ -48,8 +48,7 @@ func Inspect(ctx context.Context, path string, known []otp.KeyID) error {
 }
 
 // Restore makes a quarantined database at path from a backup; one that root makes
-// belongs to the directory's owner. known are the
-// root keys that are at hand, nil if that is not known: a backup that was
+// belongs to the directory's owner. known are the root keys that are at hand, nil if that is not known: a backup that was
 // written under another is refused with registry.ErrOtherKey. Further errors are
 // ErrDamaged, ErrOtherProgram, ErrNewer and fs.ErrExist; after each of them
 // there is nothing at path that was not there before. What restores to path left

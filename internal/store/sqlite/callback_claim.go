@@ -24,11 +24,11 @@ const selectNextCallback = `SELECT coalesce(min(due_at), 0) FROM callbacks WHERE
 // > (…), would use the index for account_id only.
 const selectDueConfigs = `WITH RECURSIVE few AS MATERIALIZED (
 		SELECT account_id, config_id, due_at FROM callbacks INDEXED BY callbacks_due_idx
-		WHERE due_at > 0 AND due_at <= ?1 ORDER BY due_at LIMIT 256
+		WHERE due_at > 0 AND due_at <= ?1 ORDER BY due_at LIMIT ` + registry.FewDue + `
 	), head (seq) AS (
 		SELECT (SELECT seq FROM callbacks INDEXED BY callbacks_waiting_idx
 			WHERE due_at IS NOT NULL ORDER BY account_id, config_id LIMIT 1)
-		WHERE (SELECT count(*) FROM few) = 256
+		WHERE (SELECT count(*) FROM few) = ` + registry.FewDue + `
 		UNION ALL
 		SELECT coalesce(
 			(SELECT n.seq FROM callbacks n INDEXED BY callbacks_waiting_idx
@@ -45,7 +45,7 @@ const selectDueConfigs = `WITH RECURSIVE few AS MATERIALIZED (
 		FROM head JOIN callbacks h ON h.seq = head.seq
 		UNION ALL
 		SELECT account_id, config_id, min(due_at) FROM few
-		WHERE (SELECT count(*) FROM few) < 256 GROUP BY account_id, config_id)
+		WHERE (SELECT count(*) FROM few) < ` + registry.FewDue + ` GROUP BY account_id, config_id)
 	WHERE due <= ?1 ORDER BY due`
 
 // selectLeased counts leases that have not ended: due_at is their end.

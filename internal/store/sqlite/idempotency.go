@@ -7,11 +7,12 @@ import (
 
 	"github.com/countersign/countersign/internal/store/answer"
 	"github.com/countersign/countersign/internal/store/column"
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/verify"
 )
 
 // uses idempotency_pkey.
-const selectAnswer = `SELECT fingerprint, result FROM idempotency WHERE account_id = ? AND key = ? AND created_at > ?`
+var selectAnswer = withNumbers(registry.SelectAnswer)
 
 // repeat looks for an earlier answer and reports whether there is one, now in
 // rec. verify.ErrIdempotencyMismatch if it was to another request.
