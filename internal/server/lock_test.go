@@ -75,24 +75,11 @@ func TestAStartGoesOnOnceAnothersMigrationIsDone(t *testing.T) {
 // Root's commands and the server of another user work on the same files.
 func TestALockFileBelongsToTheOwnerOfItsDirectory(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	want := os.Geteuid()
-	if want == 0 {
-		want = 65534
-		if err := os.Chown(dir, want, want); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir, want := anothers(t)
 	if err := open(t, dir); err != nil {
 		t.Fatal(err)
 	}
-	info, err := os.Stat(filepath.Join(dir, "countersign.db.open"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := info.Sys().(*syscall.Stat_t).Uid; int(got) != want {
-		t.Errorf("the lock file belongs to %d; want %d", got, want)
-	}
+	belong(t, dir, want, "countersign.db.open")
 }
 
 // TestASecondServerIsSoleOnlyOnceTheFirstHasClosedTheDatabase holds up the last

@@ -59,14 +59,7 @@ func TestADatabaseIsMadeWhereALinkLeadsThoughNothingIsThere(t *testing.T) {
 // Root's commands and the server of another user work on the same files.
 func TestWhatRootMakesInAnothersDirectoryBelongsToThatUser(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	want := os.Geteuid()
-	if want == 0 {
-		want = 65534
-		if err := os.Chown(dir, want, want); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir, want := anothers(t)
 	d, err := server.Open(t.Context(), fileSettings(t, dir), slog.New(slog.DiscardHandler), server.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +79,20 @@ func TestWhatRootMakesInAnothersDirectoryBelongsToThatUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	belong(t, dir, want, "countersign.db")
+}
+
+// anothers returns a directory of another user, where the test runs as root, and
+// whose it is.
+func anothers(t *testing.T) (dir string, uid int) {
+	t.Helper()
+	dir, uid = t.TempDir(), os.Geteuid()
+	if uid == 0 {
+		uid = 65534
+		if err := os.Chown(dir, uid, uid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, uid
 }
 
 // belong fails the test unless the files in dir are the user's.
