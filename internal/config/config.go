@@ -57,6 +57,7 @@ type Config struct {
 	Carriers []Carrier    // [[carrier]] of the file, in its order
 	Routes   []route.Rule // [[route]] of the file, in its order
 
+	doc             *document         // the file; nil for none
 	given           map[string]Hidden // every setting as it was spelled, by its name
 	sources         map[string]string // where every setting came from, by its name
 	deliveryTimeout time.Duration     // replaces every one of Waits; 0 for none

@@ -20,6 +20,8 @@ type document struct {
 	values map[string]any
 	lines  map[string]int // by path: "listen", "wait.sms", "carrier[0]", "carrier[0].host"
 	again  int            // the first line with a key or table that is there already; 0 for none
+
+	secrets paths // the files that it names and secrets were read from
 }
 
 // readDocument reads a file; its errors are ErrFile with file and line and, where
@@ -28,6 +30,9 @@ func readDocument(path string) (*document, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names it
 	if err != nil {
 		return nil, fmt.Errorf("%w %s: %w", ErrFile, path, err)
+	}
+	if problem := loose(path); problem != "" {
+		return nil, &FileError{At: path, Problem: problem}
 	}
 	d := &document{path: path, lines: map[string]int{}}
 	if line := tooDeep(text); line > 0 {

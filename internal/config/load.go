@@ -52,7 +52,7 @@ func Load(from Sources) (Config, error) {
 		return Config{}, err
 	}
 	c := Config{Waits: map[message.Channel]time.Duration{}, given: map[string]Hidden{}, sources: map[string]string{}}
-	if doc != nil {
+	if c.doc = doc; doc != nil {
 		c.Carriers, err = doc.carriers(from.Environ)
 		problems = append(problems, err)
 		c.Routes, err = doc.routes(from.Environ)
@@ -70,6 +70,9 @@ func Load(from Sources) (Config, error) {
 			continue
 		}
 		p := &SettingError{Setting: s.Name, Source: source, Value: value, Expected: s.Expected}
+		if stray(strings.TrimPrefix(value, sqliteScheme)) {
+			p.Expected += expectNothingAround
+		}
 		if s.hides(value) {
 			p.Value = ""
 		}

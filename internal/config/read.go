@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/countersign/countersign/internal/account"
 	"github.com/countersign/countersign/internal/message"
@@ -31,11 +32,26 @@ func text(field func(*Config) *string) func(*Config, string) bool {
 	}
 }
 
-func filled(field func(*Config) *string) func(*Config, string) bool {
+// path takes a path to a place that is made where it is not there: one that is
+// written wrongly would begin a new deployment, with a root key of its own.
+func path(field func(*Config) *string) func(*Config, string) bool {
 	return func(c *Config, v string) bool {
 		*field(c) = v
-		return v != ""
+		return v != "" && !stray(v)
 	}
+}
+
+// expectNothingAround is said of values that are stray.
+const expectNothingAround = ", without quotes or blanks around it and without control characters such as a line break"
+
+// stray reports whether a value holds what came along with it by mistake: the CR
+// of a file with DOS lines, blanks, or the quotes that docker --env-file keeps.
+func stray(v string) bool {
+	if v != strings.TrimSpace(v) || strings.ContainsFunc(v, unicode.IsControl) {
+		return true
+	}
+	last := len(v) - 1
+	return last > 0 && v[0] == v[last] && (v[0] == '"' || v[0] == '\'')
 }
 
 func address(field func(*Config) *string) func(*Config, string) bool {
@@ -140,10 +156,13 @@ func IsPostgres(v string) bool {
 	return strings.HasPrefix(v, "postgres://") || strings.HasPrefix(v, "postgresql://")
 }
 
+// sqliteScheme begins the URL of an SQLite database.
+const sqliteScheme = "sqlite:"
+
 // SQLitePath returns PATH of sqlite:PATH, or false.
 func SQLitePath(v string) (path string, ok bool) {
-	path, ok = strings.CutPrefix(v, "sqlite:")
-	return path, ok && path != "" && !strings.ContainsAny(path, "?#")
+	path, ok = strings.CutPrefix(v, sqliteScheme)
+	return path, ok && path != "" && !strings.ContainsAny(path, "?#") && !stray(path)
 }
 
 func migrate(c *Config, v string) bool {
@@ -180,12 +199,20 @@ func bootstrapLogin(c *Config, v string) bool {
 	return account.ValidLogin(v)
 }
 
+// hostForm is a host's name as URLs may have it. An international one is written
+// in its xn-- form: otherwise it would go out percent-encoded, and providers
+// neither call such a host nor sign for it.
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
 func publicURL(c *Config, v string) bool {
 	u, err := url.Parse(v)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+	if err != nil || stray(v) || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil {
 		return false
 	}
-	if n, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || n == 0) || u.Hostname() == "" {
+	if n, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || n == 0) {
+		return false
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err != nil && !hostForm.MatchString(u.Hostname()) {
 		return false
 	}
 	c.PublicURL = u

@@ -346,6 +346,10 @@ func (r *Reader) revealFile(key, path string) (string, bool) {
 		r.Wrong(key, "%s is no file of at most 64 KiB", path)
 		return "", false
 	}
+	if problem := loose(path); problem != "" {
+		r.Wrong(key, "%s: %s", path, problem)
+		return "", false
+	}
 	var text []byte
 	if err == nil {
 		text, err = os.ReadFile(path) //nolint:gosec // the operator names it
@@ -354,6 +358,7 @@ func (r *Reader) revealFile(key, path string) (string, bool) {
 		r.Wrong(key, "expected a readable file with the secret: %v", err)
 		return "", false
 	}
+	r.section.file.secrets.add(path)
 	secret := strings.TrimRight(string(text), "\r\n")
 	if secret == "" {
 		r.Wrong(key, "%s is empty", path)

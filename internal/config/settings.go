@@ -76,7 +76,7 @@ func Settings() []Setting {
 	return append([]Setting{
 		{Name: "listen", Default: "127.0.0.1:8080", Expected: expectAddress, Meaning: "address of the APIs", read: address(func(c *Config) *string { return &c.Listen })},
 		{Name: "admin_listen", Default: "127.0.0.1:8081", Expected: expectAddress + ", or empty", Meaning: "address of metrics and, while it is loopback, profiling; empty for none", read: optional(address(func(c *Config) *string { return &c.AdminListen }))},
-		{Name: "data_dir", Default: "./countersign-data", Expected: "the path of a directory", Meaning: "where the database and the key file are", read: filled(func(c *Config) *string { return &c.DataDir })},
+		{Name: "data_dir", Default: "./countersign-data", Expected: "the path of a directory", Meaning: "where the database and the key file are", read: path(func(c *Config) *string { return &c.DataDir })},
 		{Name: "database_url", Expected: "sqlite:PATH or postgres://USER@HOST/DATABASE", Meaning: "the database; countersign.db in the data directory if not set", read: optional(database)},
 		{Name: "secret_key", Expected: expectRoot + ", not a sample", Meaning: "the root of every other key; the file secret.key in the data directory if not set; PostgreSQL needs it set", secret: true, read: optional(rootKey)},
 		{Name: "secret_key_previous", Expected: expectRoot + ", several separated by commas", Meaning: "earlier root keys, newest first, still read", secret: true, kind: kindTexts, read: optional(rootKeys)},
@@ -86,7 +86,7 @@ func Settings() []Setting {
 		{Name: "tls_cert", Expected: expectFile, Meaning: "PEM certificate of the APIs; set, they speak TLS", read: text(func(c *Config) *string { return &c.TLSCert })},
 		{Name: "tls_key", Expected: expectFile, Meaning: "PEM key of tls_cert", read: text(func(c *Config) *string { return &c.TLSKey })},
 		{Name: "allow_plain_http", Default: "false", Expected: expectToggle, Meaning: "let listen be other than loopback without TLS", kind: kindToggle, read: toggle(func(c *Config) *bool { return &c.AllowPlainHTTP })},
-		{Name: "public_url", Expected: "an http or https URL without query", Meaning: "how carriers reach this server with receipts; without it those of HTTP carriers do not come", read: optional(publicURL)},
+		{Name: "public_url", Expected: "an http or https URL without query, its host in ASCII (an international name in its xn-- form)", Meaning: "how carriers reach this server with receipts; without it those of HTTP carriers do not come", read: optional(publicURL)},
 		{Name: "trusted_proxies", Expected: expectNetworks, Meaning: "networks whose X-Forwarded-For counts; no rule of this version asks for it", kind: kindTexts, read: networks(setTrustedProxies)},
 		{Name: "allow_query_key", Default: "false", Expected: expectToggle, Meaning: "the version 4 API reads apiKey from the query too", kind: kindToggle, read: toggle(func(c *Config) *bool { return &c.AllowQueryKey })},
 		{Name: "sends_per_recipient", Default: "10", Expected: "a whole number from 0 to 1000000", Meaning: "accepted sends in 10 minutes per account and recipient; 0 turns the limits on sends off", kind: kindNumber, read: number(0, 1_000_000, func(c *Config) *int { return &c.SendsPerRecipient })},

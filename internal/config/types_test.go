@@ -91,6 +91,10 @@ func TestAPublicURLNeedsAHostAndAPortThatCanBe(t *testing.T) {
 	for url, ok := range map[string]bool{
 		"https://h": true, "https://h:1/": true, "https://[::1]:65535": true,
 		"https://:80": false, "https://h:99999": false, "https://h:0": false, "https://": false,
+		"https://192.0.2.1": true, "https://my_host.example-1.com./base": true, "https://xn--bcher-kva.example": true,
+		"https://bücher.example": false, "https://b%C3%BCcher.example": false, "https://h!.example": false, "https://a,b": false,
+		"https://::1": false, "https://1::2:80": false, "https://[::1]x": false, "https://[h]": false,
+		"https://h/?": false, "https://h?": false, "https://h/?a=b": false,
 	} {
 		if _, err := config.Load(config.Sources{Environ: []string{"COUNTERSIGN_PUBLIC_URL=" + url}}); (err == nil) != ok {
 			t.Errorf("%s: error %v; want it accepted: %v", url, err, ok)

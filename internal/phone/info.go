@@ -107,11 +107,29 @@ func MainLanguage(country string) string {
 	if err != nil {
 		return fallbackLanguage
 	}
+	if code := newerLanguage(region.String()); code != "" {
+		return code
+	}
 	base, _ := tag.Base()
 	if code := base.String(); len(code) == 2 {
 		return code
 	}
 	return fallbackLanguage
+}
+
+// newerLanguage returns the main language of a country of which CLDR has changed
+// its mind since release 32, which golang.org/x/text holds; "" for every other.
+// The source is supplemental/likelySubtags of CLDR 48. Its ar for SS and TD, ms
+// for CC, sg for CF and wo for SN are left out: services there write to people in
+// English or French, as release 32 has it.
+func newerLanguage(country string) string {
+	switch country {
+	case "BY":
+		return "ru"
+	case "CD", "DJ", "MU":
+		return "fr"
+	}
+	return ""
 }
 
 const fallbackLanguage = "en"
