@@ -36,8 +36,8 @@ const (
 	maxLimit     = 200 // T-04
 )
 
-// Query is what to search for. Zero fields select nothing away; ID leaves all
-// others but Account aside.
+// Query is what to search for. Zero fields select nothing away; an OTP that is
+// found matches all others.
 type Query struct {
 	Account      string
 	ID           string

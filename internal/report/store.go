@@ -37,7 +37,7 @@ type Summary struct {
 }
 
 // Selection says which OTPs of one account a store is to find. Zero fields
-// select nothing away; ID leaves all others but Account aside.
+// select nothing away; an OTP that is found matches all others.
 type Selection struct {
 	Account      string
 	ID           string

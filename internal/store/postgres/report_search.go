@@ -37,11 +37,17 @@ const newestDelivery = ` LEFT JOIN LATERAL (SELECT CASE WHEN v.state = 1 AND v.a
 const selectSummaries = `SELECT ` + summaryColumns + ` FROM unnest($2::bigint[]) WITH ORDINALITY AS i (seq, n)
 	JOIN otps o ON o.account_id = $1 AND o.seq = i.seq` + newestDelivery + `ORDER BY i.n`
 
+// sharedBeginning finds a row if more OTPs than so many have a reference that
+// begins so. uses otps_reference_idx, whose order makes it end there.
+const sharedBeginning = `SELECT 1 FROM otps WHERE account_id = $1 AND reference COLLATE "C" >= $2 AND reference COLLATE "C" < $3
+	ORDER BY account_id, reference COLLATE "C", seq OFFSET $4 LIMIT 1`
+
 // finding is a search under way.
 type finding struct {
 	report.Selection
 
 	now time.Time
+	by  registry.Reads
 }
 
 // FindOTPs implements report.Store.
@@ -50,16 +56,20 @@ func (s *Store) FindOTPs(ctx context.Context, sel report.Selection) (report.Foun
 	if err != nil {
 		return report.Found{}, err
 	}
-	f := &finding{sel, s.Now()}
-	query, args, filtered := f.query()
-	search := registry.Search{
-		Selection: sel, AccountID: accountID, All: !filtered, Slack: searchSlack,
-		Look: func(before int64, most int) (string, []any) {
-			return query, slices.Concat([]any{accountID, before, most}, args)
-		},
-	}
+	f := &finding{Selection: sel, now: s.Now()}
 	var found report.Found
 	err = s.snapshot(ctx, accountID, func(q ask) error {
+		var err error
+		if f.by, err = registry.ReadsBy(q, sel, accountID, sharedBeginning); err != nil {
+			return err
+		}
+		query, args, filtered := f.query()
+		search := registry.Search{
+			Selection: sel, AccountID: accountID, All: !filtered, Slack: searchSlack,
+			Look: func(before int64, most int) (string, []any) {
+				return query, slices.Concat([]any{accountID, before, most}, args)
+			},
+		}
 		seqs, err := search.Page(q, &found)
 		if err != nil || len(seqs) == 0 {
 			return err
@@ -84,25 +94,38 @@ func (f *finding) query() (query string, args []any, filtered bool) {
 		args = append(args, arg)
 		return "$" + strconv.Itoa(3+len(args))
 	}
-	const columns = `SELECT seq, account_id, state, created_at, expires_at, recipient_key FROM otps WHERE account_id = $1`
+	const columns = `SELECT seq, account_id, state, created_at, expires_at, recipient_key, reference FROM otps WHERE account_id = $1`
 	const tail = ` AND seq < $2 ORDER BY seq DESC LIMIT $3`
+	// What stands before the first blank is found, too.
+	reference := func(is string) (whole, begun string) {
+		from, to := registry.Begun(f.Reference)
+		return is + ` COLLATE "C" = ` + also(f.Reference), is + ` COLLATE "C" >= ` + also(from) + ` AND ` + is + ` COLLATE "C" < ` + also(to)
+	}
 	source := columns + tail // uses otps_pkey
 	switch {
-	case f.Reference != "":
-		// What stands before the first blank is found, too. uses
-		// otps_reference_idx, for one whole reference in the order of seq.
-		whole, from, to := also(f.Reference), also(f.Reference+" "), also(f.Reference+"!")
-		source = `SELECT * FROM ((` + columns + ` AND reference COLLATE "C" = ` + whole + tail + `) UNION ALL
-			(` + columns + ` AND reference COLLATE "C" >= ` + from + ` AND reference COLLATE "C" < ` + to + ` LIMIT ` + also(registry.SharedPrefix) + `)) u
-			WHERE seq < $2 ORDER BY seq DESC LIMIT $3`
-	case f.RecipientKey != [16]byte{}: // uses otps_recipient_idx
+	case f.by == registry.ByID: // uses otps_id_key
+		source = columns + ` AND id = ` + also(column.EncodeID(f.ID)) + tail
+	case f.by == registry.ByReference:
+		// uses otps_reference_idx, for one whole reference in the order of seq.
+		// What only begins so is put in that order first and then read one by one:
+		// otherwise all OTPs may be read while there are no statistics of them.
+		whole, begun := reference("reference")
+		source = `WITH begun AS MATERIALIZED (SELECT seq FROM otps WHERE account_id = $1 AND ` + begun + ` AND seq < $2)
+			SELECT * FROM ((` + columns + ` AND ` + whole + tail + `) UNION ALL
+			(SELECT o.* FROM (SELECT seq FROM begun ORDER BY seq DESC LIMIT $3) b CROSS JOIN LATERAL (` + columns + ` AND seq = b.seq LIMIT 1) o)) u
+			ORDER BY seq DESC LIMIT $3`
+	case f.by == registry.ByRecipient: // uses otps_recipient_idx
 		source = columns + ` AND recipient_key = ` + also(f.RecipientKey[:]) + tail
 	case f.State == otp.TooManyAttempts: // uses otps_blocked_idx
 		source = columns + ` AND state = 4` + tail
 	}
 	var all []string
-	if f.RecipientKey != [16]byte{} && f.Reference != "" {
+	if f.RecipientKey != [16]byte{} && f.by != registry.ByRecipient {
 		all = append(all, `o.recipient_key = `+also(f.RecipientKey[:]))
+	}
+	if f.Reference != "" && f.by != registry.ByReference {
+		whole, begun := reference("o.reference")
+		all = append(all, `coalesce(`+whole+` OR `+begun+`, false)`)
 	}
 	switch f.State {
 	case otp.Active:

@@ -16,9 +16,44 @@ const (
 	searchDeeper = 6000 // where events or deliveries are looked at, too
 )
 
-// SharedPrefix is how many OTPs with one beginning of a reference a search looks
-// at.
-const SharedPrefix = 1000
+// SharedBeginning is how many OTPs may have what is searched for before a blank
+// in their reference, to be put in order for every look: those of a beginning
+// that more share are come upon from the newest OTP on.
+const SharedBeginning = 2000
+
+// Begun returns between which references, from <= r < to in the order of their
+// bytes, all stand that have a blank behind the reference.
+func Begun(reference string) (from, to string) { return reference + " ", reference + "!" }
+
+// Reads is by what a search reads OTPs: all else that it asks for are conditions on
+// those.
+type Reads int
+
+// What searches read by.
+const (
+	ByAge Reads = iota // the newest of the account, or of those in a state
+	ByID
+	ByReference
+	ByRecipient
+)
+
+// ReadsBy chooses what a search of an account reads by. shared finds a row if more
+// OTPs of account $1 than $4 have a reference r with $2 <= r < $3.
+func ReadsBy(q Ask, sel report.Selection, accountID int64, shared string) (Reads, error) {
+	if sel.ID != "" {
+		return ByID, nil
+	}
+	if sel.Reference != "" {
+		from, to := Begun(sel.Reference)
+		if many, err := Exists(q, shared, accountID, from, to, SharedBeginning); err != nil || !many {
+			return ByReference, err
+		}
+	}
+	if sel.RecipientKey != [16]byte{} {
+		return ByRecipient, nil
+	}
+	return ByAge, nil
+}
 
 // Search is a search for OTPs. What it looks at is each store's own query.
 type Search struct {
@@ -38,9 +73,6 @@ type Search struct {
 // Page returns which OTPs the page has, newest first, and says in found how to
 // go on.
 func (s *Search) Page(q Ask, found *report.Found) ([]int64, error) {
-	if s.ID != "" { // uses otps_id_key
-		return Collect(q, ScanInt, "SELECT seq FROM otps WHERE account_id = $1 AND id = $2", s.AccountID, column.EncodeID(s.ID))
-	}
 	before, err := s.start(q)
 	if err != nil {
 		return nil, err

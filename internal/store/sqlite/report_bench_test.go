@@ -103,6 +103,7 @@ func BenchmarkReports(b *testing.B) {
 		{"an id", report.Query{ID: filledID(manyOTPs / 3)}},
 		{"a reference", report.Query{Reference: "ref 77"}},
 		{"a reference that all share", report.Query{Reference: "all"}},
+		{"what half of all references begin with", report.Query{Reference: "ref"}},
 		{"verified", report.Query{State: otp.Verified}},
 		{"active, of which there are none", report.Query{State: otp.Active}},
 		{"blocked, the rarest", report.Query{State: otp.TooManyAttempts}},

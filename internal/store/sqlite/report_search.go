@@ -27,12 +27,17 @@ const selectSummary = `SELECT ` + summaryColumns + ` FROM otps o
 		(SELECT max(seq) FROM deliveries WHERE account_id = o.account_id AND otp = o.seq)
 	WHERE o.account_id = ? AND o.seq = ?`
 
+// sharedBeginning finds a row if more OTPs than so many have a reference that
+// begins so.
+const sharedBeginning = `SELECT 1 FROM otps INDEXED BY otps_reference_idx WHERE account_id = ? AND reference >= ? AND reference < ? LIMIT 1 OFFSET ?`
+
 // finding is a search under way.
 type finding struct {
 	report.Selection
 	s         *Store
 	accountID int64
 	now       time.Time
+	by        registry.Reads
 }
 
 // FindOTPs implements report.Store.
@@ -41,17 +46,21 @@ func (s *Store) FindOTPs(ctx context.Context, sel report.Selection) (report.Foun
 	if err != nil {
 		return report.Found{}, err
 	}
-	f := &finding{sel, s, accountID, s.clock.Now()}
-	from, args := f.source()
-	matches, more := f.matches()
-	query := `SELECT o.seq, o.created_at, ` + matches + ` FROM (` + from + `) o`
-	search := registry.Search{
-		Selection: sel, AccountID: accountID, All: len(more) == 0,
-		Look: func(before int64, most int) (string, []any) { return query, slices.Concat(more, args(before, most)) },
-	}
+	f := &finding{Selection: sel, s: s, accountID: accountID, now: s.clock.Now()}
 	var found report.Found
 	err = s.walk(ctx, func() error {
 		return s.snapshot(ctx, func(q ask) error {
+			var err error
+			if f.by, err = registry.ReadsBy(q, sel, accountID, sharedBeginning); err != nil {
+				return err
+			}
+			from, args := f.source()
+			matches, more := f.matches()
+			query := `SELECT o.seq, o.created_at, ` + matches + ` FROM (` + from + `) o`
+			search := registry.Search{
+				Selection: sel, AccountID: accountID, All: len(more) == 0,
+				Look: func(before int64, most int) (string, []any) { return query, slices.Concat(more, args(before, most)) },
+			}
 			seqs, err := search.Page(q, &found)
 			if err != nil {
 				return err
@@ -85,22 +94,29 @@ func (f *finding) scanSummary(rows rower) (o report.Summary, err error) {
 // source is what the search looks at, newest first, with its arguments for
 // what is before a position, at most so many.
 func (f *finding) source() (query string, args func(before int64, most int) []any) {
-	const columns = `SELECT seq, account_id, state, created_at, expires_at, recipient_key FROM otps WHERE account_id = ?`
+	const table = `SELECT seq, account_id, state, created_at, expires_at, recipient_key, reference FROM otps`
+	const columns = table + ` WHERE account_id = ?`
 	const tail = ` AND seq < ? ORDER BY seq DESC LIMIT ?`
 	key := []any{f.accountID}
 	args = func(before int64, most int) []any { return slices.Concat(key, []any{before, most}) }
 	switch {
-	case f.Reference != "":
-		// What stands before the first blank is found, too. uses
-		// otps_reference_idx, for one whole reference in the order of seq.
-		query = `SELECT * FROM (SELECT * FROM (` + columns + ` AND reference = ?` + tail + `) UNION ALL
-			SELECT * FROM (` + columns + ` AND reference >= ? AND reference < ? LIMIT ?)) WHERE seq < ? ORDER BY seq DESC LIMIT ?`
+	case f.by == registry.ByID: // uses otps_id_key
+		key = append(key, column.EncodeID(f.ID))
+		return table + ` INDEXED BY otps_id_key WHERE account_id = ? AND id = ?` + tail, args
+	case f.by == registry.ByReference:
+		// What stands before the first blank is found, too, and put in the order
+		// that one whole reference has in otps_reference_idx.
+		const from = table + ` INDEXED BY otps_reference_idx WHERE account_id = ?`
+		query = `SELECT * FROM (SELECT * FROM (` + from + ` AND reference = ?` + tail + `) UNION ALL
+			SELECT * FROM (` + table + ` WHERE seq IN (SELECT seq FROM otps INDEXED BY otps_reference_idx
+				WHERE account_id = ? AND reference >= ? AND reference < ?` + tail + `))) ORDER BY seq DESC LIMIT ?`
+		begin, end := registry.Begun(f.Reference)
 		return query, func(before int64, most int) []any {
-			return []any{f.accountID, f.Reference, before, most, f.accountID, f.Reference + " ", f.Reference + "!", registry.SharedPrefix, before, most}
+			return []any{f.accountID, f.Reference, before, most, f.accountID, begin, end, before, most, most}
 		}
-	case f.RecipientKey != [16]byte{}: // uses recipients_pkey
+	case f.by == registry.ByRecipient: // uses recipients_pkey
 		key = append(key, f.RecipientKey[:])
-		return `SELECT o.seq, o.account_id, o.state, o.created_at, o.expires_at, o.recipient_key FROM recipients r CROSS JOIN otps o ON o.seq = r.otp
+		return `SELECT o.seq, o.account_id, o.state, o.created_at, o.expires_at, o.recipient_key, o.reference FROM recipients r CROSS JOIN otps o ON o.seq = r.otp
 			WHERE r.account_id = ? AND r.recipient_key = ? AND r.otp < ? ORDER BY r.otp DESC LIMIT ?`, args
 	case f.State == otp.TooManyAttempts: // uses otps_blocked_idx
 		return columns + ` AND state = 4` + tail, args
@@ -111,8 +127,13 @@ func (f *finding) source() (query string, args func(before int64, most int) []an
 // matches is a condition on what source has.
 func (f *finding) matches() (condition string, args []any) {
 	var all []string
-	if f.RecipientKey != [16]byte{} && f.Reference != "" {
+	if f.RecipientKey != [16]byte{} && f.by != registry.ByRecipient {
 		all, args = append(all, `o.recipient_key = ?`), append(args, f.RecipientKey[:])
+	}
+	if f.Reference != "" && f.by != registry.ByReference {
+		begin, end := registry.Begun(f.Reference)
+		all = append(all, `coalesce(o.reference = ? OR o.reference >= ? AND o.reference < ?, 0)`)
+		args = append(args, f.Reference, begin, end)
 	}
 	switch f.State {
 	case otp.Active:

@@ -57,6 +57,7 @@ func RunReports(t *testing.T, open Open, settle func(testing.TB, ReportStore)) {
 		{"a search keeps to its time", findsInTime},
 		{"pages follow each other without gap or repetition", findsPages},
 		{"a search that finds little says how far it looked", findsLittle},
+		{"of many with one beginning of a reference the newest come first", findsShared},
 		{"a story has every try and what was said", storyTries},
 		{"a call to be made again stays with its carrier", storyBusy},
 		{"a receipt that gives up is told with its reason", storyGivenUp},

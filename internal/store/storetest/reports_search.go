@@ -15,6 +15,7 @@ import (
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/report"
+	"github.com/countersign/countersign/internal/store/registry"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -51,10 +52,24 @@ func finds(t *testing.T, r *reports, _ func()) {
 		{"all", report.Selection{}, []string{"active", "expired", "blocked", "verified"}},
 		{"an id", report.Selection{ID: "blocked"}, []string{"blocked"}},
 		{"an id nobody has", report.Selection{ID: "nobody"}, []string{}},
+		{"an id and its number", report.Selection{ID: "verified", RecipientKey: key("+4915100000001")}, []string{"verified"}},
+		{"an id and another's number", report.Selection{ID: "verified", RecipientKey: key("+4915100000002")}, []string{}},
+		{"an id and its state", report.Selection{ID: "blocked", State: otp.TooManyAttempts}, []string{"blocked"}},
+		{"an id and another state", report.Selection{ID: "verified", State: otp.Expired}, []string{}},
+		{"an id and its reference", report.Selection{ID: "verified", Reference: "order 7"}, []string{"verified"}},
+		{"an id and how its reference begins", report.Selection{ID: "verified", Reference: "order"}, []string{"verified"}},
+		{"an id and another's reference", report.Selection{ID: "expired", Reference: "order"}, []string{}},
+		{"an id without reference and one", report.Selection{ID: "active", Reference: "order"}, []string{}},
+		{"an id and its channel and carrier", report.Selection{ID: "active", Channel: message.SMS, Carrier: "a"}, []string{"active"}},
+		{"an id and another carrier", report.Selection{ID: "verified", Carrier: "b"}, []string{}},
+		{"an id and its time", report.Selection{ID: "verified", From: Start, To: Start.Add(time.Minute)}, []string{"verified"}},
+		{"an id and a time before it", report.Selection{ID: "active", To: Start.Add(time.Minute)}, []string{}},
+		{"an id and a time after it", report.Selection{ID: "verified", From: Start.Add(time.Minute)}, []string{}},
 		{"a number", report.Selection{RecipientKey: key("+4915100000001")}, []string{"expired", "verified"}},
 		{"another number", report.Selection{RecipientKey: key("+4915100000009")}, []string{}},
 		{"a reference and what begins with it", report.Selection{Reference: "order"}, []string{"blocked", "verified"}},
 		{"a whole reference", report.Selection{Reference: "order 7"}, []string{"verified"}},
+		{"a reference and another's number", report.Selection{Reference: "order", RecipientKey: key("+4915100000003")}, []string{}},
 		{"a reference and a number", report.Selection{Reference: "order", RecipientKey: key("+4915100000002")}, []string{"blocked"}},
 		{"active", report.Selection{State: otp.Active}, []string{"active"}},
 		{"verified", report.Selection{State: otp.Verified}, []string{"verified"}},
@@ -180,4 +195,84 @@ func findsLittle(t *testing.T, r *reports, _ func()) {
 	if diff := cmp.Diff([]string{"rare"}, ids(second)); diff != "" || second.Next != 0 {
 		t.Errorf("second page, next %d (-want +got):\n%s", second.Next, diff)
 	}
+}
+
+// However many share how their references begin, the newest come first: as few
+// as are put in order for it, and as many as are come upon from the newest on.
+func findsShared(t *testing.T, r *reports, _ func()) {
+	key := func(number string) [16]byte {
+		to, err := phone.ParseRecipient(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return verify.RecipientKey(r.keys, acme, to)
+	}
+	// Whatever is first by text is oldest.
+	r.send(order{id: "rare", to: "+4915100000002", reference: "order 000"})
+	r.send(order{id: "foreign", account: other, reference: "order 999"})
+	r.send(order{id: "whole", reference: "order"})
+	r.send(order{id: "longer", reference: "orders 1"})
+	r.wall.Add(time.Second)
+	made := 0
+	fill := func(n int) {
+		ctx := context.WithoutCancel(t.Context())
+		var wg sync.WaitGroup
+		for w := range 60 {
+			wg.Go(func() {
+				for i := w; i < n; i += 60 {
+					id := fmt.Sprintf("o%05d", made+i)
+					if _, err := r.CreateOTP(ctx, r.newOTP(order{id: id, reference: "order 1" + id})); err != nil {
+						t.Errorf("CreateOTP: %v", err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		made += n
+	}
+	// all reads every page, and counts those that said how far they looked.
+	all := func(sel report.Selection) (ids []string, searched int) {
+		sel.Limit = 900
+		for {
+			found := r.find(sel)
+			for _, o := range found.OTPs {
+				ids = append(ids, o.ID)
+			}
+			if !found.Searched.IsZero() {
+				searched++
+			}
+			if sel.Before = found.Next; sel.Before == 0 {
+				return ids, searched
+			}
+		}
+	}
+	checks := 0
+	check := func() {
+		t.Helper()
+		checks++
+		r.wall.Add(time.Second)
+		newest := fmt.Sprintf("newest%d", made)
+		r.send(order{id: newest, reference: "order 1"})
+		got, _ := all(report.Selection{Reference: "order"})
+		once := slices.Compact(slices.Sorted(slices.Values(got)))
+		if want := made + 2 + checks; len(got) != want || len(once) != want {
+			t.Errorf("of %d OTPs, %d were found, %d of them once; want %d", made, len(got), len(once), want)
+		}
+		if got[0] != newest || got[len(got)-1] != "rare" || slices.Contains(got, "longer") || slices.Contains(got, "foreign") {
+			t.Errorf("of %d OTPs, found %s first and %s last; want %s and rare", made, got[0], got[len(got)-1], newest)
+		}
+		got, searched := all(report.Selection{Reference: "order", Carrier: "nobody"})
+		if len(got) != 0 || searched != 0 {
+			t.Errorf("of %d OTPs, found %v of no carrier and said %d times how far it looked; want none", made, got, searched)
+		}
+		got, _ = all(report.Selection{Reference: "order", RecipientKey: key("+4915100000002")})
+		if diff := cmp.Diff([]string{"rare"}, got); diff != "" {
+			t.Errorf("of %d OTPs, by reference and number (-want +got):\n%s", made, diff)
+		}
+	}
+	fill(1200)
+	check()
+	fill(registry.SharedBeginning - 1200) // with the others more than are put in order
+	check()
 }
