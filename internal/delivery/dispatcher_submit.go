@@ -365,7 +365,9 @@ func (d *Dispatcher) submit(ctx context.Context, c Carrier, place entry, m Messa
 			d.cfg.Observer.Submitted(m.Step.Channel, c.Name(), r.Class, now.Sub(begun))
 		}
 	}()
-	r = c.Submit(ctx, m)
+	// Before anybody learns it: what a circuit keeps goes into the log, to other
+	// accounts' messages and to people who may not see this one (P-02).
+	r = c.Submit(ctx, m).Hide(m.Quotes)
 	if r.Class < Accepted || r.Class > Deferred {
 		d.cfg.Log.ErrorContext(ctx, "a carrier gave no class", slog.String("carrier", c.Name()))
 		r = Result{Class: Retry, Failure: Unreachable}

@@ -1,18 +1,10 @@
 package verify
 
 import (
-	"strings"
 	"sync/atomic"
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/otp"
-)
-
-const (
-	// telling is how many of a number's last digits tell whose it is.
-	telling = 7
-	// tellingName is how many characters of an e-mail address before the @ do.
-	tellingName = 3
 )
 
 // Quoting reports whether text, which a carrier chose, holds the OTP's code, or
@@ -24,43 +16,40 @@ type Quoting func(of Record, text string) bool
 func Quotes(keys otp.Hasher) Quoting {
 	return func(of Record, text string) bool {
 		subject := otp.Subject{Account: of.Account, ID: of.ID}
-		bare := joined(text)
-		return quotesRecipient(of.Recipient.Reveal(), bare) ||
-			otp.Quoted(keys, subject, of.OTP, text) || bare != text && otp.Quoted(keys, subject, of.OTP, bare)
+		return delivery.Quotes(text, of.Recipient, func(text string) bool {
+			return otp.Quoted(keys, subject, of.OTP, text)
+		})
 	}
 }
 
-// joined is a text without what stands between groups of digits or words.
-func joined(text string) string {
-	return strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(text)
-}
-
-// quotesRecipient reports whether a joined text holds a number or address.
-func quotesRecipient(recipient, text string) bool {
-	if name, host, isAddress := strings.Cut(recipient, "@"); isAddress { // in lower case
-		text = strings.ReplaceAll(strings.ToLower(text), "@", "")
-		return strings.Contains(text, joined(name+host)) || len(name) >= tellingName && strings.Contains(text, joined(name))
-	}
-	number := strings.TrimPrefix(recipient, "+")
-	return number != "" && strings.Contains(text, number[max(0, len(number)-telling):])
-}
-
-// Hider hides in what is told of OTPs what a Quoting finds; stores embed it. The
-// zero value hides nothing. It is safe for concurrent use.
+// Hider hides in what is kept and told of OTPs' deliveries what a Quoting finds;
+// stores embed it. The zero value hides nothing. It is safe for concurrent use.
 type Hider struct{ quotes atomic.Pointer[Quoting] }
 
 // HideQuotes hides from now on what quotes finds.
 func (h *Hider) HideQuotes(quotes Quoting) { h.quotes.Store(&quotes) }
 
-// Told returns an event of the OTP as it is told: a carrier's failure code that
-// quotes becomes delivery.HiddenCode (callback events §6).
-func (h *Hider) Told(of Record, e otp.Event) otp.Event {
-	quotes := h.quotes.Load()
-	if quotes == nil || e.Failure == nil || e.Failure.Area != delivery.AreaCarrier || !(*quotes)(of, e.Failure.Code) {
-		return e
+// HideInOutcome returns an outcome of the OTP as it is kept and told: a carrier's
+// failure code that quotes becomes delivery.HiddenCode (callback events §6). That
+// of an OTP with a binding is left as the dispatcher gives it, which knows the code
+// and has hidden it: here every word as long as the code would have to be.
+func (h *Hider) HideInOutcome(of Record, o delivery.SubmitOutcome) delivery.SubmitOutcome {
+	if of.Rule.Bound {
+		return o
 	}
-	hidden := *e.Failure
-	hidden.Code = delivery.HiddenCode
-	e.Failure = &hidden
-	return e
+	return o.Hide(h.of(of))
+}
+
+// HideInReceipt is HideInOutcome for a receipt, with a binding too: nobody knows
+// the code when it comes.
+func (h *Hider) HideInReceipt(of Record, r delivery.Receipt) delivery.Receipt {
+	return r.Hide(h.of(of))
+}
+
+// of is what the OTP's Quoting finds.
+func (h *Hider) of(of Record) func(text string) bool {
+	return func(text string) bool {
+		quotes := h.quotes.Load()
+		return quotes != nil && (*quotes)(of, text)
+	}
 }

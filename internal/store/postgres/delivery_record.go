@@ -73,6 +73,7 @@ func byRecipient(rows []*deliveryRow) []int {
 }
 
 func (t *tx) recordSubmit(r *deliveryRow, o delivery.SubmitOutcome) (started bool, extended time.Time, err error) {
+	o = t.store.HideInOutcome(r.otp.Record, o)
 	changes, reported := r.Answered(o, r.standing(t.now))
 	r.reported, r.notes = reported, report.NoteOutcome(r.Queued, t.now, o)
 	return t.apply(r, changes)
@@ -145,9 +146,10 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 		}
 		found = true
 		r := rows[0]
+		told := s.HideInReceipt(r.otp.Record, rec)
 		var changes []delivery.Change
-		changes, r.reported = r.Told(rec, r.standing(t.now))
-		r.notes = report.NoteReceipt(r.Queued, t.now, rec)
+		changes, r.reported = r.Told(told, r.standing(t.now))
+		r.notes = report.NoteReceipt(r.Queued, t.now, told)
 		started, extended, err = t.apply(r, changes)
 		return err
 	})
@@ -186,7 +188,7 @@ func (t *tx) apply(r *deliveryRow, changes []delivery.Change) (started bool, ext
 			t.put(insertDeliveryID, r.otp.accountID, r.otp.seq, d.Seq)
 		}
 		if c.Event != nil {
-			if err := t.recordEvent(r.otp, t.store.Told(r.otp.Record, *c.Event)); err != nil {
+			if err := t.recordEvent(r.otp, *c.Event); err != nil {
 				return false, extended, err
 			}
 		}

@@ -61,6 +61,7 @@ func (s *Store) recordSubmit(t *tx, o delivery.SubmitOutcome) (started bool, ext
 	if err != nil {
 		return false, extended, fmt.Errorf("record submit: %w", err)
 	}
+	o = s.HideInOutcome(r.otp.Record, o)
 	changes, reported := r.Answered(o, r.standing(t.now))
 	r.reported, r.notes = reported, report.NoteOutcome(r.Queued, t.now, o)
 	return s.apply(t, r, changes)
@@ -120,9 +121,10 @@ func (s *Store) RecordReceipt(ctx context.Context, rec delivery.Receipt) (known,
 			return nil
 		}
 		found = true
+		told := s.HideInReceipt(r.otp.Record, rec)
 		var changes []delivery.Change
-		changes, r.reported = r.Told(rec, r.standing(t.now))
-		r.notes = report.NoteReceipt(r.Queued, t.now, rec)
+		changes, r.reported = r.Told(told, r.standing(t.now))
+		r.notes = report.NoteReceipt(r.Queued, t.now, told)
 		started, extended, err = s.apply(t, r, changes)
 		return err
 	})
@@ -167,7 +169,7 @@ func (s *Store) apply(t *tx, r *deliveryRow, changes []delivery.Change) (started
 			}
 		}
 		if c.Event != nil {
-			if err := t.recordEvent(&r.otp, s.Told(r.otp.Record, *c.Event), t.now); err != nil {
+			if err := t.recordEvent(&r.otp, *c.Event, t.now); err != nil {
 				return false, extended, err
 			}
 		}
