@@ -18,9 +18,9 @@ type callOptions struct{ idempotencyKey string }
 
 // WithIdempotencyKey makes a repeated Send, Validate or Delete answer as the
 // first did, for 24 h: what is repeated after a lost answer is done once. A key
-// is for one request; with another message, id or code it is ErrIdempotency.
-// It is a random text of up to 255 visible ASCII characters, "" for none. Read
-// and List can be repeated without it.
+// is for one request; with another message, id or code it is ErrIdempotency, and
+// so it is while the first is still running. It is a random text of up to 255
+// visible ASCII characters, "" for none. Read and List can be repeated without it.
 func WithIdempotencyKey(key string) CallOption {
 	return func(o *callOptions) { o.idempotencyKey = key }
 }

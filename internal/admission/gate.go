@@ -3,7 +3,7 @@
 // sends and checks that a store has under way and how long they take, and from
 // both how long one more would wait. What would wait too long is refused
 // before anything is spent on it, so that what is accepted stays quick however
-// much is asked for.
+// much is asked for. It also refuses what repeats a request that is under way.
 package admission
 
 import (
@@ -63,6 +63,7 @@ type Gate struct {
 	refused func(Work)
 	sends   queue
 	checks  queue
+	firsts  firsts
 }
 
 // New returns a gate that has measured nothing and lets thousands pass. now is
@@ -98,7 +99,8 @@ func (g *Gate) queue(w Work) *queue {
 }
 
 // Store returns s with its sends, resends and checks measured, and refused
-// where they came between others that arrived together.
+// where they came between others that arrived together. What repeats a request
+// that is still under way is refused too.
 func (g *Gate) Store(s verify.Store) verify.Store { return store{s, g} }
 
 type store struct {
@@ -109,21 +111,48 @@ type store struct {
 
 // CreateOTP measures a send.
 func (s store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, error) {
-	return through(ctx, s.gate, Send, func() (verify.Record, error) { return s.Store.CreateOTP(ctx, n) })
+	return through(ctx, s.gate, Send, n.Idempotency, func() (verify.Record, error) { return s.Store.CreateOTP(ctx, n) })
 }
 
 // AddDelivery measures a resend.
 func (s store) AddDelivery(ctx context.Context, n verify.NewDelivery) (verify.Record, error) {
-	return through(ctx, s.gate, Send, func() (verify.Record, error) { return s.Store.AddDelivery(ctx, n) })
+	return through(ctx, s.gate, Send, n.Idempotency, func() (verify.Record, error) { return s.Store.AddDelivery(ctx, n) })
 }
 
 // CountAttempt measures a check.
 func (s store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Checked, error) {
-	return through(ctx, s.gate, Check, func() (verify.Checked, error) { return s.Store.CountAttempt(ctx, a) })
+	return through(ctx, s.gate, Check, a.Idempotency, func() (verify.Checked, error) { return s.Store.CountAttempt(ctx, a) })
 }
 
-// through does work if there is room for it.
-func through[T any](ctx context.Context, g *Gate, w Work, do func() (T, error)) (result T, err error) {
+// DeleteOTP refuses a deletion that repeats one under way.
+func (s store) DeleteOTP(ctx context.Context, ref verify.Ref, i verify.Idempotency) (verify.Record, error) {
+	return first(s.gate, i, func() (verify.Record, error) { return s.Store.DeleteOTP(ctx, ref, i) })
+}
+
+// Answered refuses to look for the answer to a request that is under way. Of those
+// who look for one at once, all but the first are refused: each may wait in the
+// database.
+func (s store) Answered(ctx context.Context, account string, i verify.Idempotency) (verify.Checked, error) {
+	return first(s.gate, i, func() (verify.Checked, error) { return s.Store.Answered(ctx, account, i) })
+}
+
+// first does what repeats nothing that is under way.
+func first[T any](g *Gate, i verify.Idempotency, do func() (T, error)) (result T, err error) {
+	end, err := g.firsts.begin(i)
+	if err != nil {
+		return result, err
+	}
+	defer end()
+	return do()
+}
+
+// through does work if there is room for it and it repeats nothing that is under way.
+func through[T any](ctx context.Context, g *Gate, w Work, i verify.Idempotency, do func() (T, error)) (T, error) {
+	return first(g, i, func() (T, error) { return measured(ctx, g, w, do) })
+}
+
+// measured does work if there is room for it.
+func measured[T any](ctx context.Context, g *Gate, w Work, do func() (T, error)) (result T, err error) {
 	q, begun := g.queue(w), g.now()
 	ahead, ok := q.enter(begun)
 	if !ok {

@@ -163,6 +163,7 @@ func TestSendsAndChecksAreCountedByWhatTheyCameTo(t *testing.T) {
 		verify.ErrEnded:                "ended",
 		verify.ErrIDTaken:              "id_taken",
 		verify.ErrIdempotencyMismatch:  "idempotency_mismatch",
+		verify.ErrIdempotencyRunning:   "idempotency_running",
 		verify.ErrOverloaded:           "overloaded",
 		verify.ErrUnavailable:          "unavailable",
 		verify.ErrOutcomeUnknown:       "outcome_unknown",

@@ -75,6 +75,7 @@ func result(ctx context.Context, err error) string {
 		{verify.ErrEnded, "ended"},
 		{verify.ErrIDTaken, "id_taken"},
 		{verify.ErrIdempotencyMismatch, "idempotency_mismatch"},
+		{verify.ErrIdempotencyRunning, "idempotency_running"},
 		{verify.ErrOverloaded, "overloaded"},
 		{verify.ErrUnavailable, "unavailable"},
 		{verify.ErrOutcomeUnknown, "outcome_unknown"},

@@ -266,7 +266,7 @@ func (r *recorder) do(ctx context.Context, in input, to phone.Recipient, id stri
 		return output{outcome: unknown}, nil
 	case verify.Unavailable:
 		return output{}, errors.Join(errNothingDone, err)
-	case verify.Internal, verify.Invalid, verify.Mismatch:
+	case verify.Internal, verify.Invalid, verify.Mismatch, verify.Running:
 	}
 	return output{}, err
 }

@@ -24,6 +24,9 @@ var (
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 	// ErrIdempotencyMismatch: the idempotency key was used for another request.
 	ErrIdempotencyMismatch = errors.New("idempotency key used for another request")
+	// ErrIdempotencyRunning: the first request with the idempotency key is still
+	// under way; nothing was done for this one.
+	ErrIdempotencyRunning = errors.New("the idempotency key's first request is still running")
 	// ErrEnded: the OTP is final, so it cannot be sent again.
 	ErrEnded = errors.New("the OTP is no longer active")
 	// ErrIDTaken: an OTP of the account has this id.
@@ -42,6 +45,7 @@ const (
 	Ended                      // the OTP is final
 	Throttled                  // a limit stands against it for RetryAfter
 	Mismatch                   // its idempotency key belongs to another request
+	Running                    // the first request with its idempotency key is still under way
 	Unavailable                // nothing was done; try again after RetryAfter
 	OutcomeUnknown             // it may have been done (V-07)
 )
@@ -91,6 +95,7 @@ func classify(err error) error {
 		{Kind: NotFound, Code: "otp.not_found", Err: ErrNotFound},
 		{Kind: Ended, Code: "otp.ended", Err: ErrEnded},
 		{Kind: Mismatch, Code: "idempotency.mismatch", Err: ErrIdempotencyMismatch},
+		{Kind: Running, Code: "idempotency.running", Err: ErrIdempotencyRunning},
 		{Kind: Unavailable, Code: "overloaded", RetryAfter: OverloadedRetry, Err: ErrOverloaded},
 		{Kind: Unavailable, Code: "unavailable", RetryAfter: UnavailableRetry, Err: ErrUnavailable},
 		{Kind: OutcomeUnknown, Code: "outcome_unknown", RetryAfter: OverloadedRetry, Err: ErrOutcomeUnknown},

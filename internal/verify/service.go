@@ -104,7 +104,8 @@ func RecipientKey(keys interface {
 // Repeated returns what a request that cannot be carried out any more was
 // answered when it first came with this idempotency key (V-08): what it names
 // may have been deleted since. Without such an answer the error is refused, why
-// it cannot be carried out.
+// it cannot be carried out. That is not said while the first is under way: the
+// error is of Kind Running then, or this waits for the first.
 func (s *Service) Repeated(ctx context.Context, account string, i Idempotency, refused error) (Record, error) {
 	c, err := s.RepeatedCheck(ctx, account, i, refused)
 	return c.Record, err

@@ -189,6 +189,7 @@ func TestErrorsOfTheStoreGetTheirKind(t *testing.T) {
 		{verify.ErrNotFound, verify.Error{Kind: verify.NotFound, Code: "otp.not_found"}},
 		{verify.ErrEnded, verify.Error{Kind: verify.Ended, Code: "otp.ended"}},
 		{verify.ErrIdempotencyMismatch, verify.Error{Kind: verify.Mismatch, Code: "idempotency.mismatch"}},
+		{verify.ErrIdempotencyRunning, verify.Error{Kind: verify.Running, Code: "idempotency.running"}},
 		{verify.ErrOverloaded, verify.Error{Kind: verify.Unavailable, Code: "overloaded", RetryAfter: time.Second}},
 		{verify.ErrUnavailable, verify.Error{Kind: verify.Unavailable, Code: "unavailable", RetryAfter: 5 * time.Second}},
 		{verify.ErrOutcomeUnknown, verify.Error{Kind: verify.OutcomeUnknown, Code: "outcome_unknown", RetryAfter: time.Second}},

@@ -98,7 +98,8 @@ type Store interface {
 	CountAttempt(ctx context.Context, a Attempt) (Checked, error)
 	// Answered returns what a request with this idempotency key was answered,
 	// with a verdict if it was a check; ErrNotFound if none was in the last 24 h,
-	// ErrIdempotencyMismatch if it was another request.
+	// ErrIdempotencyMismatch if it was another request. It waits for one with the
+	// key that is under way.
 	Answered(ctx context.Context, account string, i Idempotency) (Checked, error)
 	// OTP reads one OTP; its State is as of now.
 	OTP(ctx context.Context, ref Ref) (Record, error)

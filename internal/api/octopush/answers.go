@@ -54,6 +54,7 @@ var (
 	errNoPath         = refusal(http.StatusNotFound, 100, "No such path.")
 	errWrongMethod    = refusal(http.StatusMethodNotAllowed, 100, "No such method on this path.")
 	errTooLarge       = refusal(http.StatusRequestEntityTooLarge, 100, "The body is larger than 64 KiB.")
+	errStillRunning   = refusal(http.StatusConflict, 100, "The first request with this Idempotency-Key is still running.")
 	errOtherRequest   = refusal(http.StatusUnprocessableEntity, 100, "The Idempotency-Key was used for another request.")
 
 	errWrongCredentials = refusal(http.StatusUnauthorized, 101, "Wrong login or key.")
@@ -136,6 +137,8 @@ func translate(err error) replyError {
 			return errTooMany.after(e.RetryAfter)
 		case verify.Mismatch:
 			return errOtherRequest
+		case verify.Running:
+			return errStillRunning
 		case verify.Unavailable:
 			return errUnavailable.after(e.RetryAfter)
 		case verify.OutcomeUnknown:

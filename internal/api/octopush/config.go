@@ -31,6 +31,8 @@ type OTPs interface {
 	// Repeated returns the answer that is kept for an idempotency key, refused if
 	// there is none (V-08).
 	Repeated(ctx context.Context, account string, i verify.Idempotency, refused error) (verify.Record, error)
+	// RepeatedCheck is Repeated for a Check.
+	RepeatedCheck(ctx context.Context, account string, i verify.Idempotency, refused error) (verify.Checked, error)
 	// RecipientKey is what List knows a recipient of an account by.
 	RecipientKey(account string, to phone.Recipient) [16]byte
 	// Fingerprint makes what recognises a repeated request (V-08).

@@ -72,6 +72,7 @@ func TestFailuresOfTheServiceSayNothingOfTheirCause(t *testing.T) {
 		{&verify.Error{Kind: verify.OutcomeUnknown, Err: cause}, 503, 125, "1"},
 		{&verify.Error{Kind: verify.Throttled, RetryAfter: 61 * time.Second, Err: cause}, 429, 128, "61"},
 		{&verify.Error{Kind: verify.Mismatch, Err: cause}, 422, 100, ""},
+		{&verify.Error{Kind: verify.Running, Err: cause}, 409, 100, ""},
 		{verify.ErrOverloaded, 503, 125, "1"},
 		{verify.ErrUnavailable, 503, 125, "5"},
 		{context.DeadlineExceeded, 503, 125, "1"},
@@ -179,6 +180,39 @@ func TestASimulationWithAnotherRequestsKeyIsRefusedAndKeepsNone(t *testing.T) {
 	h.generate(simulation).wants(http.StatusOK, 0)
 	if again := h.sendBody(`{"phone_number":"+33612345678"}`, other); again.Token == s.Token {
 		t.Errorf("the key of a simulation is answered as another: %s", again.body)
+	}
+}
+
+func TestARepetitionIsAnsweredAsTheFirstThoughTheAccountsCountryIsAnother(t *testing.T) {
+	t.Parallel()
+	h := startWith(t, options{settings: map[string]string{"country": "FR"}})
+	const national = `"phone_number":"0612345678"`
+	once, checked, used := header{"Idempotency-Key", "a-1"}, header{"Idempotency-Key", "v-1"}, header{"Idempotency-Key", "v-2"}
+	s := h.sendBody("{"+national+"}", once)
+	byNumber := func(code string) string { return "{" + national + `,"code":"` + code + `"}` }
+	byBoth := func(code string) string {
+		return "{" + national + `,"otp_request_token":"` + s.Token + `","code":"` + code + `"}`
+	}
+	h.validate(byNumber(wrong(s.code)), checked).leaves(2)
+	h.validate(byBoth(s.code), used).right()
+	for _, country := range []string{"DE", ""} { // the last is none
+		h.must(h.store.SetSettings(t.Context(), "ops", map[string]string{"country": country}))
+		h.wall.Add(time.Second) // what is known of an account is asked for anew
+		if again := h.generate("{"+national+"}", once).wants(http.StatusOK, 0); again.body != s.body {
+			t.Errorf("country %q: answered %s, then %s", country, s.body, again.body)
+		}
+		h.validate(byNumber(wrong(s.code)), checked).leaves(2)
+		h.validate(byBoth(s.code), used).right()
+		h.validate(byNumber(s.code), checked).wants(http.StatusUnprocessableEntity, 100)
+	}
+	// What is no repetition is refused as without a key.
+	fresh := header{"Idempotency-Key", "a-2"}
+	h.generate("{"+national+"}", fresh).wants(http.StatusBadRequest, 150)
+	h.validate(byNumber(s.code), fresh).wants(http.StatusBadRequest, 194)
+	h.validate(byBoth(s.code), fresh).wants(http.StatusBadRequest, 198)
+	h.settle()
+	if n := len(h.carrier.all()); n != 1 {
+		t.Errorf("%d messages were sent; want 1", n)
 	}
 }
 

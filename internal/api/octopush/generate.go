@@ -37,7 +37,11 @@ var errSimulated = errors.New("nothing is sent")
 // generate is Octopush OTP §3.
 func (f *facade) generate(ctx context.Context, c *call) (answer, error) {
 	to, err := recipient(c)
-	if err != nil {
+	switch {
+	case err != nil && c.in["phone_number"].given == usable:
+		// It may have been a number in the country that the account had before.
+		return f.repeated(ctx, c, err)
+	case err != nil:
 		return answer{}, err
 	}
 	step := f.step(c)
@@ -45,14 +49,13 @@ func (f *facade) generate(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	done := answer{Message: success, Ticket: ticket, Token: token}
 	if c.in.yes("simulation_mode") {
 		// Nothing is kept of it, not even its key; but that may have been another
 		// request's.
-		if _, err := f.OTPs.Repeated(ctx, c.account.Name, c.once, errSimulated); !errors.Is(err, errSimulated) {
-			return answer{}, err //nolint:wrapcheck // a *verify.Error says all there is
+		if a, err := f.repeated(ctx, c, errSimulated); !errors.Is(err, errSimulated) {
+			return a, err
 		}
-		return done, nil
+		return answer{Message: success, Ticket: ticket, Token: token}, nil
 	}
 	policy := policyOf(c)
 	step.Text = compose(c, step.Channel, policy.Length, f.Now().Add(policy.Life))
@@ -66,9 +69,22 @@ func (f *facade) generate(ctx context.Context, c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err //nolint:wrapcheck // a *verify.Error says all there is
 	}
-	// A repeated request is answered with the names that the first one got.
-	done.Token, done.Ticket = record.ID, parseReference(record.Reference).ticket
-	return done, nil
+	return generated(record), nil
+}
+
+// repeated answers as the first request with the key was answered, or refuses.
+func (f *facade) repeated(ctx context.Context, c *call, refused error) (answer, error) {
+	record, err := f.OTPs.Repeated(ctx, c.account.Name, c.once, refused)
+	if err != nil {
+		return answer{}, err //nolint:wrapcheck // a *verify.Error says all there is, and refused is the caller's
+	}
+	return generated(record), nil
+}
+
+// generated answers with the names that the OTP has: those of a repeated request
+// are the first one's.
+func generated(record verify.Record) answer {
+	return answer{Message: success, Ticket: parseReference(record.Reference).ticket, Token: record.ID}
 }
 
 // recipient reads the required number (Octopush OTP §2.2).

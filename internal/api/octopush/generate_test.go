@@ -431,8 +431,8 @@ func TestTooManySendsAreRefusedWithAWait(t *testing.T) {
 		h.send("")
 	}
 	a := h.generate(`{"phone_number":"0033612345678"}`).wants(http.StatusTooManyRequests, 128)
-	if wait, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || wait != 600 {
-		t.Errorf("Retry-After %q; want 600", a.header.Get("Retry-After"))
+	if wait, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || wait != 3600 {
+		t.Errorf("Retry-After %q; want 3600", a.header.Get("Retry-After"))
 	}
 	h.settle()
 	if n := len(h.carrier.all()); n != 10 {

@@ -17,25 +17,37 @@ var tokenForm = regexp.MustCompile(`^otp_[0-9a-f]{24}$`)
 func (f *facade) validate(ctx context.Context, c *call) (answer, error) {
 	token, number := c.in["otp_request_token"], numberOf(c)
 	code := c.in["code"]
+	var refused error
 	switch {
 	case token.given != usable && number.given != usable:
-		return answer{}, errNoIdentity
+		refused = errNoIdentity
 	case code.given != usable:
 		return answer{}, errNoCode
 	case token.given == unusable || number.given == unusable:
 		// What was given to say which OTP is meant fits none.
-		return answer{}, errUnknownOTP
+		refused = errUnknownOTP
+	}
+	switch {
+	case refused != nil && c.in["phone_number"].given == usable:
+		// It may have been a number in the country that the account had before.
+		return judged(f.OTPs.RepeatedCheck(ctx, c.account.Name, c.once, refused))
+	case refused != nil:
+		return answer{}, refused
 	}
 	id, binding, err := f.locate(ctx, c, token, number)
 	if err != nil {
 		return answer{}, err
 	}
-	checked, err := f.OTPs.Check(ctx, verify.CheckRequest{
+	return judged(f.OTPs.Check(ctx, verify.CheckRequest{
 		Ref:  verify.Ref{Account: c.account.Name, Origin: origin, ID: id},
 		Code: otp.NewCode(code.text), Binding: binding, Idempotency: c.once,
-	})
+	}))
+}
+
+// judged is the answer to a check.
+func judged(checked verify.Checked, err error) (answer, error) {
 	if err != nil {
-		return answer{}, err //nolint:wrapcheck // a *verify.Error says all there is
+		return answer{}, err
 	}
 	return answer{Message: success}, verdictOf(checked)
 }

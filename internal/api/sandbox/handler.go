@@ -12,6 +12,8 @@ import (
 	"net/http"
 
 	"github.com/countersign/countersign/internal/account"
+	"github.com/countersign/countersign/internal/admission"
+	"github.com/countersign/countersign/internal/api/wire"
 	inbox "github.com/countersign/countersign/internal/carrier/sandbox"
 	"github.com/countersign/countersign/internal/verify"
 )
@@ -50,11 +52,11 @@ type Config struct {
 // Handler answers for Path. It is safe for concurrent use.
 type Handler struct {
 	cfg   Config
-	seats *seats
+	seats *admission.Seats
 }
 
 // New returns a handler over c.
-func New(c Config) *Handler { return &Handler{c, &seats{taken: map[string]int{}}} }
+func New(c Config) *Handler { return &Handler{c, &admission.Seats{}} }
 
 // ServeHTTP answers a request. The checks come in the order of the other APIs:
 // key, path, method, parameters.
@@ -69,7 +71,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if h.cfg.Messages == nil {
 		return refusal{http.StatusNotFound, "There is no sandbox on this server"}
 	}
-	who, err := h.cfg.Keys.Authenticate(r.Context(), r.Header.Get("apiKey"))
+	who, err := h.cfg.Keys.Authenticate(r.Context(), keyOf(r))
 	if err != nil {
 		return err //nolint:wrapcheck // account's sentinels decide the answer
 	}
@@ -107,6 +109,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	writeJSON(w, http.StatusOK, messages)
 	return nil
 }
+
+// keyOf returns the API key.
+func keyOf(r *http.Request) string { return wire.List(r.Header, "apiKey") }
 
 // messageBody is a message on the wire.
 type messageBody struct {

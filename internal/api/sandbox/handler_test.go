@@ -196,6 +196,24 @@ func TestWrongRequestsAreRefused(t *testing.T) {
 	}
 }
 
+func TestTwoKeysAreNone(t *testing.T) {
+	t.Parallel()
+	for _, target := range []string{"/sandbox/messages", "/sandbox/messages/wait?timeout=0"} {
+		for _, given := range [][]string{{"key-a", "nope"}, {"nope", "key-a"}, {"key-a", "key-a"}, {"key-a", "key-of-other"}, {"key-a", ""}} {
+			b := &box{}
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+			for _, key := range given {
+				r.Header.Add("apiKey", key)
+			}
+			w := httptest.NewRecorder()
+			sandbox.New(sandbox.Config{Keys: keys{}, Messages: b, Log: slog.New(slog.DiscardHandler)}).ServeHTTP(w, r)
+			if w.Code != http.StatusForbidden || len(b.asked) != 0 {
+				t.Errorf("%s with the keys %q = %d, the inbox was asked %d times; want 403 and never", target, given, w.Code, len(b.asked))
+			}
+		}
+	}
+}
+
 func TestAnInboxThatCannotAnswerIsUnavailableAndWakesNobody(t *testing.T) {
 	t.Parallel()
 	for _, why := range []error{verify.ErrUnavailable, verify.ErrOverloaded, context.Canceled, context.DeadlineExceeded} {

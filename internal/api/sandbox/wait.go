@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	inbox "github.com/countersign/countersign/internal/carrier/sandbox"
@@ -20,10 +19,6 @@ const (
 	// lookEvery is how often somebody who waits looks for what other nodes put
 	// into the inbox.
 	lookEvery = 300 * time.Millisecond
-	// maxWaiting bounds the callers who wait at a time, maxWaitingOne those of one
-	// account, so that it leaves room to the others. More are refused.
-	maxWaiting    = 256
-	maxWaitingOne = maxWaiting / 4
 	// answerTime is for writing the answer after the wait.
 	answerTime = 10 * time.Second
 )
@@ -52,10 +47,10 @@ func (h *Handler) wait(w http.ResponseWriter, r *http.Request, q inbox.Query) ([
 		}
 		q.After, q.OldestFirst = last.Last, true
 	}
-	if !h.seats.take(q.Account) {
+	if !h.seats.Take(q.Account) {
 		return nil, errCrowded
 	}
-	defer h.seats.leave(q.Account)
+	defer h.seats.Leave(q.Account)
 	// The server's own limit is for answers that do not wait.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + answerTime)) //nolint:forbidigo // a deadline of the connection
 	woken, stop := h.cfg.Messages.Watch(q.Account)
@@ -69,7 +64,7 @@ func (h *Handler) wait(w http.ResponseWriter, r *http.Request, q inbox.Query) ([
 			return nil, err
 		}
 		// After the look: what was found is not for a key that was revoked before.
-		if _, err := h.cfg.Keys.Authenticate(ctx, r.Header.Get("apiKey")); err != nil {
+		if _, err := h.cfg.Keys.Authenticate(ctx, keyOf(r)); err != nil {
 			return nil, err //nolint:wrapcheck // account's sentinels decide the answer
 		}
 		if len(list) > 0 {
@@ -136,32 +131,4 @@ func decodeWait(values url.Values) (after string, timeout time.Duration, err err
 		}
 	}
 	return after, timeout, nil
-}
-
-// seats are those of callers who wait.
-type seats struct {
-	mu    sync.Mutex     // guards what follows
-	taken map[string]int // by account; none with 0
-	all   int
-}
-
-// take takes a seat for a caller of the account, or reports that there is none.
-func (s *seats) take(account string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.all == maxWaiting || s.taken[account] == maxWaitingOne {
-		return false
-	}
-	s.all++
-	s.taken[account]++
-	return true
-}
-
-func (s *seats) leave(account string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.all--
-	if s.taken[account]--; s.taken[account] == 0 {
-		delete(s.taken, account)
-	}
 }

@@ -33,6 +33,7 @@ var (
 	errBody        = apiError{status: http.StatusBadRequest, code: "1901", message: "The body is not a readable JSON object."}
 	errIdempotency = apiError{status: http.StatusBadRequest, code: "1901", message: "Idempotency-Key must be 1 to 255 visible ASCII characters."}
 	errReused      = apiError{status: http.StatusUnprocessableEntity, code: "1901", message: "The Idempotency-Key was used for another request."}
+	errRunning     = apiError{status: http.StatusConflict, code: "1901", message: "The first request with this Idempotency-Key is still running."}
 	errTooLarge    = apiError{status: http.StatusRequestEntityTooLarge, code: "1901", message: "The body is larger than 64 KiB."}
 	errReference   = apiError{status: http.StatusBadRequest, code: "1901", message: "referenceId must be 1 to 255 characters."}
 	errPath        = apiError{status: http.StatusNotFound, code: "1901", message: "No such path."}
@@ -122,6 +123,8 @@ func translate(err error) apiError {
 			return throttled(e.RetryAfter)
 		case verify.Mismatch:
 			return errReused
+		case verify.Running:
+			return errRunning
 		case verify.Unavailable:
 			return unavailable("The request could not be carried out now.", e.RetryAfter)
 		case verify.OutcomeUnknown:

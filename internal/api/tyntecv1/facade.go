@@ -126,11 +126,10 @@ func takeQuery(r *http.Request) string {
 // keyName is the documented spelling in the query.
 const keyName = "apiKey"
 
-// keyOf returns the API key. A header decides alone, even an empty one; two of
-// them are one list (RFC 9110 §5.3), which no key is.
+// keyOf returns the API key. A header decides alone, even an empty one.
 func keyOf(h http.Header, query string) string {
-	if given := h.Values(keyName); len(given) > 0 {
-		return strings.Join(given, ", ")
+	if len(h.Values(keyName)) > 0 {
+		return wire.List(h, keyName)
 	}
 	return pick(encodedPairs(query), keyName)
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/message"
 )
 
@@ -204,7 +203,7 @@ func TestWhatIsSentIsFixedAtSend(t *testing.T) {
 
 func TestTheServersCallerCallsWhereNeitherRequestNorApplicationNamesOne(t *testing.T) {
 	t.Parallel()
-	h := startWith(t, options{rules: guard.Compat(10), caller: "442079460000"})
+	h := startWith(t, options{caller: "442079460000"})
 	id := h.send(toFixed)
 	h.post(otps + "/" + id + "?via=VOICE").is(200)
 	h.send(toFixed + "&caller=442079460111")
@@ -221,7 +220,7 @@ func TestTheServersCallerCallsWhereNeitherRequestNorApplicationNamesOne(t *testi
 
 func TestACallerThatIsNoNumberIsNotShown(t *testing.T) {
 	t.Parallel()
-	h := start(t)
+	h := startWith(t, options{})
 	h.post(applications+"/default?caller=VERIFY").is(200).has("caller", "VERIFY")
 	id := h.send(toFixed)
 	equal(t, "caller", h.last(h.voice, 1).Step.Sender, "")
@@ -271,11 +270,25 @@ func TestALimitOnSendsIsAnswered429AndSendsNothing(t *testing.T) {
 		h.send(toMobile)
 	}
 	a := h.post(otps+"?"+toMobile).refused(429, "1950")
-	equal(t, "Retry-After", a.header.Get("Retry-After"), "600")
+	equal(t, "Retry-After", a.header.Get("Retry-After"), "3600")
 	h.sent(10, 0)
 	h.send("number=%2B447400123457") // another recipient
-	h.at(10 * time.Minute)
+	h.at(time.Hour)
 	h.send(toMobile)
+}
+
+func TestALimitOnCallsLeavesSMS(t *testing.T) {
+	t.Parallel()
+	h := start(t)
+	id := h.send(toMobile + "&via=VOICE")
+	for range 2 {
+		h.post(otps + "/" + id + "?via=VOICE").is(200)
+	}
+	a := h.post(otps+"/"+id+"?via=VOICE").refused(429, "1950")
+	equal(t, "Retry-After of a resend", a.header.Get("Retry-After"), "3600")
+	h.post(otps+"?"+toMobile+"&via=VOICE").refused(429, "1950")
+	h.send(toMobile)
+	h.sent(1, 3)
 }
 
 func TestARepeatedSendAnswersAsTheFirstWithoutItsApplication(t *testing.T) {

@@ -112,8 +112,7 @@ func (f *facade) serve(ctx context.Context, c *call) (reply, error) {
 	if op != nil { // before the key: whoever counts requests counts those that it stops by their route
 		c.r.Pattern = op.pattern
 	}
-	// Two headers are one list (RFC 9110 §5.3), which no key is.
-	key := strings.Join(c.r.Header.Values(keyHeader), ", ")
+	key := wire.List(c.r.Header, keyHeader)
 	if key == "" && f.AllowQueryKey {
 		key = fromQuery
 	}

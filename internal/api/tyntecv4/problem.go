@@ -179,6 +179,11 @@ func (c *call) translateKind(e *verify.Error) (problemError, bool) {
 			Title: http.StatusText(http.StatusUnprocessableEntity), Status: http.StatusUnprocessableEntity, // as in the status line
 			Detail: "The Idempotency-Key was used for another request",
 		}, true
+	case verify.Running:
+		return problemError{
+			Title: http.StatusText(http.StatusConflict), Status: http.StatusConflict,
+			Detail: "The first request with this Idempotency-Key is still running",
+		}, true
 	case verify.Unavailable, verify.OutcomeUnknown:
 		p := unavailable("The request could not be carried out now", max(e.RetryAfter, 1))
 		if e.Kind == verify.OutcomeUnknown {

@@ -42,30 +42,37 @@ func RetryAfter(wait time.Duration) string {
 	return strconv.FormatInt(int64(max(seconds, 1)), 10)
 }
 
+// List returns a header that may come once as one value: several are one list (RFC
+// 9110 §5.3), which no key is.
+func List(h http.Header, name string) string { return list(h.Values(name)) }
+
+func list(values []string) string { return strings.Join(values, ", ") }
+
 // TakeQuery removes every occurrence of the parameter name from the request's
-// query and returns the value of the first, "" if there is none. The request is
-// changed in place, so that nothing that looks at it later can print a key that
-// came in its URL (K-04).
+// query and returns the value, "" if there is none. Several are one list, as
+// headers are, which no key is: none of them counts (T-03). The request is changed
+// in place, so that nothing that looks at it later can print a key that came in
+// its URL (K-04).
 func TakeQuery(r *http.Request, name string) string {
 	if r.URL.RawQuery == "" {
 		return ""
 	}
-	var kept []string
-	value, found := "", false
+	var kept, values []string
 	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
 		k, v, _ := strings.Cut(pair, "=")
 		if k, err := url.QueryUnescape(k); err != nil || k != name {
 			kept = append(kept, pair)
 			continue
 		}
-		if v, err := url.QueryUnescape(v); err == nil && !found {
-			value = v
+		value, err := url.QueryUnescape(v)
+		if err != nil {
+			value = ""
 		}
-		found = true
+		values = append(values, value)
 	}
-	if found {
+	if len(values) > 0 {
 		r.URL.RawQuery = strings.Join(kept, "&")
 		r.RequestURI = r.URL.RequestURI()
 	}
-	return value
+	return list(values)
 }

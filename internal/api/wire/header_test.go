@@ -58,7 +58,10 @@ func TestTakeQueryLeavesNoTraceOfTheKey(t *testing.T) {
 		{"/x?name=a%2Fb&to=+49", "", "/x?name=a%2Fb&to=+49"},
 		{"/x?apiKey=secret", "secret", "/x"},
 		{"/x?a=1&apiKey=se%63ret&b=2", "secret", "/x?a=1&b=2"},
-		{"/x?apiKey=secret&api%4Bey=other", "secret", "/x"},
+		{"/x?apiKey=secret&api%4Bey=other", "secret, other", "/x"},
+		{"/x?apiKey=secret&a=1&apiKey=", "secret, ", "/x?a=1"},
+		{"/x?apiKey=%zz&apiKey=secret", ", secret", "/x"},
+		{"/x?apiKey=%zz", "", "/x"},
 		{"/x?apiKey", "", "/x"},
 		{"/x?apikey=secret", "", "/x?apikey=secret"},
 	} {

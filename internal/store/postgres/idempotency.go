@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/countersign/countersign/internal/store/answer"
@@ -18,6 +19,18 @@ const (
 	selectAnswer = `SELECT fingerprint, result FROM idempotency WHERE account_id = $1 AND key = $2`
 	writeAnswer  = `UPDATE idempotency SET result = $3 WHERE account_id = $1 AND key = $2`
 )
+
+// Answered implements verify.Store. Where no answer is to be read, a request with
+// the key may be under way at another node, or at this one for a caller that left:
+// a claim waits for it. It is undone, so the key stays free.
+func (s *Store) Answered(ctx context.Context, account string, i verify.Idempotency) (verify.Checked, error) {
+	return s.AnsweredInTurn(ctx, account, i, func(accountID int64, look func(*verify.Checked, error) error) error {
+		return s.write(ctx, func(t *tx) error {
+			t.only(accountID)
+			return look(t.answer(accountID, i))
+		})
+	})
+}
 
 // repeat looks for an earlier answer and reports whether there is one, now in
 // rec. verify.ErrIdempotencyMismatch if it was to another request.

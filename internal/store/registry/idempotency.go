@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 
 	"github.com/countersign/countersign/internal/store/answer"
 	"github.com/countersign/countersign/internal/store/column"
@@ -12,12 +13,38 @@ import (
 // time ($3). uses idempotency_pkey.
 const SelectAnswer = "SELECT fingerprint, result FROM idempotency WHERE account_id = $1 AND key = $2 AND created_at > $3"
 
-// Answered implements verify.Store.
-func (r *Registry) Answered(ctx context.Context, account string, i verify.Idempotency) (verify.Checked, error) {
+// AnsweredInTurn implements verify.Store's Answered. Where no answer is to be read,
+// a request with the key may be under way: turn has look asked what is kept once that
+// has ended, in a transaction that an error of look undoes.
+func (r *Registry) AnsweredInTurn(
+	ctx context.Context, account string, i verify.Idempotency, turn func(accountID int64, look func(kept *verify.Checked, err error) error) error,
+) (verify.Checked, error) {
 	id, err := r.AccountID(ctx, account)
 	if err != nil {
 		return verify.Checked{}, err
 	}
+	c, err := r.answered(ctx, id, i)
+	if !errors.Is(err, verify.ErrNotFound) {
+		return c, err
+	}
+	err = turn(id, func(kept *verify.Checked, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case kept == nil:
+			return verify.ErrNotFound
+		}
+		c = *kept
+		return nil
+	})
+	if err != nil {
+		return verify.Checked{}, err
+	}
+	return c, nil
+}
+
+// answered reads the answer that is kept; verify.ErrNotFound if there is none.
+func (r *Registry) answered(ctx context.Context, id int64, i verify.Idempotency) (verify.Checked, error) {
 	type kept struct {
 		fingerprint []byte
 		result      string

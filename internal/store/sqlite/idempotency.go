@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -13,6 +14,15 @@ import (
 
 // uses idempotency_pkey.
 var selectAnswer = withNumbers(registry.SelectAnswer)
+
+// Answered implements verify.Store. Where no answer is to be read, a request with
+// the key may be under way for a caller that left: the writer's turn comes after it.
+func (s *Store) Answered(ctx context.Context, account string, i verify.Idempotency) (verify.Checked, error) {
+	return s.AnsweredInTurn(ctx, account, i, func(accountID int64, look func(*verify.Checked, error) error) error {
+		// What was begun comes earlier, whichever queue it was in.
+		return s.writeUrgent(ctx, func(t *tx) error { return look(t.answer(accountID, i)) })
+	})
+}
 
 // repeat looks for an earlier answer and reports whether there is one, now in
 // rec. verify.ErrIdempotencyMismatch if it was to another request.

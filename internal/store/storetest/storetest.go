@@ -126,6 +126,7 @@ func Run(t *testing.T, open Open) {
 		{"an OTP is over at its expiry and not before", expiryEdge},
 		{"a clock set back revives nothing", clockBack},
 		{"an idempotency key repeats the answer", idempotent},
+		{"who asks for an answer that is not there keeps no key", asksForAnswers},
 		{"a caller that left before the work began changes nothing", cancelled},
 		{"a deleted OTP leaves nothing behind", deleted},
 		{"limits on sends count over OTPs and deletions", limitsSends},
