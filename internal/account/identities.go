@@ -27,10 +27,9 @@ func (m *identities) get(version int64, hash [32]byte) (Identity, bool) {
 func (m *identities) put(version int64, hash [32]byte, id Identity) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if version < m.version {
-		return // looked up before a change that another call has seen
-	}
-	if version > m.version || m.byHash == nil {
+	// A version may be lower than one that was seen, after a failover that lost
+	// changes. Where it is that of a slow look-up, keys are looked up once more.
+	if version != m.version || m.byHash == nil {
 		m.version, m.byHash = version, map[[32]byte]Identity{}
 	}
 	if len(m.byHash) >= maxIdentities {

@@ -9,6 +9,7 @@ import (
 	"github.com/countersign/countersign/internal/api/tyntecv4"
 	"github.com/countersign/countersign/internal/api/wire"
 	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/message"
 )
 
@@ -89,7 +90,7 @@ func Settings() []Setting {
 		{Name: "public_url", Expected: "an http or https URL without query, its host in ASCII (an international name in its xn-- form)", Meaning: "how carriers reach this server with receipts; without it those of HTTP carriers do not come", read: optional(publicURL)},
 		{Name: "trusted_proxies", Expected: expectNetworks, Meaning: "networks whose X-Forwarded-For counts; no rule of this version asks for it", kind: kindTexts, read: networks(setTrustedProxies)},
 		{Name: "allow_query_key", Default: "false", Expected: expectToggle, Meaning: "the version 4 API reads apiKey from the query too", kind: kindToggle, read: toggle(func(c *Config) *bool { return &c.AllowQueryKey })},
-		{Name: "sends_per_recipient", Default: "10", Expected: "a whole number from 0 to 1000000", Meaning: "accepted sends in 10 minutes per account and recipient; 0 turns the limits on sends off", kind: kindNumber, read: number(0, 1_000_000, func(c *Config) *int { return &c.SendsPerRecipient })},
+		{Name: "sends_per_recipient", Default: strconv.Itoa(guard.SendsPerRecipient), Expected: "a whole number from 0 to 1000000", Meaning: "accepted sends in 10 minutes per account and recipient; 0 turns the limits on sends off", kind: kindNumber, read: number(0, 1_000_000, func(c *Config) *int { return &c.SendsPerRecipient })},
 		{Name: "sender", Default: tyntecv4.DefaultSender, Expected: "1 to 16 characters without control characters", Meaning: "SMS sender where neither request nor account names one", read: smsSender},
 		{Name: "caller", Expected: "1 to 32 characters without control characters", Meaning: "likewise, voice caller", read: optional(voiceCaller)},
 		{Name: "sender_viber", Expected: "4 to 8 digits", Meaning: "likewise, Viber service id", read: optional(viberSender)},

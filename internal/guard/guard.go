@@ -23,6 +23,9 @@ type Rules struct {
 	// Sends limits accepted sends (first sends, resends and fallback steps)
 	// per account and recipient (L-04).
 	Sends []Window
+	// Calls limits those sends that are calls, besides Sends; without windows there
+	// it limits nothing (L-04).
+	Calls []Window
 	// SendsPerOTP is how often one OTP may be sent; 0 for no limit (L-04).
 	SendsPerOTP int
 	// Failures limits compared wrong codes per account and recipient (L-03).
@@ -35,50 +38,82 @@ type Rules struct {
 	StopRetryAfter time.Duration
 }
 
-// Compat returns the rules of the mode compat: sendsPerRecipient accepted
-// sends in 10 minutes (0 turns all limits on sends off) and the limits on
-// wrong codes.
+// SendsPerRecipient is how many sends in 10 minutes are accepted where the operator
+// chose no number (contract v4 S44).
+const SendsPerRecipient = 10
+
+// Compat returns the rules of the mode compat: sendsPerRecipient accepted sends in
+// 10 minutes, the limits of an hour, of a day and on calls (L-04), and the limits on
+// wrong codes. A number above SendsPerRecipient raises the others in proportion, as
+// they would leave nothing of it; 0 turns all limits on sends off.
 func Compat(sendsPerRecipient int) Rules {
 	r := Rules{
 		Failures:            []Window{{10, time.Hour}, {20, 24 * time.Hour}},
 		ConsecutiveFailures: 100,
 		StopRetryAfter:      time.Hour,
 	}
-	if sendsPerRecipient > 0 {
-		r.Sends = []Window{{sendsPerRecipient, 10 * time.Minute}}
-		r.SendsPerOTP = 10
+	if sendsPerRecipient == 0 {
+		return r
 	}
+	raised := func(most int) int {
+		return (most*max(sendsPerRecipient, SendsPerRecipient) + SendsPerRecipient - 1) / SendsPerRecipient
+	}
+	r.Sends = []Window{{sendsPerRecipient, 10 * time.Minute}, {raised(10), time.Hour}, {raised(20), 24 * time.Hour}}
+	r.Calls = []Window{{raised(3), time.Hour}, {raised(6), 24 * time.Hour}}
+	r.SendsPerOTP = 10
 	return r
+}
+
+// Send is one more send as the rules see it.
+type Send struct {
+	Before int  // how often the OTP was sent already
+	Call   bool // it goes out by voice
 }
 
 // Tally is what is remembered of one account and recipient. It outlives the
 // OTPs it counted: no resend, new OTP or deletion resets it (L-02).
 type Tally struct {
 	Sends       []time.Time // accepted sends, oldest first
+	Calls       []time.Time // those of them that were calls, oldest first
 	Failures    []time.Time // compared wrong codes, oldest first
 	Consecutive int         // wrong codes since the last success
 }
 
 // Refusal says that a limit refuses, and for how long at least.
 type Refusal struct {
-	Limit      string        // which limit, stable: "sends", "sends_per_otp", "failures", "consecutive_failures"
+	Limit      string        // which limit, stable: "sends", "calls", "sends_per_otp", "failures", "consecutive_failures"
 	RetryAfter time.Duration // more than 0
 }
 
-// AdmitSend asks whether one more send at now fits; sent is how often this OTP
-// was sent already, 0 for a new one. It counts the send in t if so, and returns
-// the refusal otherwise, with t unchanged.
-func (r Rules) AdmitSend(t *Tally, sent int, now time.Time) *Refusal {
-	if r.SendsPerOTP > 0 && sent >= r.SendsPerOTP {
+// AdmitSend asks whether one more send at now fits. It counts the send in t if so,
+// and returns the refusal otherwise, with t unchanged.
+func (r Rules) AdmitSend(t *Tally, s Send, now time.Time) *Refusal {
+	if r.SendsPerOTP > 0 && s.Before >= r.SendsPerOTP {
 		return &Refusal{"sends_per_otp", r.StopRetryAfter}
 	}
-	if wait := full(t.Sends, r.Sends, now); wait > 0 {
-		return &Refusal{"sends", wait}
+	if len(r.Sends) == 0 {
+		return nil
 	}
-	if len(r.Sends) > 0 {
-		t.Sends = remember(t.Sends, r.Sends, now)
+	var calls time.Duration
+	if r.CountsCall(s) {
+		calls = full(t.Calls, r.Calls, now)
+	}
+	switch sends := full(t.Sends, r.Sends, now); {
+	case sends > 0 && sends >= calls:
+		return &Refusal{"sends", sends}
+	case calls > 0:
+		return &Refusal{"calls", calls}
+	}
+	t.Sends = remember(t.Sends, r.Sends, now)
+	if r.CountsCall(s) {
+		t.Calls = remember(t.Calls, r.Calls, now)
 	}
 	return nil
+}
+
+// CountsCall reports whether the send is one of those that Calls limits.
+func (r Rules) CountsCall(s Send) bool {
+	return s.Call && len(r.Sends) > 0 && len(r.Calls) > 0
 }
 
 // AdmitCheck asks whether a code may be compared at now. It counts nothing.

@@ -89,6 +89,15 @@ func ask(t testing.TB, c *Cluster, query string) (yes bool, err error) {
 	return yes, err //nolint:wrapcheck // as above
 }
 
+// Part has commits wait for no standby, and the standby get none of them any more.
+func (p *Pair) Part(t testing.TB) {
+	t.Helper()
+	p.Primary.SetSynchronous(t, "")
+	Exec(t, p.Standby.AdminURL(), "ALTER SYSTEM SET primary_conninfo = ''")
+	Exec(t, p.Standby.AdminURL(), "SELECT pg_reload_conf()")
+	p.await(t, "SELECT count(*) = 0 FROM pg_stat_replication")
+}
+
 // FailOver makes the standby the primary, which the old one need not know, and
 // returns the old one. The new primary waits for no standby before Follow.
 func (p *Pair) FailOver(t testing.TB) (old *Cluster) {

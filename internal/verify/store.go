@@ -53,6 +53,12 @@ type NewDelivery struct {
 	Idempotency Idempotency
 }
 
+// SendOf is one more send on a channel as limits see it, of an OTP that was sent so
+// often before.
+func SendOf(channel message.Channel, before int) guard.Send {
+	return guard.Send{Before: before, Call: channel == message.Voice}
+}
+
 // Attempt is what a store needs for a Check.
 type Attempt struct {
 	Ref

@@ -19,7 +19,9 @@ import (
 // A statement that uses it has clock.args as its first two arguments.
 const (
 	nowSQL = `greatest(` + rawSQL + `, $2::bigint)`
-	rawSQL = `coalesce($1::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)`
+	rawSQL = `coalesce($1::bigint, ` + serverSQL + `)`
+	// serverSQL is the database's clock alone.
+	serverSQL = `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
 )
 
 // slack is how much slower than its own monotonic clock a node takes the

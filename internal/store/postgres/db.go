@@ -58,6 +58,7 @@ type Store struct {
 	groups   *pgxpool.Pool // group commits: no read can keep a check waiting
 	sends    *lanes[*send]
 	checks   *lanes[*check]
+	inputs   atomic.Pointer[inputTypes] // of groups
 
 	versions *version.Cache
 	// countries are those of recipients.
@@ -92,6 +93,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	s := &Store{log: c.Log, observer: c.Observer}
 	s.versions = s.newVersions()
 	s.Registry = registry.New(database{s}, "seq")
+	settings.primaries.onSuccession(s.ForgetAccounts)
 	defer func() {
 		if err != nil {
 			s.closePools()
@@ -100,6 +102,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if s.pool, err = pgxpool.NewWithConfig(ctx, settings.main); err != nil {
 		return nil, fmt.Errorf("open database: %w", safe(err))
 	}
+	s.numberInputs(settings.groups)
 	if s.groups, err = pgxpool.NewWithConfig(ctx, settings.groups); err != nil {
 		return nil, fmt.Errorf("open database: %w", safe(err))
 	}

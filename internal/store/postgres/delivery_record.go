@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -14,17 +15,25 @@ import (
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/registry"
+	"github.com/countersign/countersign/internal/verify"
 )
 
 // RecordSubmits implements delivery.Store.
 func (s *Store) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOutcome) (bool, error) {
 	keys := make([]deliveryKey, 0, len(outcomes))
+	known := make([]delivery.SubmitOutcome, 0, len(outcomes))
 	for _, o := range outcomes {
 		accountID, err := s.AccountID(ctx, o.Account)
+		if errors.Is(err, registry.ErrNoAccount) {
+			continue // a failover lost it, and the delivery with it
+		}
 		if err != nil {
 			return false, fmt.Errorf("record submit: %w", err)
 		}
-		keys = append(keys, deliveryKey{accountID, column.EncodeID(o.OTPID), o.Seq})
+		keys, known = append(keys, deliveryKey{accountID, column.EncodeID(o.OTPID), o.Seq}), append(known, o)
+	}
+	if len(known) == 0 {
+		return false, nil
 	}
 	var started bool
 	var latest time.Time
@@ -36,7 +45,7 @@ func (s *Store) RecordSubmits(ctx context.Context, outcomes []delivery.SubmitOut
 			return err
 		}
 		for _, i := range byRecipient(rows) {
-			next, until, err := t.recordSubmit(rows[i], outcomes[i])
+			next, until, err := t.recordSubmit(rows[i], known[i])
 			if err != nil {
 				return err
 			}
@@ -220,7 +229,7 @@ func (t *tx) startNext(r *deliveryRow, failed delivery.Delivery) (bool, error) {
 		seq := r.otp.last
 		dedupe := uuid.New()
 		t.put(insertDelivery, r.otp.accountID, r.otp.seq, seq, at, next, column.Micros(t.now), column.Micros(t.now), dedupe[:], nil, r.sealed)
-		if refused, err := t.capped(r, sent); err != nil || !refused {
+		if refused, err := t.capped(r, verify.SendOf(step.Channel, sent)); err != nil || !refused {
 			return err == nil, err
 		}
 		over := delivery.Delivery{
@@ -237,9 +246,8 @@ func (t *tx) startNext(r *deliveryRow, failed delivery.Delivery) (bool, error) {
 	return false, nil
 }
 
-// capped asks the limits whether one more step may be sent, and counts it if
-// so. sent is how many deliveries the OTP had before.
-func (t *tx) capped(r *deliveryRow, sent int) (bool, error) {
+// capped asks the limits whether one more step may be sent, and counts it if so.
+func (t *tx) capped(r *deliveryRow, send guard.Send) (bool, error) {
 	if !r.otp.limited || t.store.stepRules.Load() == nil {
 		return false, nil
 	}
@@ -251,7 +259,7 @@ func (t *tx) capped(r *deliveryRow, sent int) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if rules.AdmitSend(&g, sent, t.now) != nil {
+	if rules.AdmitSend(&g, send, t.now) != nil {
 		return true, nil
 	}
 	t.saveTally(r.otp.accountID, r.otp.recipientKey, g)

@@ -51,9 +51,14 @@ const (
 	stateDeadlock      = "40P01"
 	stateLockTime      = "55P03"
 	stateReadOnly      = "25006"
+	stateIdle          = "25P03" // a transaction's next statement did not come in time
+	stateLong          = "25P04" // a transaction took too long
 	stateNoRights      = "42501"
 	stateTaken         = "23505" // a unique key
 	stateCancelled     = "57014"
+	stateMalformed     = "22P02" // a value of another type
+	stateOtherType     = "42804"
+	stateInternal      = "XX000" // of an object that is gone, among others
 	stateShutdown      = "57P01"
 	stateStarting      = "57P03"
 	stateProtocol      = "08P01" // at a connection's start, of a pooler: whatever it refuses
@@ -76,9 +81,12 @@ func (e *serverError) Error() string {
 	if e.constraint != "" {
 		text += " (" + e.constraint + ")"
 	}
-	why := whyEnded(e.code)
+	why := ""
 	if e.refused {
 		why = whyRefused(e.code)
+	}
+	if why == "" { // or what a new connection is asked first was ended
+		why = whyEnded(e.code)
 	}
 	if why != "" {
 		text += ": " + why
@@ -109,6 +117,10 @@ func whyEnded(code string) string {
 		return "the statement was cancelled, by the statement_timeout of the role or its database or by an operator"
 	case stateLockTime:
 		return "another transaction held a lock for longer than lock_timeout"
+	case stateIdle:
+		return "the transaction's next statement did not come within idle_in_transaction_session_timeout"
+	case stateLong:
+		return "the transaction took longer than the transaction_timeout of the role or its database"
 	}
 	return ""
 }
@@ -183,7 +195,9 @@ func transient(code string) bool {
 			return true
 		}
 	}
-	return slices.Contains([]string{stateLockTime, stateReadOnly, stateSerialization, stateDeadlock, statePrepared, stateNotPrepared}, code)
+	return slices.Contains([]string{
+		stateLockTime, stateReadOnly, stateIdle, stateLong, stateSerialization, stateDeadlock, statePrepared, stateNotPrepared,
+	}, code)
 }
 
 // again reports whether a transaction that the server undid is worth a second
@@ -227,12 +241,14 @@ func failure(doing string, err error, commit commitment) error {
 		if !transient(said.code) {
 			return fmt.Errorf("%s: %w", doing, clean)
 		}
-		// A server that shuts down ends what it is doing first, be that a commit,
-		// and says so where the next answer would stand. Others that end a session,
-		// such as a pooler in between, do not keep to the order.
+		// A server that waited too long for a transaction's next statement has begun
+		// none since. One that shuts down, or finds that a transaction took too long,
+		// ends what it is doing first, be that a commit, and says so where the next
+		// answer would stand. Others that end a session, such as a pooler in between,
+		// do not keep to the order.
 		switch {
-		case !said.fatal || commit == unsent || said.code == stateStarting:
-		case said.code != stateShutdown || commit == reached:
+		case !said.fatal || commit == unsent || said.code == stateStarting || said.code == stateIdle:
+		case said.code != stateShutdown && said.code != stateLong || commit == reached:
 			kind = verify.ErrOutcomeUnknown
 		}
 		return fmt.Errorf("%s: %w: %w", doing, kind, clean)

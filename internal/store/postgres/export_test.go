@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -31,20 +32,40 @@ func GroupSettings(url string) (map[string]string, error) {
 	return s.groups.ConnConfig.RuntimeParams, nil
 }
 
-// Texts is a check_input array with a value for each text, as origin and as
-// guesses.
-func Texts(all []string) string {
-	var in input
-	for i, s := range all {
-		in.row()
-		in.int(int64(i))
-		in.int(1)
-		in.bytes(nil)
-		in.string(s)
-		in.int(0)
-		in.bytes([]byte(s))
+// Told is what a group's statement reads of a check_input array with a value for
+// each text, as origin and as guesses; empty is what it reads of one without any.
+func (s *Store) Told(ctx context.Context, all []string) (origins, guesses []string, empty int, err error) {
+	conn, err := s.groups.Acquire(ctx)
+	if err != nil {
+		return nil, nil, 0, err
 	}
-	return in.String()
+	defer conn.Release()
+	in := newInput(s.inputs.Load().check)
+	for i, text := range all {
+		in.row()
+		in.int4(i - 1)
+		in.int8(int64(i) - 1)
+		in.bytes(nil)
+		in.string(text)
+		in.int4(-i)
+		in.bytes([]byte(text))
+	}
+	rows, err := conn.Query(ctx, `SELECT i.origin, i.guesses FROM unnest($1::check_input[]) i
+		WHERE i.id IS NULL AND i.account_id = i.n AND i.typed = -1 - i.n ORDER BY i.n`, in.argument())
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	err = eachRow(rows, func(row scanner) error {
+		var origin string
+		var guess []byte
+		err := row.Scan(&origin, &guess)
+		origins, guesses = append(origins, origin), append(guesses, string(guess))
+		return err
+	})
+	if err == nil {
+		err = conn.QueryRow(ctx, "SELECT cardinality($1::check_input[])", newInput(s.inputs.Load().check).argument()).Scan(&empty)
+	}
+	return origins, guesses, empty, err
 }
 
 // piece is work without anything to write.
@@ -70,4 +91,16 @@ func (s *Store) ConnectGroupsBy(before func(context.Context) error) (connections
 		stat := s.groups.Stat()
 		return stat.TotalConns(), stat.IdleConns()
 	}, nil
+}
+
+// Write does f in a transaction of the store.
+func (s *Store) Write(ctx context.Context, f func(*pgx.Conn) error) error {
+	return s.write(ctx, func(t *tx) error { return f(t.conn) })
+}
+
+// Failures are what becomes of a server's last word to a session, by how far its
+// commit had come.
+func Failures(code string) (unasked, wasAsked, wasReached error) {
+	last := &pgconn.PgError{Severity: "FATAL", Code: code}
+	return failure("x", last, unsent), failure("x", last, asked), failure("x", last, reached)
 }

@@ -23,7 +23,11 @@ func (s *Store) group(queue func(*pgx.Batch)) error {
 		// A server that was restarted says so on the old connection before it
 		// has read anything.
 		untouched := pgconn.SafeToRetry(err) || stateOf(err) == stateShutdown && commit != reached
-		if try == maxTries || !again(err) && (!untouched || try > 1) {
+		renumbered := s.renumbered(err)
+		if renumbered {
+			s.groups.Reset()
+		}
+		if try == maxTries || !again(err) && (!untouched && !renumbered || try > 1) {
 			return failure("write", err, commit)
 		}
 	}

@@ -25,7 +25,7 @@ const (
 const serverFacts = `SELECT current_setting('server_version_num')::int / 10000, current_setting('synchronous_commit'),
 	current_setting('fsync'), current_setting('bytea_output'),
 	current_setting('row_security') = 'off' AND NOT EXISTS (SELECT FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)),
-	(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
+	` + serverSQL
 
 // inspect refuses a server that the store's promises cannot be kept on.
 func inspect(ctx context.Context, c *pgxpool.Config, compareClocks bool) error {
@@ -36,6 +36,9 @@ func inspect(ctx context.Context, c *pgxpool.Config, compareClocks bool) error {
 		return refusal(err)
 	}
 	defer conn.Close(ctx)
+	if err := transactional(ctx, conn); err != nil {
+		return err
+	}
 	var version int
 	var synchronous, fsync, bytes string
 	var unseen bool
@@ -70,6 +73,31 @@ func inspect(ctx context.Context, c *pgxpool.Config, compareClocks bool) error {
 func textual(mode pgx.QueryExecMode) bool {
 	return mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol
 }
+
+// transactional refuses a pooler that lends the server's sessions for a statement
+// each: it ends a connection that leaves a transaction open, so the two
+// statements are sent apart.
+func transactional(ctx context.Context, conn *pgx.Conn) error {
+	for _, statement := range [...]string{"BEGIN", "ROLLBACK"} {
+		_, err := conn.PgConn().Exec(ctx, statement).ReadAll()
+		if stateOf(err) == stateProtocol {
+			return poolModeError{}
+		}
+		if err != nil {
+			return refusal(err)
+		}
+	}
+	return nil
+}
+
+// poolModeError is ErrPooler of a pooler that lends sessions for a statement each.
+type poolModeError struct{}
+
+func (poolModeError) Error() string {
+	return "a pooler refuses transactions (PostgreSQL error " + stateProtocol + "): its pool_mode has to be session or transaction, not statement"
+}
+
+func (poolModeError) Unwrap() error { return ErrPooler }
 
 // unshared refuses a pooler that lends the server's sessions for a transaction
 // each, where statements are prepared under names: a session then has a name of

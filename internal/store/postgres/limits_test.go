@@ -11,7 +11,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/countersign/countersign/internal/account"
+	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/guard"
+	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
 	"github.com/countersign/countersign/internal/pgtest"
 	"github.com/countersign/countersign/internal/store/storetest"
@@ -45,8 +47,8 @@ func TestTheStatementsOfGroupCommitsAgreeWithTheRules(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		lives++
 		rules := guard.Rules{
-			Sends: drawWindows(r, "sends"), SendsPerOTP: rapid.IntRange(0, 2).Draw(r, "per otp"), Failures: drawWindows(r, "failures"),
-			ConsecutiveFailures: rapid.IntRange(0, 6).Draw(r, "consecutive"), StopRetryAfter: time.Minute,
+			Sends: drawWindows(r, "sends"), Calls: drawWindows(r, "calls"), SendsPerOTP: rapid.IntRange(0, 2).Draw(r, "per otp"),
+			Failures: drawWindows(r, "failures"), ConsecutiveFailures: rapid.IntRange(0, 6).Draw(r, "consecutive"), StopRetryAfter: time.Minute,
 		}
 		var tally guard.Tally
 		open := map[string]otp.OTP{}
@@ -58,8 +60,12 @@ func TestTheStatementsOfGroupCommitsAgreeWithTheRules(t *testing.T) {
 				ids++
 				n := newOTP(t, strconv.Itoa(ids), 15*time.Second)
 				n.RecipientKey, n.Limited, n.Rules = [16]byte{byte(lives >> 16), byte(lives >> 8), byte(lives), 1}, true, rules
+				call := rapid.Bool().Draw(r, "call")
+				if call {
+					n.Plan.Steps = []delivery.Step{{Channel: message.Voice, Wait: time.Minute}}
+				}
 				rec, err := s.CreateOTP(context.Background(), n)
-				want := rules.AdmitSend(&tally, 0, now)
+				want := rules.AdmitSend(&tally, guard.Send{Call: call}, now)
 				if got := refusal(err); err != nil && got == nil || !cmp.Equal(got, want) {
 					r.Fatalf("send: %v, want %+v", err, want)
 				}

@@ -58,8 +58,8 @@ func (s *Store) CountAttempt(ctx context.Context, a verify.Attempt) (verify.Chec
 // asked for: where it knows of no recipient that is limited, it would not look at
 // the OTPs. It uses otps_id_key and tallies_pkey.
 const lockChecked = `WITH locked AS MATERIALIZED (
-			SELECT o.account_id, o.recipient_key, o.limited AND o.state < 2 AS limited FROM unnest($1::text::check_input[]) i
-			JOIN otps o ON o.account_id = i.account_id AND o.id = i.id AND o.origin = i.origin
+			SELECT o.account_id, o.recipient_key, o.limited AND o.state < 2 AS limited FROM unnest($1::bigint[], $2::bytea[]) AS i (account_id, id)
+			JOIN otps o ON o.account_id = i.account_id AND o.id = i.id
 			ORDER BY o.account_id, o.id FOR UPDATE OF o),
 		counted AS MATERIALIZED (
 			SELECT t.consecutive FROM tallies t
@@ -113,7 +113,7 @@ var countAttempts = inSQL.Replace(`WITH clock AS MATERIALIZED (SELECT ` + nowSQL
 			row_number() OVER (PARTITION BY o.account_id, o.recipient_key ORDER BY i.n) AS turn,
 			(o.form <> {padded} OR i.typed <= o.code_length) AND position(
 				int8send(o.key_id) || int2send(o.form) || int2send(o.bound::int::smallint) || o.digest IN i.guesses) > 0 AS fits
-		FROM unnest($3::text::check_input[]) i
+		FROM unnest($3::check_input[]) i
 		JOIN otps o ON o.account_id = i.account_id AND o.id = i.id AND o.origin = i.origin
 		CROSS JOIN clock c
 		LEFT JOIN tallies t ON o.limited AND t.account_id = o.account_id AND t.recipient_key = o.recipient_key
@@ -190,17 +190,10 @@ var countAttempts = inSQL.Replace(`WITH clock AS MATERIALIZED (SELECT ` + nowSQL
 // limits another of the group was counted by.
 func (s *Store) flushChecks(group []*check) (again []*check) {
 	start := started()
-	var in input
+	accounts, ids := make([]int64, len(group)), make([][]byte, len(group))
 	for i, job := range group {
-		in.row()
-		in.int(int64(i))
-		in.int(job.accountID)
-		in.bytes(job.id)
-		in.string(job.attempt.Origin)
-		in.int(int64(job.attempt.Guess.Length))
-		in.bytes(packGuess(job.attempt.Guess))
+		accounts[i], ids[i] = job.accountID, job.id
 	}
-	text := in.String()
 	rules := group[0].attempt.Rules
 	most, per, keep, span := windows(rules.Failures)
 	keys := make([]int64, len(group[0].attempt.Guess.Keys))
@@ -208,12 +201,14 @@ func (s *Store) flushChecks(group []*check) (again []*check) {
 		keys[i] = int64(key)
 	}
 
-	var rows []checkRow
+	rows := make([]checkRow, 0, len(group))
 	err := s.group(func(b *pgx.Batch) {
 		rows = rows[:0]
 		wall, floor := s.clock.args()
-		b.Queue(lockChecked, text)
-		b.Queue(countAttempts, wall, floor, text, rules.ConsecutiveFailures, most, per, keep, span, boundsMicros(), keys).Query(func(r pgx.Rows) error {
+		in := newInput(s.inputs.Load().check)
+		writeChecks(in, group)
+		b.Queue(lockChecked, accounts, ids)
+		b.Queue(countAttempts, wall, floor, in.argument(), rules.ConsecutiveFailures, most, per, keep, span, boundsMicros(), keys).Query(func(r pgx.Rows) error {
 			return eachRow(r, func(row scanner) error {
 				var c checkRow
 				err := c.scan(row)
@@ -239,6 +234,19 @@ func (s *Store) flushChecks(group []*check) (again []*check) {
 	}
 	s.committed(len(group), start)
 	return again
+}
+
+// writeChecks writes a group as countAttempts reads it (check_input).
+func writeChecks(in input, group []*check) {
+	for i, job := range group {
+		in.row()
+		in.int4(i)
+		in.int8(job.accountID)
+		in.bytes(job.id)
+		in.string(job.attempt.Origin)
+		in.int4(job.attempt.Guess.Length)
+		in.bytes(packGuess(job.attempt.Guess))
+	}
 }
 
 // packGuess is a guess's candidates, each as the statement puts an OTP's key,

@@ -32,8 +32,11 @@ type send struct {
 }
 
 func sameSends(a, b *send) bool {
-	return slices.Equal(a.otp.Rules.Sends, b.otp.Rules.Sends)
+	return slices.Equal(a.otp.Rules.Sends, b.otp.Rules.Sends) && slices.Equal(a.otp.Rules.Calls, b.otp.Rules.Calls)
 }
+
+// asSend is the OTP's first send as limits see it.
+func (j *send) asSend() guard.Send { return verify.SendOf(j.otp.Plan.Steps[0].Channel, 0) }
 
 // laneKey is what two pieces of work share that must not be in one group.
 func laneKey(accountID int64, id []byte) string {
@@ -74,17 +77,23 @@ func (s *Store) CreateOTP(ctx context.Context, n verify.NewOTP) (verify.Record, 
 // is made all the same, so that checks find one to lock. uses tallies_pkey.
 const createOTPs = `WITH clock AS MATERIALIZED (SELECT ` + nowSQL + ` AS now),
 	input AS MATERIALIZED (
-		SELECT i.*, c.now, nextval('otps_seq_seq') AS seq FROM clock c CROSS JOIN unnest($3::text::send_input[]) i
+		SELECT i.*, c.now, nextval('otps_seq_seq') AS seq FROM clock c CROSS JOIN unnest($3::send_input[]) i
 	),
 	admitted AS (
-		INSERT INTO tallies (account_id, recipient_key, sends, failures, consecutive, updated_at)
-		SELECT i.account_id, i.recipient_key, CASE WHEN $6::int > 0 THEN ARRAY[i.now] ELSE '{}' END, '{}', 0, i.now
+		INSERT INTO tallies (account_id, recipient_key, sends, calls, failures, consecutive, updated_at)
+		SELECT i.account_id, i.recipient_key, CASE WHEN $6::int > 0 THEN ARRAY[i.now] ELSE '{}' END,
+			CASE WHEN i.n = ANY ($8::int[]) THEN ARRAY[i.now] END, '{}', 0, i.now
 		FROM input i WHERE i.limited
 		ON CONFLICT (account_id, recipient_key) DO UPDATE SET updated_at = excluded.updated_at,
 			sends = ARRAY(SELECT s.at FROM unnest(tallies.sends || excluded.sends) WITH ORDINALITY AS s (at, n)
-				WHERE s.n > cardinality(tallies.sends) + 1 - $6 AND excluded.updated_at - s.at < $7::bigint ORDER BY s.n)
+				WHERE s.n > cardinality(tallies.sends) + 1 - $6 AND excluded.updated_at - s.at < $7::bigint ORDER BY s.n),
+			calls = CASE WHEN excluded.calls IS NULL THEN tallies.calls
+				ELSE ARRAY(SELECT c.at FROM unnest(tallies.calls || excluded.calls) WITH ORDINALITY AS c (at, n)
+					WHERE c.n > coalesce(cardinality(tallies.calls), 0) + 1 - $11::int AND excluded.updated_at - c.at < $12::bigint ORDER BY c.n) END
 			WHERE $6 > 0 AND NOT EXISTS (SELECT 1 FROM unnest($4::int[], $5::bigint[]) AS w (most, per)
 				WHERE cardinality(tallies.sends) >= most AND tallies.sends[cardinality(tallies.sends) - most + 1] + per > excluded.updated_at)
+				AND (excluded.calls IS NULL OR NOT EXISTS (SELECT 1 FROM unnest($9::int[], $10::bigint[]) AS w (most, per)
+					WHERE cardinality(tallies.calls) >= most AND tallies.calls[cardinality(tallies.calls) - most + 1] + per > excluded.updated_at))
 		RETURNING int8send(account_id) || recipient_key AS recipient
 	),
 	fresh AS (
@@ -98,7 +107,7 @@ const createOTPs = `WITH clock AS MATERIALIZED (SELECT ` + nowSQL + ` AS now),
 		RETURNING seq
 	),
 	written AS MATERIALIZED (
-		SELECT i.* FROM input i WHERE i.seq = ANY (ARRAY(SELECT seq FROM fresh))
+		SELECT i.n, i.account_id, i.seq, i.next_step, i.now, i.dedupe, i.sealed FROM input i WHERE i.seq = ANY (ARRAY(SELECT seq FROM fresh))
 	),
 	queued AS (
 		INSERT INTO deliveries (account_id, otp, seq, state, step, next_step, queued_at, due_at, dedupe, sealed)
@@ -108,27 +117,26 @@ const createOTPs = `WITH clock AS MATERIALIZED (SELECT ` + nowSQL + ` AS now),
 
 // readTallies tells when those recipients were sent to whose sends createOTPs
 // did not write, and the time. uses tallies_pkey.
-const readTallies = `SELECT i.n, ` + nowSQL + `, t.sends FROM unnest($3::int[], $4::bigint[], $5::bytea[]) AS i (n, account_id, recipient_key)
+const readTallies = `SELECT i.n, ` + nowSQL + `, t.sends, t.calls FROM unnest($3::int[], $4::bigint[], $5::bytea[]) AS i (n, account_id, recipient_key)
 	JOIN tallies t ON t.account_id = i.account_id AND t.recipient_key = i.recipient_key`
 
-// sendInput is a group as createOTPs reads it (send_input).
-func sendInput(group []*send) string {
-	var in input
+// writeSends writes a group as createOTPs reads it (send_input).
+func writeSends(in input, group []*send) {
 	for i, job := range group {
 		n := &job.otp
 		in.row()
-		in.int(int64(i))
-		in.int(job.accountID)
+		in.int4(i)
+		in.int8(job.accountID)
 		in.bytes(job.id)
 		in.string(n.Origin)
-		in.int(int64(n.Allowed))
-		in.int(int64(n.Rule.Form))
-		in.int(int64(n.Rule.Length))
+		in.int4(n.Allowed)
+		in.int2(int(n.Rule.Form))
+		in.int4(n.Rule.Length)
 		in.bool(n.Rule.Bound)
 		in.bool(n.Resendable)
 		in.bool(n.Limited)
-		in.int(n.Life.Microseconds())
-		in.int(int64(n.Key))
+		in.int8(n.Life.Microseconds())
+		in.int8(int64(n.Key))
 		in.bytes(n.Digest[:])
 		in.string(n.Recipient.Reveal())
 		in.bytes(n.RecipientKey[:])
@@ -139,9 +147,8 @@ func sendInput(group []*send) string {
 		in.optional(job.country)
 		in.bytes(job.dedupe[:])
 		in.bytes(n.Sealed)
-		in.int(int64(nextOf(n)))
+		in.int4(nextOf(n))
 	}
-	return in.String()
 }
 
 // nextOf is the step after a plan's first.
@@ -159,13 +166,22 @@ func (s *Store) flushSends(group []*send) (again []*send) {
 	slices.SortFunc(group, func(a, b *send) int {
 		return tallyOrder(a.accountID, a.otp.RecipientKey[:], b.accountID, b.otp.RecipientKey[:])
 	})
-	text := sendInput(group)
-	most, per, keep, span := windows(group[0].otp.Rules.Sends)
+	rules := group[0].otp.Rules
+	most, per, keep, span := windows(rules.Sends)
+	mostCalls, perCalls, keepCalls, spanCalls := windows(rules.Calls)
+	calls := []int{}
+	for i, job := range group {
+		if rules.CountsCall(job.asSend()) {
+			calls = append(calls, i)
+		}
+	}
 	var written [][2]int64
 	err := s.group(func(b *pgx.Batch) {
 		written = written[:0]
+		in := newInput(s.inputs.Load().send)
+		writeSends(in, group)
 		wall, floor := s.clock.args()
-		b.Queue(createOTPs, wall, floor, text, most, per, keep, span).Query(func(r pgx.Rows) error {
+		b.Queue(createOTPs, wall, floor, in.argument(), most, per, keep, span, calls, mostCalls, perCalls, keepCalls, spanCalls).Query(func(r pgx.Rows) error {
 			return eachRow(r, func(row scanner) error {
 				w, err := scanTwo(row)
 				written = append(written, w)
@@ -219,9 +235,9 @@ func (s *Store) refuse(group []*send) (again []*send) {
 			return eachRow(r, func(row scanner) error {
 				var n int
 				var us int64
-				var sends []int64
-				err := row.Scan(&n, &us, &sends)
-				tallies[n], now = guard.Tally{Sends: fromAll(sends)}, column.FromMicros(us)
+				var sends, calls []int64
+				err := row.Scan(&n, &us, &sends, &calls)
+				tallies[n], now = guard.Tally{Sends: fromAll(sends), Calls: fromAll(calls)}, column.FromMicros(us)
 				return err
 			})
 		})
@@ -232,7 +248,7 @@ func (s *Store) refuse(group []*send) (again []*send) {
 			job.err = err
 			continue
 		}
-		switch refused := job.otp.Rules.AdmitSend(&tallies[i], 0, now); {
+		switch refused := job.otp.Rules.AdmitSend(&tallies[i], job.asSend(), now); {
 		case refused != nil:
 			job.err = &verify.LimitError{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
 		case job.tries < maxTries:
@@ -296,7 +312,7 @@ func (t *tx) create(job *send) (verify.Record, error) {
 	n := &job.otp
 	switch {
 	case n.Limited && n.Rules.LimitsSends():
-		if err := t.admitSend(job.accountID, n.RecipientKey[:], n.Rules, 0); err != nil {
+		if err := t.admitSend(job.accountID, n.RecipientKey[:], n.Rules, job.asSend()); err != nil {
 			return verify.Record{}, err
 		}
 	case n.Limited: // for checks to lock

@@ -58,7 +58,7 @@ func (s *Store) AddDelivery(ctx context.Context, n verify.NewDelivery) (verify.R
 			return verify.ErrNotFound
 		}
 		if row.limited && n.Rules.LimitsSends() {
-			if err := t.admitSend(accountID, row.recipientKey, n.Rules, count); err != nil {
+			if err := t.admitSend(accountID, row.recipientKey, n.Rules, verify.SendOf(n.Channel, count)); err != nil {
 				return err
 			}
 		}

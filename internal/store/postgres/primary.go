@@ -51,10 +51,22 @@ type primaries struct {
 	newest map[string]int64
 	at     string                 // HOST:PORT of the server that showed it, "" if not known
 	open   map[*pgx.Conn]timeline // of pools
+	// succeeded is called where another timeline than was known begins, when nobody
+	// is asked on the old one any more: what an asynchronous standby had not got by
+	// then never was. It calls nothing here.
+	succeeded func()
 }
 
 func newPrimaries() *primaries {
-	return &primaries{newest: map[string]int64{}, open: map[*pgx.Conn]timeline{}}
+	return &primaries{newest: map[string]int64{}, open: map[*pgx.Conn]timeline{}, succeeded: func() {}}
+}
+
+// onSuccession has f called where another timeline than was known begins, after the
+// last question on the old one and before the first on it.
+func (p *primaries) onSuccession(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.succeeded = f
 }
 
 // guard makes a pool's connections go to the newest primary only, and to no
@@ -68,7 +80,10 @@ func (p *primaries) guard(c *pgxpool.Config) {
 		if err := validate(ctx, conn); err != nil {
 			return err
 		}
-		line := timelineOf(ctx, conn)
+		line, err := timelineOf(ctx, conn)
+		if err != nil {
+			return err
+		}
 		conn.CustomData()[timelineKey] = line
 		return p.admit(line)
 	}
@@ -90,18 +105,22 @@ func (p *primaries) guard(c *pgxpool.Config) {
 	}
 }
 
-// timelineOf asks a server. One that is no PostgreSQL may not know the answer.
-func timelineOf(ctx context.Context, conn *pgconn.PgConn) timeline {
+// timelineOf asks a server. One that is no PostgreSQL may not know the answer; an
+// error is of a connection that ended over it.
+func timelineOf(ctx context.Context, conn *pgconn.PgConn) (timeline, error) {
 	results, err := conn.Exec(ctx, timelineSQL).ReadAll()
+	if err != nil && conn.IsClosed() {
+		return timeline{}, fmt.Errorf("ask for the timeline: %w", err)
+	}
 	if err != nil || len(results) == 0 || len(results[0].Rows) == 0 || len(results[0].Rows[0]) != 2 {
-		return timeline{}
+		return timeline{}, nil //nolint:nilerr // it does not tell
 	}
 	row := results[0].Rows[0]
 	number, err := strconv.ParseInt(string(row[1]), 10, 64)
 	if err != nil {
-		return timeline{}
+		return timeline{}, nil //nolint:nilerr // as above
 	}
-	return timeline{string(row[0]), number}
+	return timeline{string(row[0]), number}, nil
 }
 
 // admit refuses an older timeline than the newest.
@@ -134,11 +153,15 @@ func (p *primaries) noteLocked(line timeline, at string) {
 	if line.number == p.newest[line.cluster] {
 		return
 	}
+	succession := len(p.newest) > 0
 	p.newest[line.cluster] = line.number
 	for conn, old := range p.open {
 		if old.cluster == line.cluster && old.number < line.number {
 			_ = conn.PgConn().Conn().Close() // whoever waits on it is told that it broke
 		}
+	}
+	if succession {
+		p.succeeded()
 	}
 }
 
@@ -198,12 +221,11 @@ func (p *primaries) look(ctx context.Context, c *pgconn.Config, log *slog.Logger
 		asked.Go(func() {
 			ctx, cancel := context.WithTimeoutCause(ctx, lookTime, errSlow)
 			defer cancel()
-			conn, err := pgconn.ConnectConfig(ctx, s)
+			conn, err := p.glance(ctx, s, nil)
 			if err != nil {
 				unseen(ctx, log, s, err) // Open says what is wrong if no other answers
 				return
 			}
-			p.note(timelineOf(ctx, conn), address(s.Host, s.Port))
 			_ = conn.Close(ctx)
 		})
 	}
@@ -262,9 +284,10 @@ func (p *primaries) glance(ctx context.Context, s *pgconn.Config, conn *pgconn.P
 		}
 		conn = made
 	}
-	p.note(timelineOf(ctx, conn), address(s.Host, s.Port))
-	if conn.IsClosed() {
-		return nil, nil //nolint:nilnil // connect again at the next look
+	line, err := timelineOf(ctx, conn)
+	if err != nil {
+		return nil, fmt.Errorf("look at a server: %w", err) // the next look connects again
 	}
+	p.note(line, address(s.Host, s.Port))
 	return conn, nil
 }

@@ -7,7 +7,24 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/countersign/countersign/internal/pgtest"
+	"github.com/countersign/countersign/internal/store/postgres"
 )
+
+// What is asked later on would be kept, as that of the new primary.
+func TestThePrimaryThatWasReplacedAnswersNothingOnceItsAccountsAreForgotten(t *testing.T) {
+	t.Parallel()
+	conn := raw(t, pgtest.URL(t))
+	calls := 0
+	postgres.Succession(conn, func() {
+		calls++
+		if _, err := conn.Exec(t.Context(), "SELECT 1"); err == nil {
+			t.Error("the old primary answered")
+		}
+	})
+	if calls != 1 {
+		t.Errorf("%d successions were told of, want 1", calls)
+	}
+}
 
 func TestAStoreLeavesAPrimaryInWhosePlaceAnotherWasPromoted(t *testing.T) {
 	t.Parallel()

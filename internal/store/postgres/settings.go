@@ -79,9 +79,9 @@ func parse(url string) (settings, error) {
 		if asksStandby(p.ConnConfig.ValidateConnect) {
 			return settings{}, fmt.Errorf("%w: target_session_attrs: a standby takes no writes, want read-write or primary", ErrURL)
 		}
-		if p.ConnConfig.ValidateConnect == nil {
-			p.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-		}
+		// What primary has a server asked instead, a pooler may pass on to the primary
+		// though it sends reads to a standby.
+		p.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 		s.primaries.guard(p)
 		p.ConnConfig.DialFunc, p.ConnConfig.LookupFunc = dial, resolve.New().LookupHost
 		p.ConnConfig.OnNotice = noteUnreplicated

@@ -15,10 +15,11 @@ import (
 
 // stub is a server that speaks PostgreSQL's protocol and knows hardly anything.
 type stub struct {
-	version string                    // what it says of itself, "" for nothing
-	refuse  string                    // SQLSTATE for every connection, "" for none
-	lacks   string                    // the parameter that it does not know, "" for none
-	answer  []pgproto3.BackendMessage // to every query
+	version string                               // what it says of itself, "" for nothing
+	refuse  string                               // SQLSTATE for every connection, "" for none
+	lacks   string                               // the parameter that it does not know, "" for none
+	answer  []pgproto3.BackendMessage            // to every query but
+	to      map[string][]pgproto3.BackendMessage // those that begin so
 }
 
 // url starts the server and returns how to connect to it.
@@ -86,9 +87,9 @@ func (s stub) serve(b *pgproto3.Backend) {
 		if err != nil {
 			return
 		}
-		switch message.(type) {
+		switch message := message.(type) {
 		case *pgproto3.Query:
-			for _, m := range s.answer {
+			for _, m := range s.answerTo(message.String) {
 				b.Send(m)
 			}
 			b.Send(ready)
@@ -101,11 +102,23 @@ func (s stub) serve(b *pgproto3.Backend) {
 	}
 }
 
+// answerTo is what the server has to say to a query.
+func (s stub) answerTo(query string) []pgproto3.BackendMessage {
+	for begin, answer := range s.to {
+		if strings.HasPrefix(query, begin) {
+			return answer
+		}
+	}
+	return s.answer
+}
+
 // oneColumn answers a query with a row of one value.
-func oneColumn() []pgproto3.BackendMessage {
+func oneColumn() []pgproto3.BackendMessage { return oneRow("off") }
+
+func oneRow(value string) []pgproto3.BackendMessage {
 	return []pgproto3.BackendMessage{
 		&pgproto3.RowDescription{Fields: []pgproto3.FieldDescription{{Name: []byte("x"), DataTypeOID: 25, DataTypeSize: -1}}},
-		&pgproto3.DataRow{Values: [][]byte{[]byte("off")}},
+		&pgproto3.DataRow{Values: [][]byte{[]byte(value)}},
 		&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")},
 	}
 }
@@ -183,4 +196,59 @@ func TestARefusedConnectionSaysWhyInPlainWords(t *testing.T) {
 		})
 	}
 	wantRefused(t, "a parameter that a new server does not know", config(stub{version: "16.3", lacks: "jit", answer: oneColumn()}.url(t)), postgres.ErrUnreachable)
+}
+
+func TestASessionThatEndsOverTheFirstQuestionsSaysWhy(t *testing.T) {
+	t.Parallel()
+	for question, query := range map[string]string{
+		"whether it takes writes":        "show transaction_read_only",
+		"which timeline it writes":       "SELECT system_identifier",
+		"whether it knows a transaction": "BEGIN",
+	} {
+		t.Run(question, func(t *testing.T) {
+			t.Parallel()
+			server := stub{version: "17.1", answer: oneColumn(), to: map[string][]pgproto3.BackendMessage{query: {failed("FATAL", "25P04")}}}
+			s, err := postgres.Open(t.Context(), config(server.url(t)))
+			if err == nil {
+				_ = s.Close()
+			}
+			const want = "PostgreSQL error 25P04: the transaction took longer than the transaction_timeout of the role or its database"
+			if !errors.Is(err, postgres.ErrUnreachable) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("Open = %v, want %s", err, want)
+			}
+		})
+	}
+}
+
+// As behind a pooler that sends reads to a standby, and what only the primary may
+// answer to the primary.
+func TestAServerThatTakesNoWritesIsRefusedThoughItSaysThatItIsThePrimary(t *testing.T) {
+	t.Parallel()
+	for _, wanted := range []string{"primary", "read-write", "any"} {
+		server := stub{version: "16.3", answer: oneColumn(), to: map[string][]pgproto3.BackendMessage{
+			"select pg_is_in_recovery()": oneRow("f"),
+			"show transaction_read_only": oneRow("on"),
+		}}
+		s, err := postgres.Open(t.Context(), config(server.url(t)+"&target_session_attrs="+wanted))
+		if err == nil {
+			_ = s.Close()
+		}
+		if !errors.Is(err, postgres.ErrUnreachable) || !strings.Contains(err.Error(), "read only connection") {
+			t.Errorf("target_session_attrs=%s: Open = %v; want ErrUnreachable that says read only connection (V-09)", wanted, err)
+		}
+	}
+}
+
+func TestAPoolerThatRefusesTransactionsIsNamedAtStartHoweverStatementsAreSent(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"cache_statement", "cache_describe", "exec"} {
+		server := stub{version: "16.3", answer: oneColumn(), to: map[string][]pgproto3.BackendMessage{"BEGIN": {failed("FATAL", "08P01")}}}
+		s, err := postgres.Open(t.Context(), config(server.url(t)+"&default_query_exec_mode="+mode))
+		if err == nil {
+			_ = s.Close()
+		}
+		if !errors.Is(err, postgres.ErrPooler) || errors.Is(err, postgres.ErrUnreachable) || !strings.Contains(err.Error(), "pool_mode") {
+			t.Errorf("mode %s: Open = %v; want ErrPooler that names pool_mode", mode, err)
+		}
+	}
 }

@@ -178,7 +178,7 @@ const (
 		WHERE (account_id, recipient_key) > ($2, $3) ORDER BY account_id, recipient_key LIMIT $4`
 	// They lock in tallyOrder what is still old. uses tallies_pkey.
 	purgeTallies = `DELETE FROM tallies WHERE (account_id, recipient_key) IN (` + lockTallies + `AND t.consecutive = 0` + inTallyOrder + `)`
-	emptyTallies = `UPDATE tallies SET sends = '{}', failures = '{}'
+	emptyTallies = `UPDATE tallies SET sends = '{}', calls = NULL, failures = '{}'
 		WHERE (account_id, recipient_key) IN (` + lockTallies + `AND t.consecutive <> 0` + inTallyOrder + `)`
 	lockTallies = `SELECT t.account_id, t.recipient_key FROM unnest($2::bigint[], $3::bytea[]) AS i (account_id, recipient_key)
 		JOIN tallies t USING (account_id, recipient_key) WHERE t.updated_at < $1 `

@@ -16,8 +16,8 @@ const (
 	// holdTally locks and reads the row, made if need be, in one statement: one
 	// that is deleted while it waits is made anew.
 	holdTally = `INSERT INTO tallies (account_id, recipient_key, sends, failures, consecutive, updated_at) VALUES ($1, $2, '{}', '{}', 0, $3)
-		ON CONFLICT (account_id, recipient_key) DO UPDATE SET updated_at = tallies.updated_at RETURNING sends, failures, consecutive`
-	updateTally = `UPDATE tallies SET sends = $3, failures = $4, consecutive = $5, updated_at = $6 WHERE account_id = $1 AND recipient_key = $2`
+		ON CONFLICT (account_id, recipient_key) DO UPDATE SET updated_at = tallies.updated_at RETURNING sends, calls, failures, consecutive`
+	updateTally = `UPDATE tallies SET sends = $3, calls = nullif($4::bigint[], '{}'), failures = $5, consecutive = $6, updated_at = $7 WHERE account_id = $1 AND recipient_key = $2`
 	clearTally  = `DELETE FROM tallies WHERE account_id = $1 AND recipient_key = $2
 		AND (cardinality(sends) > 0 OR cardinality(failures) > 0 OR consecutive > 0)`
 )
@@ -30,12 +30,12 @@ func tallyOrder(accountA int64, recipientA []byte, accountB int64, recipientB []
 
 // tally locks and reads what limits remember of a recipient.
 func (t *tx) tally(accountID int64, recipientKey []byte) (guard.Tally, error) {
-	var sends, failures []int64
+	var sends, calls, failures []int64
 	var g guard.Tally
-	if err := t.row(holdTally, accountID, recipientKey, column.Micros(t.now)).Scan(&sends, &failures, &g.Consecutive); err != nil {
+	if err := t.row(holdTally, accountID, recipientKey, column.Micros(t.now)).Scan(&sends, &calls, &failures, &g.Consecutive); err != nil {
 		return g, fmt.Errorf("read limits: %w", err)
 	}
-	g.Sends, g.Failures = fromAll(sends), fromAll(failures)
+	g.Sends, g.Calls, g.Failures = fromAll(sends), fromAll(calls), fromAll(failures)
 	return g, nil
 }
 
@@ -53,17 +53,17 @@ func (t *tx) lockTally(accountID int64, recipientKey []byte) (guard.Tally, error
 
 // saveTally writes what limits remember of a recipient that tally has locked.
 func (t *tx) saveTally(accountID int64, recipientKey []byte, g guard.Tally) {
-	t.put(updateTally, accountID, recipientKey, microsOf(g.Sends), microsOf(g.Failures), g.Consecutive, column.Micros(t.now))
+	t.put(updateTally, accountID, recipientKey, microsOf(g.Sends), microsOf(g.Calls), microsOf(g.Failures), g.Consecutive, column.Micros(t.now))
 }
 
 // admitSend counts one more send to the recipient or refuses it with
-// *verify.LimitError; sent is how often the OTP was sent before.
-func (t *tx) admitSend(accountID int64, recipientKey []byte, rules guard.Rules, sent int) error {
+// *verify.LimitError.
+func (t *tx) admitSend(accountID int64, recipientKey []byte, rules guard.Rules, send guard.Send) error {
 	g, err := t.tally(accountID, recipientKey)
 	if err != nil {
 		return err
 	}
-	if refused := rules.AdmitSend(&g, sent, t.now); refused != nil {
+	if refused := rules.AdmitSend(&g, send, t.now); refused != nil {
 		return &verify.LimitError{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
 	}
 	t.saveTally(accountID, recipientKey, g)

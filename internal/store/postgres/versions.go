@@ -61,11 +61,19 @@ func (s *Store) readVersion(ctx context.Context, key int64, asks func()) (int64,
 // committed and before it is acknowledged.
 func (s *Store) changed(key int64) { s.versions.Changed(key) }
 
+// The numbers rise to the time of the change in microseconds. Counted by one, a
+// number that a failover lost would be given again, to another change, and nodes
+// that knew the lost one would see none.
+const (
+	raiseCatalog = `UPDATE accounts SET catalog_version = greatest(catalog_version + 1, ` + serverSQL + `) WHERE id = $1`
+	raiseAccess  = `UPDATE versions SET value = greatest(value + 1, ` + serverSQL + `) WHERE name = $1`
+)
+
 // raise raises the number under key inside the transaction of the change.
 func (t *tx) raise(key int64) {
-	query, arg := "UPDATE accounts SET catalog_version = catalog_version + 1 WHERE id = $1", any(key)
 	if key == registry.AccessKey {
-		query, arg = "UPDATE versions SET value = value + 1 WHERE name = $1", "access"
+		t.put(raiseAccess, "access")
+		return
 	}
-	t.put(query, arg)
+	t.put(raiseCatalog, key)
 }

@@ -11,11 +11,12 @@ import (
 var ErrNoAccount = errors.New("no such account")
 
 // accountIDs maps account names to their numbers and back. Accounts are never
-// renamed or removed, so what was read once stays true.
+// renamed or removed, so what was read once stays true, but for a failover.
 type accountIDs struct {
-	mu   sync.RWMutex // guards both maps
-	ids  map[string]int64
-	name map[int64]string
+	mu        sync.RWMutex // guards what follows
+	ids       map[string]int64
+	name      map[int64]string
+	forgotten int // how often all of it was
 }
 
 func (a *accountIDs) byName(name string) (int64, bool) {
@@ -32,20 +33,46 @@ func (a *accountIDs) byID(id int64) (string, bool) {
 	return name, ok
 }
 
-func (a *accountIDs) remember(name string, id int64) {
+// asks returns what remember is to be given with the answer to a question that is
+// asked from now on.
+func (a *accountIDs) asks() (since int) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.forgotten
+}
+
+// remember does nothing if all was forgotten since: the answer may be that of the
+// database that is no more.
+func (a *accountIDs) remember(since int, name string, id int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if since != a.forgotten {
+		return
+	}
 	if a.ids == nil {
 		a.ids, a.name = map[string]int64{}, map[int64]string{}
 	}
 	a.ids[name], a.name[id] = id, name
 }
 
+func (a *accountIDs) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ids, a.name = nil, nil
+	a.forgotten++
+}
+
+// ForgetAccounts has the numbers of accounts read again; answers that are under
+// way are not kept. Call it where the database has become another one, which may
+// lack the accounts that were made last: their numbers may be given to others there.
+func (r *Registry) ForgetAccounts() { r.accounts.forget() }
+
 // AccountID returns the number of the account; ErrNoAccount if there is none.
 func (r *Registry) AccountID(ctx context.Context, name string) (int64, error) {
 	if id, ok := r.accounts.byName(name); ok {
 		return id, nil
 	}
+	since := r.accounts.asks()
 	id, ok, err := First(r.db.Ask(ctx, 0), ScanInt, "SELECT id FROM accounts WHERE name = $1", name)
 	if err != nil {
 		return 0, r.db.ReadError("read account", err)
@@ -53,7 +80,7 @@ func (r *Registry) AccountID(ctx context.Context, name string) (int64, error) {
 	if !ok {
 		return 0, ErrNoAccount
 	}
-	r.accounts.remember(name, id)
+	r.accounts.remember(since, name, id)
 	return id, nil
 }
 
@@ -66,6 +93,7 @@ func (r *Registry) AccountName(q Ask, id int64) (string, error) {
 	if name, ok := r.accounts.byID(id); ok {
 		return name, nil
 	}
+	since := r.accounts.asks()
 	name, ok, err := First(q, ScanText, "SELECT name FROM accounts WHERE id = $1", id)
 	if err == nil && !ok {
 		err = ErrNoAccount
@@ -73,6 +101,6 @@ func (r *Registry) AccountName(q Ask, id int64) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read account %d: %w", id, err)
 	}
-	r.accounts.remember(name, id)
+	r.accounts.remember(since, name, id)
 	return name, nil
 }

@@ -14,6 +14,14 @@ func encodeTimes(times []time.Time) []byte {
 	return b
 }
 
+// optionalTimes is encodeTimes with NULL for none.
+func optionalTimes(times []time.Time) any {
+	if len(times) == 0 {
+		return nil
+	}
+	return encodeTimes(times)
+}
+
 func decodeTimes(b []byte) []time.Time {
 	times := make([]time.Time, 0, len(b)/8)
 	for ; len(b) >= 8; b = b[8:] {

@@ -15,6 +15,7 @@ import (
 	"github.com/countersign/countersign/internal/report"
 	"github.com/countersign/countersign/internal/store/column"
 	"github.com/countersign/countersign/internal/store/registry"
+	"github.com/countersign/countersign/internal/verify"
 )
 
 // uses otps_id_key, then deliveries_pkey.
@@ -209,7 +210,7 @@ func (s *Store) startNext(t *tx, r *deliveryRow, failed delivery.Delivery) (bool
 		if err != nil {
 			return false, fmt.Errorf("queue next step: %w", err)
 		}
-		if refused, err := s.capped(t, r, count-1); err != nil || !refused {
+		if refused, err := s.capped(t, r, verify.SendOf(step.Channel, count-1)); err != nil || !refused {
 			return err == nil, err
 		}
 		over := delivery.Delivery{Key: delivery.Key{Account: r.Account, OTPID: r.OTPID, Seq: seq}, StepAt: at, Next: next, State: delivery.Queued, Channel: step.Channel, Queued: t.now}
@@ -226,9 +227,8 @@ func (s *Store) startNext(t *tx, r *deliveryRow, failed delivery.Delivery) (bool
 	return false, nil
 }
 
-// capped asks the limits whether one more step may be sent, and counts it if
-// so. sent is how many deliveries the OTP had before.
-func (s *Store) capped(t *tx, r *deliveryRow, sent int) (bool, error) {
+// capped asks the limits whether one more step may be sent, and counts it if so.
+func (s *Store) capped(t *tx, r *deliveryRow, send guard.Send) (bool, error) {
 	if !r.otp.limited || s.stepRules.Load() == nil {
 		return false, nil
 	}
@@ -240,7 +240,7 @@ func (s *Store) capped(t *tx, r *deliveryRow, sent int) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if g.admitSend(rules, sent, t.now) != nil {
+	if g.admitSend(rules, send, t.now) != nil {
 		return true, nil //nolint:nilerr // a refusal is an answer
 	}
 	return false, t.saveTally(g)

@@ -72,7 +72,7 @@ func (t *tx) create(n *send, rec *verify.Record) error {
 		return err
 	}
 	if n.Limited && n.Rules.LimitsSends() {
-		if err := limits.admitSend(n.Rules, 0, t.now); err != nil {
+		if err := limits.admitSend(n.Rules, verify.SendOf(n.Plan.Steps[0].Channel, 0), t.now); err != nil {
 			return err
 		}
 	}
@@ -179,7 +179,7 @@ func (t *tx) addDelivery(row *otpRow, n *verify.NewDelivery, dedupe uuid.UUID) e
 	if err := t.row(countDeliveries, row.accountID, row.seq).Scan(&count, &last); err != nil {
 		return fmt.Errorf("count deliveries: %w", err)
 	}
-	if err := t.admitAgain(row, n.Rules, count); err != nil {
+	if err := t.admitAgain(row, n.Rules, verify.SendOf(n.Channel, count)); err != nil {
 		return err
 	}
 	_, err = t.exec(insertDelivery, row.accountID, row.seq, last+1, at, -1, column.Micros(t.now), column.Micros(t.now), dedupe[:], column.OptionalText(n.Sender), sealed)
@@ -191,7 +191,7 @@ func (t *tx) addDelivery(row *otpRow, n *verify.NewDelivery, dedupe uuid.UUID) e
 
 // admitAgain counts one more send of an OTP that was sent before, or refuses it
 // with *verify.LimitError.
-func (t *tx) admitAgain(row *otpRow, rules guard.Rules, sent int) error {
+func (t *tx) admitAgain(row *otpRow, rules guard.Rules, send guard.Send) error {
 	if !row.limited || !rules.LimitsSends() {
 		return nil
 	}
@@ -199,7 +199,7 @@ func (t *tx) admitAgain(row *otpRow, rules guard.Rules, sent int) error {
 	if err != nil {
 		return err
 	}
-	if err := limits.admitSend(rules, sent, t.now); err != nil {
+	if err := limits.admitSend(rules, send, t.now); err != nil {
 		return err
 	}
 	return t.saveTally(limits)

@@ -183,7 +183,7 @@ func (s *Store) purgeTallies(ctx context.Context, cutoff int64) error {
 				if g.Consecutive == 0 {
 					err = t.forget(g)
 				} else {
-					g.Sends, g.Failures = nil, nil
+					g.Sends, g.Calls, g.Failures = nil, nil, nil
 					err = t.putTally(g)
 				}
 				if err != nil {

@@ -31,39 +31,40 @@ const (
 )
 
 // uses recipients_pkey.
-const selectTally = `SELECT otp, coalesce(updated_at, 0), sends, failures, coalesce(consecutive, 0) FROM recipients
+const selectTally = `SELECT otp, coalesce(updated_at, 0), sends, calls, failures, coalesce(consecutive, 0) FROM recipients
 	WHERE account_id = ? AND recipient_key = ? ORDER BY otp DESC LIMIT 1`
 
-const insertRecipient = `INSERT INTO recipients (account_id, recipient_key, otp, sends, failures, consecutive, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)`
+const insertRecipient = `INSERT INTO recipients (account_id, recipient_key, otp, sends, calls, failures, consecutive, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 
 const (
-	updateTally = `UPDATE recipients SET sends = ?, failures = ?, consecutive = ?, updated_at = ? WHERE account_id = ? AND recipient_key = ? AND otp = ?`
-	forgetTally = `UPDATE recipients SET sends = NULL, failures = NULL, consecutive = NULL, updated_at = NULL
+	updateTally = `UPDATE recipients SET sends = ?, calls = ?, failures = ?, consecutive = ?, updated_at = ? WHERE account_id = ? AND recipient_key = ? AND otp = ?`
+	forgetTally = `UPDATE recipients SET sends = NULL, calls = NULL, failures = NULL, consecutive = NULL, updated_at = NULL
 		WHERE account_id = ? AND recipient_key = ? AND otp = ?`
 	deleteRecipient = `DELETE FROM recipients WHERE account_id = ? AND recipient_key = ? AND otp = ?`
-	takeRecipient   = deleteRecipient + ` RETURNING coalesce(updated_at, 0), sends, failures, coalesce(consecutive, 0)`
+	takeRecipient   = deleteRecipient + ` RETURNING coalesce(updated_at, 0), sends, calls, failures, coalesce(consecutive, 0)`
 )
 
 // tally reads what limits remember of a recipient.
 func (t *tx) tally(accountID int64, recipientKey []byte) (tally, error) {
 	var updated int64
-	var sends, failures []byte
+	var sends, calls, failures []byte
 	g := tally{accountID: accountID, recipientKey: recipientKey, at: noRow}
-	err := t.row(selectTally, accountID, recipientKey).Scan(&g.at, &updated, &sends, &failures, &g.Consecutive)
+	err := t.row(selectTally, accountID, recipientKey).Scan(&g.at, &updated, &sends, &calls, &failures, &g.Consecutive)
 	if errors.Is(err, sql.ErrNoRows) {
 		return g, nil
 	}
 	if err != nil {
 		return g, fmt.Errorf("read limits: %w", err)
 	}
-	g.remember(updated, sends, failures)
+	g.remember(updated, sends, calls, failures)
 	return g, nil
 }
 
 // remember fills the tally from what a row holds.
-func (g *tally) remember(updated int64, sends, failures []byte) {
+func (g *tally) remember(updated int64, sends, calls, failures []byte) {
 	if g.held = updated != 0; g.held {
-		g.updated, g.Sends, g.Failures = column.FromMicros(updated), decodeTimes(sends), decodeTimes(failures)
+		g.updated = column.FromMicros(updated)
+		g.Sends, g.Calls, g.Failures = decodeTimes(sends), decodeTimes(calls), decodeTimes(failures)
 	}
 }
 
@@ -78,7 +79,7 @@ func (t *tx) putTally(g tally) error {
 	if g.at == noRow {
 		return t.insertRecipient(g, ownRow)
 	}
-	if _, err := t.exec(updateTally, encodeTimes(g.Sends), encodeTimes(g.Failures), g.Consecutive, column.Micros(g.updated),
+	if _, err := t.exec(updateTally, encodeTimes(g.Sends), optionalTimes(g.Calls), encodeTimes(g.Failures), g.Consecutive, column.Micros(g.updated),
 		g.accountID, g.recipientKey, g.at); err != nil {
 		return fmt.Errorf("write limits: %w", err)
 	}
@@ -99,9 +100,10 @@ func (t *tx) addRecipient(g tally, seq int64) error {
 
 // insertRecipient makes a row that holds what the tally does.
 func (t *tx) insertRecipient(g tally, seq int64) error {
-	args := [...]any{g.accountID, g.recipientKey, seq, nil, nil, nil, nil}
+	args := [...]any{g.accountID, g.recipientKey, seq, nil, nil, nil, nil, nil}
 	if !g.updated.IsZero() {
-		args[3], args[4], args[5], args[6] = encodeTimes(g.Sends), encodeTimes(g.Failures), g.Consecutive, column.Micros(g.updated)
+		args[3], args[4], args[5] = encodeTimes(g.Sends), optionalTimes(g.Calls), encodeTimes(g.Failures)
+		args[6], args[7] = g.Consecutive, column.Micros(g.updated)
 	}
 	if _, err := t.exec(insertRecipient, args[:]...); err != nil {
 		return fmt.Errorf("write recipient: %w", err)
@@ -113,15 +115,15 @@ func (t *tx) insertRecipient(g tally, seq int64) error {
 // the row that is the newest then.
 func (t *tx) removeRecipient(k otpKey) error {
 	var updated int64
-	var sends, failures []byte
+	var sends, calls, failures []byte
 	gone := tally{}
 	err := t.returning(func(r rower) error {
-		return r.Scan(&updated, &sends, &failures, &gone.Consecutive)
+		return r.Scan(&updated, &sends, &calls, &failures, &gone.Consecutive)
 	}, takeRecipient, k.account, k.recipient, k.seq)
 	if err != nil {
 		return fmt.Errorf("delete recipient: %w", err)
 	}
-	if gone.remember(updated, sends, failures); !gone.held {
+	if gone.remember(updated, sends, calls, failures); !gone.held {
 		return nil
 	}
 	newest, err := t.tally(k.account, k.recipient)
@@ -144,10 +146,10 @@ func (t *tx) forget(g tally) error {
 	return nil
 }
 
-// admitSend counts one more send or refuses it with *verify.LimitError; sent is
-// how often the OTP was sent before. What it counts is the caller's to write.
-func (g *tally) admitSend(rules guard.Rules, sent int, now time.Time) error {
-	if refused := rules.AdmitSend(&g.Tally, sent, now); refused != nil {
+// admitSend counts one more send or refuses it with *verify.LimitError. What it
+// counts is the caller's to write.
+func (g *tally) admitSend(rules guard.Rules, send guard.Send, now time.Time) error {
+	if refused := rules.AdmitSend(&g.Tally, send, now); refused != nil {
 		return &verify.LimitError{Limit: refused.Limit, RetryAfter: refused.RetryAfter}
 	}
 	g.updated = now

@@ -3,11 +3,13 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/guard"
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
@@ -118,6 +120,53 @@ func limitsResends(t *testing.T, b *bench) {
 	b.wantLimit("a send that resends left no room for", err, "sends")
 	if free := b.send(order{resendable: true}).Ref; resend(free, window) != nil {
 		t.Error("a resend of an OTP without limits was refused")
+	}
+}
+
+// limitsCalls sends by voice at first, again and as a fallback (L-04).
+func limitsCalls(t *testing.T, b *bench) {
+	rules := guard.Rules{Sends: []guard.Window{{Max: 20, Per: time.Hour}}, Calls: []guard.Window{{Max: 3, Per: time.Hour}}}
+	b.Store.LimitSteps(rules)
+	sms, call := step(message.SMS), step(message.Voice)
+	idle := order{limited: true, resendable: true, rules: rules, steps: []delivery.Step{sms}, spare: []delivery.Step{call}}
+	resend := func(ref verify.Ref, c message.Channel) error {
+		_, err := b.Store.AddDelivery(t.Context(), verify.NewDelivery{Ref: ref, Channel: c, Dedupe: uuid.NewString(), Rules: rules})
+		return err
+	}
+	b.send(order{limited: true, rules: rules, steps: []delivery.Step{call}})
+	sent := b.send(idle).Ref
+	for i := range 2 {
+		if err := resend(sent, message.Voice); err != nil {
+			t.Fatalf("resend %d by voice: %v", i+1, err)
+		}
+	}
+	b.wantLimit("a resend by voice after three calls", resend(sent, message.Voice), "calls")
+	if err := resend(sent, message.SMS); err != nil {
+		t.Errorf("a resend by SMS after three calls = %v", err)
+	}
+	_, err := b.Store.CreateOTP(t.Context(), b.newOTP(order{limited: true, rules: rules, steps: []delivery.Step{call, sms}}))
+	b.wantLimit("a call after three", err, "calls")
+	b.wall.Add(time.Hour)
+	b.send(order{limited: true, rules: rules, steps: []delivery.Step{call}})
+}
+
+// limitsCallSteps falls back to voice where the calls are used up.
+func limitsCallSteps(t *testing.T, b *bench) {
+	rules := guard.Rules{Sends: []guard.Window{{Max: 20, Per: time.Hour}}, Calls: []guard.Window{{Max: 1, Per: time.Hour}}}
+	b.Store.LimitSteps(rules)
+	plan := order{limited: true, rules: rules, steps: []delivery.Step{step(message.SMS), step(message.Voice)}}
+	b.send(plan)
+	if !b.record(b.one(), refused()) {
+		t.Fatal("the first fallback by voice was not queued")
+	}
+	b.one()
+	sent := b.send(plan)
+	if b.record(b.one(), refused()) {
+		t.Error("a fallback by voice over the limit was queued")
+	}
+	want := []string{"SMS UNDELIVERABLE", "VOICE UNDELIVERABLE"}
+	if got := b.kinds(sent.Ref); !slices.Equal(got, want) {
+		t.Errorf("events %v, want %v", got, want)
 	}
 }
 
