@@ -48,9 +48,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrNameTaken: there is an account of that name.
 	ErrNameTaken = errors.New("account name taken")
-	// ErrKeyTaken: there is a key of that id or text, or the login belongs to
-	// another account's key that is not revoked.
-	ErrKeyTaken = errors.New("key or login taken")
+	// ErrKeyTaken: there is a key of that id or text.
+	ErrKeyTaken = errors.New("key taken")
 )
 
 // Store is what accounts and keys need of a database. Every method is one
@@ -76,7 +75,7 @@ type Store interface {
 	Bootstrap(ctx context.Context, a Account, k Key) (bool, error)
 
 	// CreateKey adds a key; ErrKeyTaken, or ErrNotFound if there is no such
-	// account. A login may be paired with several keys of one account.
+	// account. A login may be paired with several keys, of several accounts too.
 	CreateKey(ctx context.Context, k Key) error
 	// Keys lists an account's keys, revoked ones too; "" for every account's.
 	Keys(ctx context.Context, account string) ([]Key, error)

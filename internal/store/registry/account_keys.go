@@ -22,14 +22,10 @@ const (
 	readKeyByID   = keysWithAccount + " WHERE api_keys.id = $1"   // uses api_keys.id
 	revokedAt     = "SELECT revoked_at FROM api_keys WHERE id = $1"
 	revokeKey     = "UPDATE api_keys SET revoked_at = $1 WHERE id = $2"
-	// The login is compared with letters folded as account.FoldLogin does for
-	// the logins that are valid. uses api_keys_login_idx, which has keys with a
-	// login only.
-	keyTaken = `SELECT 1 FROM api_keys WHERE id = $1 OR hash = $2
-		UNION ALL
-		SELECT 1 FROM api_keys WHERE lower(login) = $3 AND login IS NOT NULL AND account_id <> $4 AND revoked_at IS NULL
-		LIMIT 1`
-	addKey = `INSERT INTO api_keys (id, account_id, name, login, throttle, hash, created_at, expires_at, revoked_at)
+	// Logins are free: who has one is nobody else's to know, and a key is found
+	// without it. uses api_keys.id and api_keys.hash.
+	keyTaken = "SELECT 1 FROM api_keys WHERE id = $1 OR hash = $2 LIMIT 1"
+	addKey   = `INSERT INTO api_keys (id, account_id, name, login, throttle, hash, created_at, expires_at, revoked_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 )
 
@@ -99,7 +95,7 @@ func newKey(t Tx, k account.Key) error {
 	if err != nil {
 		return err
 	}
-	taken, err := Exists(t.Query, keyTaken, k.ID, k.Hash[:], account.FoldLogin(k.Login), owner)
+	taken, err := Exists(t.Query, keyTaken, k.ID, k.Hash[:])
 	if err != nil {
 		return fmt.Errorf("look for key: %w", err)
 	}

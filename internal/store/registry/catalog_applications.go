@@ -12,7 +12,7 @@ const applicationColumns = `SELECT id, is_default, name, code_length, alphanumer
 	caller, alias, created_at FROM applications`
 
 const (
-	readApplications   = applicationColumns + " WHERE account_id = $1 ORDER BY is_default DESC, seq"
+	readApplications   = applicationColumns + " WHERE account_id = $1 ORDER BY is_default DESC, created_at, seq"
 	readApplication    = applicationColumns + " WHERE account_id = $1 AND id = $2" // uses applications_id_key
 	defaultApplication = applicationColumns + " WHERE account_id = $1 AND is_default"
 	applicationNamed   = "SELECT 1 FROM applications WHERE account_id = $1 AND name = $2 AND id <> $3"

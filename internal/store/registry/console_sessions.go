@@ -29,7 +29,8 @@ func (r *Registry) OpenSession(ctx context.Context, session access.Session) erro
 		return err
 	}
 	return r.db.Write(ctx, func(t Tx) error {
-		there, err := Exists(t.Query, consoleUserThere, session.UserID)
+		// Whoever removes the user meanwhile is waited for, or finds the session.
+		there, err := Exists(t.Lock, consoleUserThere, session.UserID)
 		if err != nil {
 			return fmt.Errorf("look for console user: %w", err)
 		}

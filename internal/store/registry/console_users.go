@@ -20,6 +20,7 @@ const (
 	dropConsoleUser    = "DELETE FROM console_users WHERE account_id = $1 AND id = $2"
 	useConsoleStep     = "UPDATE console_users SET totp_step = $2 WHERE id = $1 AND totp_step < $2"
 	consoleUserThere   = "SELECT 1 FROM console_users WHERE id = $1"
+	consoleUserOwned   = "SELECT 1 FROM console_users WHERE account_id = $1 AND id = $2"
 )
 
 // HasUsers implements access.Store.
@@ -86,15 +87,19 @@ func (r *Registry) RemoveUser(ctx context.Context, account, id string) error {
 		return err
 	}
 	return r.db.Write(ctx, func(t Tx) error {
+		// While the user is held nobody opens a session of it: all there are go.
+		there, err := Exists(t.Lock, consoleUserOwned, owner, id)
+		if err != nil {
+			return fmt.Errorf("look for console user: %w", err)
+		}
+		if !there {
+			return access.ErrNotFound
+		}
 		if _, err := t.Exec(dropUsersSessions, owner, id); err != nil {
 			return fmt.Errorf("remove console sessions: %w", err)
 		}
-		n, err := t.Exec(dropConsoleUser, owner, id)
-		if err != nil {
+		if _, err := t.Exec(dropConsoleUser, owner, id); err != nil {
 			return fmt.Errorf("remove console user: %w", err)
-		}
-		if n == 0 {
-			return access.ErrNotFound
 		}
 		return nil
 	})

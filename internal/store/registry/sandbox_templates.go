@@ -53,6 +53,15 @@ func scanSandboxTemplate(rows Row) (sandbox.StoredTemplate, error) {
 	return t, err
 }
 
+// holdAccount lets one change of the account's templates follow the other: what is
+// deleted by its name and added in another language at once would do both.
+func holdAccount(t Tx, owner int64) error {
+	if _, err := Exists(t.Lock, "SELECT 1 FROM accounts WHERE id = $1", owner); err != nil {
+		return fmt.Errorf("hold account: %w", err)
+	}
+	return nil
+}
+
 // PutSandboxTemplate implements sandbox.TemplateStore.
 func (r *Registry) PutSandboxTemplate(ctx context.Context, account, accountRef string, n catalog.WhatsAppTemplate) error {
 	owner, err := r.AccountID(ctx, account)
@@ -61,6 +70,9 @@ func (r *Registry) PutSandboxTemplate(ctx context.Context, account, accountRef s
 	}
 	return r.db.Write(ctx, func(t Tx) error {
 		t.Only(owner)
+		if err := holdAccount(t, owner); err != nil {
+			return err
+		}
 		folded, gone := strings.ToLower(n.Name), column.Micros(t.Now().Add(-sandbox.Grace))
 		taken, err := Exists(t.Query, sandboxTemplateTaken, owner, accountRef, folded, n.Language, gone)
 		if err != nil {
@@ -95,6 +107,9 @@ func (r *Registry) DeleteSandboxTemplate(ctx context.Context, account, accountRe
 	}
 	return r.db.Write(ctx, func(t Tx) error {
 		t.Only(owner)
+		if err := holdAccount(t, owner); err != nil {
+			return err
+		}
 		folded := strings.ToLower(name)
 		named, err := Exists(t.Query, sandboxTemplateNamed, owner, accountRef, folded, name, column.Micros(t.Now().Add(-sandbox.Grace)))
 		if err != nil {

@@ -98,9 +98,12 @@ func defaultApplication(t *testing.T, s CatalogStore) {
 		a.Default = false // fixed
 		return a, nil
 	}))
+	earlier := newApplication(9, "drawn earlier, written later")
+	earlier.Created = earlier.Created.Add(-time.Microsecond)
+	noError(t, s.CreateApplication(ctx, "acme", earlier))
 	all, err := s.Applications(ctx, "acme")
 	noError(t, err)
-	wantSame(t, "applications", all, []catalog.Application{defaultOf(2), newApplication(1, "first")})
+	wantSame(t, "applications", all, []catalog.Application{defaultOf(2), earlier, newApplication(1, "first")})
 	all, err = s.Applications(ctx, "other")
 	noError(t, err)
 	wantSame(t, "the other account's", all, []catalog.Application{})

@@ -41,6 +41,7 @@ func RunConsole(t *testing.T, open func(t testing.TB, wall func() time.Time) Con
 		{"a name is taken in the whole deployment, and the invite stays good", nameTaken},
 		{"users are listed by account, oldest first", usersListed},
 		{"a user is removed by its account only, with its sessions", userRemoved},
+		{"a user who signs in while being removed is out", userRemovedSigningIn},
 		{"a session ends when it was not used for long enough", sessionIdle},
 		{"a session ends at its full age however much it was used", sessionAbsolute},
 		{"a closed session is gone at once, others stay", sessionClosed},
@@ -71,13 +72,13 @@ type consoleBench struct {
 	s    ConsoleStore
 	t    *testing.T
 	wall *Wall
-	last byte // of the hashes that were handed out
+	last uint16 // of the hashes that were handed out
 }
 
 // hash returns one that was not used before.
 func (b *consoleBench) hash() [32]byte {
 	b.last++
-	return [32]byte{b.last, 0, 255}
+	return [32]byte{byte(b.last), byte(b.last >> 8), 255}
 }
 
 func (b *consoleBench) invite(name string, role access.Role) [32]byte {
@@ -285,5 +286,42 @@ func userRemoved(t *testing.T, b *consoleBench) {
 	}
 	if err := b.s.OpenSession(t.Context(), access.Session{Hash: b.hash(), UserID: "u1", Account: acme, Role: access.Owner}); !errors.Is(err, access.ErrNotFound) {
 		t.Errorf("OpenSession of a removed user = %v, want ErrNotFound", err)
+	}
+}
+
+// userRemovedSigningIn lets sign-ins commit before, while and after their user is
+// removed.
+func userRemovedSigningIn(t *testing.T, b *consoleBench) {
+	const signIns = 8
+	for i := range 25 {
+		id := "u" + strconv.Itoa(i)
+		u, first := b.user(acme, id, "jo"+id)
+		hashes := [][32]byte{first}
+		begin := make(chan struct{})
+		var callers sync.WaitGroup
+		for range signIns {
+			hash := b.hash()
+			hashes = append(hashes, hash)
+			callers.Go(func() {
+				<-begin
+				s := access.Session{Hash: hash, UserID: u.ID, Account: acme, Role: access.Owner}
+				if err := b.s.OpenSession(t.Context(), s); err != nil && !errors.Is(err, access.ErrNotFound) {
+					t.Errorf("OpenSession while its user is removed: %v, want ErrNotFound or none", err)
+				}
+			})
+		}
+		callers.Go(func() {
+			<-begin
+			if err := b.s.RemoveUser(t.Context(), acme, u.ID); err != nil {
+				t.Errorf("RemoveUser while the user signs in: %v", err)
+			}
+		})
+		close(begin)
+		callers.Wait()
+		for _, hash := range hashes {
+			if b.open(hash) {
+				t.Fatal("the removed user has a session")
+			}
+		}
 	}
 }

@@ -47,6 +47,7 @@ func RunSandbox(t *testing.T, open func(t testing.TB, wall func() time.Time) San
 		{"the name of a sandbox template is taken per language, whatever its case", templateTaken},
 		{"a deleted sandbox template keeps its name for thirty days in every language", templateDeleted},
 		{"of many putting one sandbox template one wins", templateRace},
+		{"a sandbox template that is deleted takes all its languages along", templateWhole},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -137,3 +137,30 @@ func templateRace(t *testing.T, s SandboxStore, _ *Wall) {
 		t.Errorf("%d won, want 1", won.Load())
 	}
 }
+
+// templateWhole puts languages of a template while it is deleted: those that came
+// before went too, and none came after.
+func templateWhole(t *testing.T, s SandboxStore, _ *Wall) {
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		putTemplates(t, s, "w1", oneTap(name, "en"))
+		var callers sync.WaitGroup
+		for _, language := range []string{"de", "fr", "es", "it"} {
+			callers.Go(func() {
+				if err := s.PutSandboxTemplate(t.Context(), acme, "w1", oneTap(name, language)); err != nil && !errors.Is(err, catalog.ErrNameTaken) {
+					t.Errorf("PutSandboxTemplate: %v", err)
+				}
+			})
+		}
+		callers.Go(func() {
+			if err := s.DeleteSandboxTemplate(t.Context(), acme, "w1", name); err != nil {
+				t.Errorf("DeleteSandboxTemplate: %v", err)
+			}
+		})
+		callers.Wait()
+	}
+	for _, got := range sandboxTemplates(t, s) {
+		if got.Deleted.IsZero() {
+			t.Errorf("template %s in %s is left of a deleted one", got.Name, got.Language)
+		}
+	}
+}
