@@ -114,8 +114,12 @@ func inspect(ctx context.Context, path, from string, known []otp.KeyID) error {
 }
 
 // hasLog reports whether a log with something in it is beside the database at
-// path: then the file alone may lack pages.
+// path, or beside what a symbolic link there leads to: then the file alone may
+// lack pages.
 func hasLog(path string) bool {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
 	info, err := os.Stat(path + "-wal")
 	return err == nil && info.Size() > 0
 }

@@ -1,8 +1,10 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,6 +73,25 @@ func TestAFileWhosePagesAreInItsLogIsWhole(t *testing.T) {
 	}
 	if err := sqlite.Inspect(t.Context(), path, nil); err != nil {
 		t.Errorf("Inspect = %v; want nil", err)
+	}
+}
+
+func TestAFileIsAsWholeByASymbolicLinkAsByItsName(t *testing.T) {
+	t.Parallel()
+	path := killed(t, made(t), "CREATE TABLE more (b BLOB)", "INSERT INTO more VALUES (randomblob(100000))")
+	before := files(t, path)
+	link := filepath.Join(t.TempDir(), "latest.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := sqlite.Inspect(t.Context(), link, nil); err != nil {
+		t.Errorf("Inspect = %v; want nil", err)
+	}
+	if !maps.EqualFunc(before, files(t, path), bytes.Equal) {
+		t.Error("Inspect changed the file, or what is beside it")
+	}
+	if left, err := restore(t.Context(), t, link); err != nil || !slices.Contains(left, "c.db") {
+		t.Errorf("Restore = %v, made %v; want c.db", err, left)
 	}
 }
 

@@ -15,6 +15,24 @@ import (
 // the process does. Less than that many free ones are why one cannot be opened.
 const descriptors = 16
 
+// ErrDisk means that the disk kept the database from being opened or made: the
+// file itself may be all right.
+var ErrDisk = errors.New("the disk is full or failed")
+
+// unopened is caused for a database that is written to while it is opened. What
+// the disk refused is ErrDisk too, and fs.ErrPermission where that is why.
+func unopened(path string, err error) error {
+	switch resultCode(err) & 0xff {
+	case sqliteFull, sqliteIOErr:
+		return fmt.Errorf("%w: %w", ErrDisk, err)
+	case sqliteReadOnly:
+		if refused := Writable(path); refused != nil {
+			return fmt.Errorf("%w: %w: %w", ErrDisk, err, refused)
+		}
+	}
+	return caused(path, err)
+}
+
 // caused adds to an error of opening the database at path why the system refused
 // it, which SQLite does not say: fs.ErrPermission or syscall.EMFILE. Other errors
 // stay what they are.
@@ -38,7 +56,7 @@ func caused(path string, err error) error {
 	return err
 }
 
-// belonging says whose a file is.
+// belonging says whose a file is, or which rights it has where it is ours.
 func belonging(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -48,20 +66,25 @@ func belonging(path string) string {
 	if !ok {
 		return ""
 	}
+	if uid == os.Geteuid() {
+		return fmt.Sprintf(", which has mode %04o", info.Mode().Perm())
+	}
 	return ", which belongs to user " + strconv.Itoa(uid) + " while this runs as " + strconv.Itoa(os.Geteuid())
 }
 
-// exhausted is EMFILE or ENFILE if descriptors are not to be had.
+// exhausted is EMFILE or ENFILE if descriptors are not to be had. Pipes need no
+// file, not even /dev/null, which a bare root directory lacks.
 func exhausted() error {
-	for range descriptors {
-		f, err := os.Open(os.DevNull)
+	for range descriptors / 2 {
+		r, w, err := os.Pipe()
 		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 			return err //nolint:wrapcheck // the caller says what it was doing
 		}
 		if err != nil {
 			return nil // for another reason, which says nothing of the database
 		}
-		defer f.Close()
+		defer r.Close()
+		defer w.Close()
 	}
 	return nil
 }

@@ -154,7 +154,7 @@ func dsn(path string, more ...string) string {
 // what the log of a killed process still holds, unless it cannot write. Without a
 // log one that cannot write would leave an empty one.
 func looking(path string) string {
-	if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 {
+	if hasLog(path) {
 		return dsn(path) + "&mode=ro"
 	}
 	return dsn(path)
@@ -232,7 +232,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	defer func() { err = caused(path, err) }()
+	defer func() { err = unopened(path, err) }()
 	pending, err := examine(ctx, path, consent(c.Migrate))
 	if err != nil {
 		return nil, err
