@@ -1,68 +1,70 @@
 package catalog
 
-import (
-	"maps"
-	"slices"
-	"sync"
+import "sync"
+
+// What each cache holds at most. What does not fit is read again and again,
+// nothing worse.
+const (
+	maxCached = 10_000
+	maxOctets = 32 << 20 // of values that have a size
 )
 
-// maxCached bounds each cache; what does not fit is read again and again,
-// nothing worse.
-const maxCached = 10_000
-
-// cache remembers values, each for one mark: a version or a time. The zero
-// value is empty.
+// cache remembers values, each for one version. The zero value is empty.
 type cache[K comparable, V any] struct {
-	mu      sync.RWMutex // guards entries
-	entries map[K]marked[V]
+	size func(V) int // of a value, in octets; nil where keys bound the values too
+
+	mu      sync.RWMutex // guards what follows
+	entries map[K]versioned[V]
+	octets  int // of all values
 }
 
-type marked[V any] struct {
-	mark  int64
-	value V
+type versioned[V any] struct {
+	version int64
+	value   V
+	octets  int
 }
 
-// get returns the value under key if it was put with this mark.
-func (c *cache[K, V]) get(key K, mark int64) (V, bool) {
-	value, at, ok := c.latest(key)
-	if !ok || at != mark {
-		var none V
-		return none, false
-	}
-	return value, true
-}
-
-// latest returns the value under key and the mark it was put with.
-func (c *cache[K, V]) latest(key K) (value V, mark int64, ok bool) {
+// get returns the value under key if it was put with this version.
+func (c *cache[K, V]) get(key K, version int64) (V, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	e, ok := c.entries[key]
-	return e.value, e.mark, ok
+	if !ok || e.version != version {
+		var none V
+		return none, false
+	}
+	return e.value, true
 }
 
-// keys returns the keys of all values, in no order.
-func (c *cache[K, V]) keys() []K {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return slices.Collect(maps.Keys(c.entries))
-}
-
-// put keeps the value unless a later mark's is kept already.
-func (c *cache[K, V]) put(key K, mark int64, value V) {
+// put keeps the value in place of that of any other version, a higher one too: a
+// failover may have lost changes. Where a slow reading puts an older one, the value
+// is read once more.
+func (c *cache[K, V]) put(key K, version int64, value V) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	was, ok := c.entries[key]
-	if ok && was.mark > mark {
+	octets := 0
+	if c.size != nil {
+		octets = c.size(value)
+	}
+	c.drop(key)
+	if octets > maxOctets {
 		return
 	}
-	if c.entries == nil {
-		c.entries = map[K]marked[V]{}
-	}
-	if !ok && len(c.entries) >= maxCached {
-		for other := range c.entries { // any one
-			delete(c.entries, other)
+	for other := range c.entries { // any ones
+		if len(c.entries) < maxCached && c.octets+octets <= maxOctets {
 			break
 		}
+		c.drop(other)
 	}
-	c.entries[key] = marked[V]{mark, value}
+	if c.entries == nil {
+		c.entries = map[K]versioned[V]{}
+	}
+	c.entries[key] = versioned[V]{version, value, octets}
+	c.octets += octets
+}
+
+// drop forgets the value under key. The caller holds mu.
+func (c *cache[K, V]) drop(key K) {
+	c.octets -= c.entries[key].octets
+	delete(c.entries, key)
 }

@@ -23,7 +23,7 @@ func TestEachOfSeveralWhatsAppsIsRememberedOrAskedAsItsKindIs(t *testing.T) {
 		f.approved(t, w, "acme", "here")
 		f.approved(t, w, "acme", "there")
 	}
-	if here.lists != 3 || there.lists != 1 {
-		t.Errorf("asked here %d times, there %d times; want 3 and 1", here.lists, there.lists)
+	if here.lists.Load() != 3 || there.lists.Load() != 1 {
+		t.Errorf("asked here %d times, there %d times; want 3 and 1", here.lists.Load(), there.lists.Load())
 	}
 }

@@ -120,3 +120,17 @@ type Sources struct {
 	// WhatsAppAccount is the account's WhatsApp account id, "" for none.
 	WhatsAppAccount string
 }
+
+// octets is about how much memory the sources take, both names of which name
+// something.
+func (s Sources) octets() int {
+	const each = 128 // beside the texts
+	n := each + len(s.Profile.Name) + len(s.Priority.Name)
+	for _, l := range s.Profile.Links {
+		n += each + len(l.Template) + len(l.Language)
+	}
+	for _, t := range s.Templates {
+		n += each + len(t.ID) + len(t.Name) + len(t.Language) + len(t.Message)
+	}
+	return n
+}

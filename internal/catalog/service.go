@@ -34,13 +34,22 @@ type Service struct {
 	random       io.Reader
 	now          func() time.Time
 	sources      cache[sourcesKey, Sources]
-	approved     cache[approvedKey, map[Link]WhatsAppTemplate]
+	approved     *approvals
 	applications cache[string, []Application] // by account
 }
 
 // New returns a service over c.
 func New(c Config) *Service {
-	return &Service{Store: c.Store, keys: c.Keys, random: c.Random, now: c.Now}
+	return (&Service{keys: c.Keys, random: c.Random, now: c.Now, approved: &approvals{}}).Over(c.Store)
+}
+
+// Over returns a service like s over another store of the same catalog. What
+// either knows of WhatsApp the other knows too, and s's Run ends for both.
+func (s *Service) Over(store Store) *Service {
+	return &Service{
+		Store: store, keys: s.keys, random: s.random, now: s.now, approved: s.approved,
+		sources: cache[sourcesKey, Sources]{size: Sources.octets},
+	}
 }
 
 // NewID draws the id of a new entry: a random UUID in lower case.
@@ -72,8 +81,8 @@ func (s *Service) Sources(ctx context.Context, account, profileName, priorityNam
 	if err != nil {
 		return Sources{}, fmt.Errorf("find sources: %w", err)
 	}
-	// Names of nothing are the caller's choice, in number and length: they
-	// must not fill the memory.
+	// Names of nothing are the caller's choice, in number and length: they must not
+	// fill the memory, and what the cache may hold bounds the rest.
 	if found.Profile != nil && found.Priority != nil {
 		s.sources.put(key, version, found)
 	}

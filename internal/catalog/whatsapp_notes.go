@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -19,6 +18,9 @@ const WhatsAppGrace = 30 * 24 * time.Hour
 type WhatsAppNote struct {
 	WhatsAppTemplate
 	Deleted time.Time // through this server; zero: not
+	// Deleting is when WhatsApp was last asked to delete it without an answer that
+	// says whether it did; zero: not.
+	Deleting time.Time
 }
 
 // InGrace reports whether the template was deleted and is still to be listed.
@@ -34,17 +36,6 @@ type WhatsAppNotes interface {
 	WhatsAppNotes(ctx context.Context, account, accountRef string) ([]WhatsAppNote, error)
 	// PutWhatsAppNote adds a note or replaces the one of its name and language.
 	PutWhatsAppNote(ctx context.Context, account, accountRef string, n WhatsAppNote) error
-}
-
-// ForgetWhatsAppAccount makes the next ApprovedWhatsApp of every API account
-// that uses a WhatsApp account ask. Call it when WhatsApp reports that one of
-// its templates has another status. Letter case does not matter.
-func (s *Service) ForgetWhatsAppAccount(accountRef string) {
-	for _, key := range s.approved.keys() {
-		if strings.EqualFold(key.ref, accountRef) {
-			s.ForgetWhatsApp(key.account, key.ref)
-		}
-	}
 }
 
 // storedNote is how stores keep a WhatsAppNote: names stay as they are.
@@ -65,13 +56,14 @@ type storedNote struct {
 	Created      time.Time `json:"created_at"`
 	Updated      time.Time `json:"updated_at"`
 	Deleted      time.Time `json:"deleted_at,omitzero"`
+	Deleting     time.Time `json:"deleting_at,omitzero"`
 }
 
 // MarshalJSON writes the note for stores.
 func (n WhatsAppNote) MarshalJSON() ([]byte, error) {
 	text, err := json.Marshal(storedNote{
 		n.Name, n.Language, n.Status, n.OneTap, n.SecurityRecommendation, n.Minutes, n.CopyButtonText, n.AutofillButtonText,
-		n.PackageName, n.SignatureHash, n.Body, n.Footer, n.ButtonURL, n.Created, n.Updated, n.Deleted,
+		n.PackageName, n.SignatureHash, n.Body, n.Footer, n.ButtonURL, n.Created, n.Updated, n.Deleted, n.Deleting,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode note of template: %w", err)
@@ -88,6 +80,6 @@ func (n *WhatsAppNote) UnmarshalJSON(text []byte) error {
 	*n = WhatsAppNote{WhatsAppTemplate{
 		s.Name, s.Language, s.Status, s.OneTap, s.Advice, s.Minutes, s.CopyText, s.AutofillText,
 		s.PackageName, s.Signature, s.Body, s.Footer, s.ButtonURL, s.Created, s.Updated,
-	}, s.Deleted}
+	}, s.Deleted, s.Deleting}
 	return nil
 }

@@ -44,9 +44,9 @@ type Deps struct {
 	// Notes keeps what WhatsApp does not know of its templates; nil: they last as
 	// long as the carrier.
 	Notes catalog.WhatsAppNotes
-	// WhatsAppChanged is told, by account reference, that templates may have
-	// another status; nil for nobody.
-	WhatsAppChanged func(accountRef string)
+	// WhatsAppChanged is told, by each reference of its account, that a template
+	// may have another status; nil for nobody.
+	WhatsAppChanged func(catalog.WhatsAppChange)
 }
 
 // Fleet is the carriers of a server. Its methods may be called at once; Run is

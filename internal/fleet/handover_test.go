@@ -220,15 +220,29 @@ func TestAReceiptAfterAReloadWaitsForTheAnswerThatTheOldCarrierHasInHand(t *test
 	}
 }
 
+// holding returns carriers of which the webhook, at an address, has the message
+// "one" in hand until answer is called, which returns once the answer has come.
+func holding(t *testing.T) (f *fleet.Fleet, at string, answer func()) {
+	t.Helper()
+	at, got, letGo := hanging(t)
+	f = serving(t, deps(), webhookTOML(at)+smppTOML("a"))
+	old := f.Router().Route(message.Voice, number(t), "")[0]
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		old.Submit(t.Context(), text(t, "one"))
+	}()
+	<-got
+	return f, at, func() {
+		letGo()
+		<-ended
+	}
+}
+
 func TestARemovedCarrierTakesReceiptsUntilItHasEnded(t *testing.T) {
 	t.Parallel()
-	at, got, letGo := hanging(t)
-	defer letGo()
-	f := serving(t, deps(), webhookTOML(at)+smppTOML("a"))
-	old := f.Router().Route(message.Voice, number(t), "")[0]
-	result := make(chan delivery.Result, 1)
-	go func() { result <- old.Submit(t.Context(), text(t, "one")) }()
-	<-got
+	f, _, answer := holding(t)
+	defer answer()
 	reload(t, f, smppTOML("a"))
 	const another = `{"ref":"another","status":"DELIVERED"}`
 	if code := post(f, signedReceipt(t, another), false); code != http.StatusOK {
@@ -237,8 +251,7 @@ func TestARemovedCarrierTakesReceiptsUntilItHasEnded(t *testing.T) {
 	if code := post(f, signedReceipt(t, `{"id":"one","status":"DELIVERED"}`), true); code != http.StatusServiceUnavailable {
 		t.Errorf("a receipt of what it has in hand gets %d; want 503, as it waits", code)
 	}
-	letGo()
-	<-result
+	answer()
 	until(t, "receipts are refused once it has ended", func() bool {
 		return post(f, signedReceipt(t, another), false) == http.StatusNotFound
 	})
@@ -267,5 +280,21 @@ func TestLinksAreForgottenOnceNobodyKeepsThem(t *testing.T) {
 		if got := told.taken(); !slices.Equal(got, c.want) {
 			t.Errorf("%s\ntells %q; want %q", c.toml, got, c.want)
 		}
+	}
+}
+
+func TestACarrierThatComesBackWhileTheOldOneStillEndsKnowsWhatThatHasInHand(t *testing.T) {
+	t.Parallel()
+	f, at, answer := holding(t)
+	defer answer()
+	reload(t, f, smppTOML("a"))
+	reload(t, f, webhookTOML(at)+smppTOML("a"))
+	const one = `{"id":"one","status":"DELIVERED"}`
+	if code := post(f, signedReceipt(t, one), true); code != http.StatusServiceUnavailable {
+		t.Errorf("a receipt of what the old one has in hand gets %d; want 503, as it waits", code)
+	}
+	answer()
+	if code := post(f, signedReceipt(t, one), false); code != http.StatusOK {
+		t.Errorf("after the answer a receipt gets %d; want 200", code)
 	}
 }

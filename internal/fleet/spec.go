@@ -44,7 +44,7 @@ type env struct {
 	receiptURL string
 	observer   Observer
 	notes      catalog.WhatsAppNotes
-	changed    func(accountRef string)
+	changed    func(catalog.WhatsAppChange)
 	memory     *memory
 }
 

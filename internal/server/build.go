@@ -38,7 +38,7 @@ func (s *Server) build(d *Deployment, m *metrics.Metrics, n node) (*parts, error
 	p := &parts{metrics: m.Handler(), health: health.New(ready{d.Store}, s.Log)}
 	p.workings = workings{v1: faces.v1, pusher: e.pusher, circuits: e.dispatcher.Circuits, node: s.nodeOf(n.name, d.Store.Now())}
 	p.runs = append(
-		p.runs, e.pusher.Run,
+		p.runs, e.pusher.Run, e.entries.Run,
 		func(ctx context.Context) error { return e.carriers.Serve(ctx, e.dispatcher.Run) },
 		func(ctx context.Context) error { return s.reloads(ctx, d, e.carriers) },
 		func(ctx context.Context) error { return d.signs(ctx, p.workings.node) },

@@ -11,7 +11,6 @@ import (
 	"github.com/countersign/countersign/internal/api/tyntecv1"
 	"github.com/countersign/countersign/internal/api/tyntecv4"
 	"github.com/countersign/countersign/internal/callback"
-	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/console/desk"
 	"github.com/countersign/countersign/internal/console/ledger"
 	"github.com/countersign/countersign/internal/console/page"
@@ -31,12 +30,11 @@ type workings struct {
 }
 
 // audited is v4 with services of its own, so that every change that the
-// console's pages make, and nothing else, is written down (P-07); what others
-// remember is told of changes.
+// console's pages make, and nothing else, is written down (P-07).
 func (d *Deployment) audited(v4 tyntecv4.Config) tyntecv4.Config {
-	log, remembered := d.Audit(), v4.Catalog
-	v4.Catalog = catalog.New(catalog.Config{Store: ledger.NewCatalog(d.Store, log), Keys: d.Keys, Random: rand.Reader, Now: d.Store.Now})
-	v4.WhatsApp = ledger.NewWhatsApp(v4.WhatsApp, log, remembered.ForgetWhatsApp)
+	log := d.Audit()
+	v4.Catalog = v4.Catalog.Over(ledger.NewCatalog(d.Store, log))
+	v4.WhatsApp = ledger.NewWhatsApp(v4.WhatsApp, log)
 	return v4
 }
 

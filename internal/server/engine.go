@@ -38,7 +38,7 @@ func (s *Server) engine(d *Deployment, m *metrics.Metrics, n node) (*engine, err
 	e.box = d.box(receive)
 	deps := d.fleetDeps(e.box, receive, s.Version)
 	deps.Observer = m.Carriers(func() []delivery.CircuitState { return e.dispatcher.Circuits() })
-	deps.WhatsAppChanged = e.entries.ForgetWhatsAppAccount
+	deps.WhatsAppChanged = e.entries.WhatsAppChanged
 	deps.Renewed = func(carrier string) { e.dispatcher.Renewed(carrier) }
 	deps.Carriers = func(n int) { e.dispatcher.SetRoutes(n) }
 	var err error

@@ -157,7 +157,7 @@ func (f *facade) knownTemplates(ctx context.Context, account string, b linksBody
 	if name == "" {
 		return known, nil
 	}
-	held, err := f.WhatsApp.WhatsAppTemplates(ctx, account, ref)
+	held, err := f.Catalog.ListWhatsApp(ctx, f.WhatsApp, account, ref)
 	if err != nil && !errors.Is(err, catalog.ErrWhatsAppAccount) && !b.linked(had) { // an unknown account holds none
 		return nil, &whatsAppError{ref, name, err}
 	}

@@ -132,7 +132,7 @@ func (f *facade) approvedLinks(ctx context.Context, account, ref string, links [
 	if ref == "" {
 		return nil, nil
 	}
-	approved, err := f.Catalog.ApprovedWhatsApp(ctx, f.WhatsApp, account, ref)
+	approved, err := f.Catalog.ApprovedWhatsApp(ctx, f.WhatsApp, account, ref, links...)
 	if errors.Is(err, catalog.ErrWhatsAppAccount) {
 		return nil, nil
 	}

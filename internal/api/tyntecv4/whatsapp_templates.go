@@ -81,7 +81,7 @@ func (f *facade) findWhatsAppTemplates(ctx context.Context, c *call) (reply, err
 	if err != nil {
 		return reply{}, fmt.Errorf("read WhatsApp configuration: %w", err)
 	}
-	all, err := f.WhatsApp.WhatsAppTemplates(ctx, c.account.Name, accountID)
+	all, err := f.Catalog.ListWhatsApp(ctx, f.WhatsApp, c.account.Name, accountID)
 	if err != nil {
 		return reply{}, &whatsAppError{accountID, name, err}
 	}
@@ -115,6 +115,7 @@ func (f *facade) submitWhatsAppTemplate(ctx context.Context, c *call) (reply, er
 	}
 	t := b.template(f.Limits.Minutes)
 	err = f.WhatsApp.SubmitWhatsAppTemplate(ctx, c.account.Name, accountID, t)
+	f.Catalog.WhatsAppChanged(catalog.WhatsAppChange{AccountRef: accountID, Template: t.Name, Language: t.Language}) // an answer may be lost
 	switch {
 	case errors.Is(err, catalog.ErrNameTaken):
 		return reply{}, badRequest("A template of this name exists in this language")
@@ -123,7 +124,6 @@ func (f *facade) submitWhatsAppTemplate(ctx context.Context, c *call) (reply, er
 	case err != nil:
 		return reply{}, &whatsAppError{accountID, t.Name, err}
 	}
-	f.Catalog.ForgetWhatsApp(c.account.Name, accountID)
 	return reply{status: http.StatusCreated}, nil
 }
 
@@ -139,9 +139,10 @@ func (f *facade) deleteWhatsAppTemplate(ctx context.Context, c *call) (reply, er
 	if err != nil {
 		return reply{}, fmt.Errorf("read WhatsApp configuration: %w", err)
 	}
-	if err := f.WhatsApp.DeleteWhatsAppTemplate(ctx, c.account.Name, accountID, name); err != nil {
+	err = f.WhatsApp.DeleteWhatsAppTemplate(ctx, c.account.Name, accountID, name)
+	f.Catalog.WhatsAppChanged(catalog.WhatsAppChange{AccountRef: accountID, Template: name, Gone: err == nil})
+	if err != nil {
 		return reply{}, &whatsAppError{accountID, name, err}
 	}
-	f.Catalog.ForgetWhatsApp(c.account.Name, accountID)
 	return reply{status: http.StatusNoContent}, nil
 }

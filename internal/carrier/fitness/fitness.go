@@ -7,6 +7,7 @@ package fitness
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
@@ -83,15 +84,15 @@ type variant struct {
 func (r Rules) variants(plain message.Template, code string) []variant {
 	out := []variant{{Template: plain}}
 	rendered := plain.Render(code, message.Plain)
-	last := rendered[strings.LastIndexByte(rendered, '\n')+1:]
 	if code == "" || !strings.Contains(rendered, code) {
 		return out // whoever wrote it sends the code another way
 	}
-	if strings.HasPrefix(last, "@") && strings.HasSuffix(last, " #"+code) {
+	if endsWithOrigin(rendered, code) {
 		return out // it has such a line, which must stay the last
 	}
 	var origin, hash message.Template
-	if r.WebOTPDomain != "" {
+	web := r.WebOTPDomain != "" && fillable(code)
+	if web {
 		origin = message.Parse("\n@"+r.WebOTPDomain+" #{code}", []message.Placeholder{{Token: "{code}", Code: true}})
 		out = append([]variant{{Template: plain.Append(origin)}}, out...)
 	}
@@ -104,11 +105,33 @@ func (r Rules) variants(plain message.Template, code string) []variant {
 		prefix = message.Parse("<#> ", nil)
 	}
 	alone := variant{Template: prefix.Append(plain, hash), forAndroid: true}
-	if r.WebOTPDomain == "" {
+	if !web {
 		return append([]variant{alone}, out...)
 	}
 	both := variant{Template: prefix.Append(plain, hash, origin), forAndroid: true}
 	return []variant{both, out[0], alone, out[1]}
+}
+
+// blanks are the white space that a line can hold (Infra Standard §4.5, ASCII
+// whitespace without line ends).
+const blanks = " \t\f"
+
+// endsWithOrigin reports whether the last line of text is "@host #code", which
+// browsers read whatever follows after a blank: the host of a frame, or words
+// (WICG sms-one-time-codes, "parse an origin-bound one-time code message").
+func endsWithOrigin(text, code string) bool {
+	last := text[strings.LastIndexAny(text, "\r\n")+1:]
+	line, marked := strings.CutPrefix(last, "@")
+	host, rest, found := strings.Cut(line, " #"+code)
+	return marked && found && host != "" && !strings.ContainsAny(host, blanks) &&
+		(rest == "" || strings.ContainsAny(rest[:1], blanks))
+}
+
+// fillable reports whether browsers read a code whole from an origin line. They
+// end it at white space, and Chromium at "#" too: what they filled in of such a
+// code would be a wrong one.
+func fillable(code string) bool {
+	return !strings.ContainsFunc(code, func(r rune) bool { return r == '#' || unicode.IsSpace(r) })
 }
 
 func refuse(code, text string) *delivery.Result {

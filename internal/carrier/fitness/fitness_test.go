@@ -73,10 +73,63 @@ func TestLinesForPhonesAreAddedWhereTheyFit(t *testing.T) {
 	} {
 		m, refused := c.rules.Fit(text(c.words), segments)
 		switch {
-		case c.want == "" && (refused == nil || refused.Class != delivery.Permanent || refused.Failure.Code != "segments" || refused.Failure.Text == ""):
+		case c.want == "" && (refused == nil || refused.Class != delivery.Permanent || !refused.Own || refused.Failure.Code != "segments" || refused.Failure.Text == ""):
 			t.Errorf("%s: Fit = %q, %+v; want it refused for its segments", name, m.Text(), refused)
 		case c.want != "" && (refused != nil || m.Text() != c.want):
 			t.Errorf("%s: Fit = %q, %+v; want %q", name, m.Text(), refused, c.want)
+		}
+	}
+}
+
+func TestACodeThatBrowsersWouldCutGetsNoOriginLine(t *testing.T) {
+	t.Parallel()
+	web := fitness.Rules{WebOTPDomain: domain}
+	both := fitness.Rules{WebOTPDomain: domain, AndroidHash: hash}
+	for code, whole := range map[string]bool{
+		"482913": true, "12-34": true, "a@b": true, "é1": true,
+		"12-34 56": false, " 1234": false, "1234 ": false, "3#97": false, "#397": false, "12\t34": false, "12\n34": false, "12\u00a034": false,
+	} {
+		m := text("Code {code}")
+		m.Code = otp.NewCode(code)
+		line := ""
+		if whole {
+			line = "\n@" + domain + " #" + code
+		}
+		if got, refused := web.Fit(m, segments); refused != nil || got.Text() != "Code "+code+line {
+			t.Errorf("code %q: Fit = %q, %+v; want %q", code, got.Text(), refused, "Code "+code+line)
+		}
+		if got, refused := both.Fit(m, segments); refused != nil || got.Text() != "Code "+code+app+line {
+			t.Errorf("code %q: Fit for an app too = %q, %+v; want %q", code, got.Text(), refused, "Code "+code+app+line)
+		}
+	}
+}
+
+func TestATextsOwnOriginLineIsLeftTheLast(t *testing.T) {
+	t.Parallel()
+	rules := fitness.Rules{WebOTPDomain: domain, AndroidHash: hash, AndroidPrefix: true}
+	for last, own := range map[string]bool{
+		"@shop.example #{code}":                true,
+		"@shop.example #{code} @pay.example":   true,
+		"@shop.example #{code} is for the web": true,
+		"@shop.example #{code} ":               true,
+		"@shop.example #{code}\tof today":      true,
+		"Code\r@shop.example #{code}":          true,
+		"@shop.example #{code}\r":              false, // the last line is empty
+		"@shop.example #{code}\n":              false,
+		"@shop.example #{code}00":              false,
+		"@shop.example #{code}.":               false,
+		"@shop.example  #{code}":               false,
+		"@shop now has #{code}":                false,
+		"@ #{code}":                            false,
+		"shop.example #{code}":                 false,
+	} {
+		m := text("Code\n" + last)
+		want := m.Text()
+		if !own {
+			want = "<#> " + want + app + origin
+		}
+		if got, refused := rules.Fit(m, segments); refused != nil || got.Text() != want {
+			t.Errorf("%q: Fit = %q, %+v; want %q", last, got.Text(), refused, want)
 		}
 	}
 }
@@ -177,7 +230,7 @@ func TestSendersThatNoNetworkTakesAreReplacedOrRefused(t *testing.T) {
 			t.Errorf("Fit from %q = from %q, %+v; want from %q", sender, got.Step.Sender, refused, want)
 		}
 		_, refused := fitness.Rules{UnfitSender: fitness.Refuse}.Fit(m, segments)
-		if (refused == nil) != fit || refused != nil && (refused.Class != delivery.Permanent || refused.Failure.Code != "sender") {
+		if (refused == nil) != fit || refused != nil && (refused.Class != delivery.Permanent || !refused.Own || refused.Failure.Code != "sender") {
 			t.Errorf("Fit from %q = %+v; want it refused unless it is fit", sender, refused)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -153,7 +154,7 @@ func (c *Client) begin(abort context.CancelCauseFunc) (end func()) {
 type Answer struct {
 	Status int
 	Header http.Header
-	Body   []byte // its first 64 KiB
+	Body   []byte // its first 64 KiB, or what DoLong was to read
 }
 
 // Do sends a request once and reads the answer, whatever its status; a redirect
@@ -161,7 +162,10 @@ type Answer struct {
 // of the request can have been written, else Uncertain, with a failure that
 // names what happened and holds nothing of the request. Of an answer other than
 // 2xx the status is enough: its Body is what could be read.
-func (c *Client) Do(req *http.Request) (Answer, *delivery.Result) {
+func (c *Client) Do(req *http.Request) (Answer, *delivery.Result) { return c.DoLong(req, maxBody) }
+
+// DoLong is Do for an answer of which up to most bytes are read.
+func (c *Client) DoLong(req *http.Request, most int64) (Answer, *delivery.Result) {
 	ctx, cancel := context.WithTimeoutCause(req.Context(), c.timeout, errTimeout)
 	defer cancel()
 	ctx, abort := context.WithCancelCause(ctx)
@@ -175,6 +179,7 @@ func (c *Client) Do(req *http.Request) (Answer, *delivery.Result) {
 		WroteHeaders: func() { written.Store(true) },
 		WroteRequest: func(httptrace.WroteRequestInfo) { written.Store(true) },
 	})))
+	plain(req)
 	inTime(ctx, req)
 	// RoundTrip and not http.Client: no redirects, no cookies, and basic
 	// authentication only where the carrier put it.
@@ -187,10 +192,23 @@ func (c *Client) Do(req *http.Request) (Answer, *delivery.Result) {
 		_ = resp.Body.Close()
 		return Answer{Status: resp.StatusCode, Header: resp.Header}, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, most))
 	_ = resp.Body.Close() // what is left of it is of no interest
 	if err != nil && resp.StatusCode/100 == http.StatusOK/100 {
 		return Answer{}, unanswered(ctx, err, true) // what it was to say of the message is missing
 	}
 	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+}
+
+// plain asks for an answer without a content coding, of which none is read here:
+// where a request does not say so, any may come (RFC 9110 §12.5.3). What an
+// operator's settings say stays, however it is spelled.
+func plain(req *http.Request) {
+	const accept = "Accept-Encoding"
+	for name := range req.Header {
+		if strings.EqualFold(name, accept) {
+			return
+		}
+	}
+	req.Header.Set(accept, "identity")
 }

@@ -94,6 +94,32 @@ func TestAnAnswersBodyIsReadUpTo64KiB(t *testing.T) {
 	}
 }
 
+func TestALongAnswerIsReadAsFarAsItIsAskedFor(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 300<<10)) })
+	a, r := client(t, httpsubmit.Options{}).DoLong(post(t, t.Context(), s.URL), 200<<10)
+	if r != nil || len(a.Body) != 200<<10 {
+		t.Errorf("DoLong = %d bytes, %+v; want 204800", len(a.Body), r)
+	}
+}
+
+func TestAnAnswerIsAskedForWithoutACoding(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, strings.Join(r.Header["Accept-Encoding"], "+"))
+	})
+	for name, want := range map[string]string{"": "identity", "Accept-Encoding": "br", "accept-encoding": "br"} {
+		req := post(t, t.Context(), s.URL)
+		if name != "" {
+			req.Header[name] = []string{"br"} // as an operator's settings may have it
+		}
+		a, r := client(t, httpsubmit.Options{}).Do(req)
+		if r != nil || string(a.Body) != want {
+			t.Errorf("with the header %q: asked for %q, %+v; want %q", name, a.Body, r, want)
+		}
+	}
+}
+
 func TestNothingWrittenIsRetry(t *testing.T) {
 	t.Parallel()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

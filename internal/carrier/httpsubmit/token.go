@@ -27,14 +27,33 @@ func Token(text string) string {
 	return text
 }
 
+// tellingDigits is how many digits on end may be a code, or of a number.
+const tellingDigits = 4
+
+// LogToken is Token for what an upstream said of nobody knows which message: ""
+// too for what has four digits or more on end, dashes and the like between them
+// or not, as a code or a number has (P-02).
+func LogToken(text string) string {
+	token, digits := Token(text), 0
+	for _, c := range []byte(token) {
+		switch {
+		case '0' <= c && c <= '9':
+			if digits++; digits == tellingDigits {
+				return ""
+			}
+		case c != '-' && c != '_' && c != '.':
+			digits = 0
+		}
+	}
+	return token
+}
+
 // TokenOf is Token of what an upstream said of a message; "" too for what quotes
 // its code or its recipient's number (P-02).
 func TokenOf(m delivery.Message, text string) string {
 	token := Token(text)
-	for _, private := range []string{m.Code.Reveal(), strings.TrimPrefix(m.Recipient.Reveal(), "+")} {
-		if private != "" && strings.Contains(token, private) {
-			return ""
-		}
+	if m.Quotes(token) {
+		return ""
 	}
 	return token
 }

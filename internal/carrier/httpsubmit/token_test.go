@@ -37,3 +37,15 @@ func TestWhatQuotesTheCodeOrTheNumberIsNoReason(t *testing.T) {
 		t.Errorf("TokenOf of a message without code and recipient = %q; want E17", got)
 	}
 }
+
+func TestWhatMayBeACodeOrANumberIsNotLogged(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"E-17_b.2": "E-17_b.2", " DELIVRD ": "DELIVRD", "404": "404", "a404b405": "a404b405", "": "", "no such status": "",
+		"1234": "", "sent_" + canary: "", "+491712345678": "", "49-17-12": "", "x12.3_4x": "",
+	} {
+		if got := httpsubmit.LogToken(text); got != want {
+			t.Errorf("LogToken(%q) = %q; want %q", text, got, want)
+		}
+	}
+}

@@ -36,9 +36,9 @@ type Deps struct {
 	// Notes keeps what WhatsApp does not know of templates. By default they last
 	// as long as the Carrier.
 	Notes catalog.WhatsAppNotes
-	// Changed is told, by each of its references, that templates of a WhatsApp
-	// account may have another status; nil for nobody.
-	Changed func(accountRef string)
+	// Changed is told, by each reference of its account, that a template may have
+	// another status; nil for nobody.
+	Changed func(catalog.WhatsAppChange)
 	// Noticed is told what happens that is worth counting; nil for nobody. Many
 	// goroutines call it at once; it does not block.
 	Noticed func(carrier string, n Notice)
@@ -74,6 +74,9 @@ type Carrier struct {
 	agent    string // our User-Agent
 	seed     maphash.Seed
 	receipts chan struct{} // a place for each receipt that is being recorded
+	// changing has, by WhatsApp account, a place for the change of its templates that
+	// goes on.
+	changing map[string]chan struct{}
 
 	mu     sync.Mutex          // guards what follows
 	absent memory[uint64]      // persons who are not on WhatsApp
@@ -92,14 +95,18 @@ func New(cfg Config, d Deps) (*Carrier, error) {
 		d.Notes = newBook()
 	}
 	if d.Changed == nil {
-		d.Changed = func(string) {}
+		d.Changed = func(catalog.WhatsAppChange) {}
 	}
 	if d.Noticed == nil {
 		d.Noticed = func(string, Notice) {}
 	}
+	changing := make(map[string]chan struct{}, len(s.Accounts))
+	for i := range s.Accounts {
+		changing[s.Accounts[i].ID] = make(chan struct{}, 1)
+	}
 	return &Carrier{
 		cfg: s, deps: d, client: httpsubmit.New(d.HTTP), agent: agentOf(d.Version),
-		seed: maphash.MakeSeed(), receipts: make(chan struct{}, maxReceipts),
+		seed: maphash.MakeSeed(), receipts: make(chan struct{}, maxReceipts), changing: changing,
 	}, nil
 }
 

@@ -14,6 +14,10 @@ import (
 	"github.com/countersign/countersign/internal/carrier/httpsubmit"
 )
 
+// maxAnswer is how much is read of an answer that is about no message: of a page
+// of templates, 10 KiB for each, several times what the longest has.
+const maxAnswer = pageSize * 10 << 10
+
 // errNoAnswer: nobody answered, or with what the Graph API does not say.
 var errNoAnswer = errors.New("no usable answer")
 
@@ -64,7 +68,7 @@ func (c *Carrier) ask(ctx context.Context, a *Account, method, path string, quer
 	if err != nil {
 		return err
 	}
-	answer, none := c.client.Do(req)
+	answer, none := c.client.DoLong(req, maxAnswer)
 	if none != nil {
 		return fmt.Errorf("%w: %s", errNoAnswer, none.Failure.Text)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/countersign/countersign/internal/carrier/meta"
 	"github.com/countersign/countersign/internal/carrier/setting"
+	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
 	"github.com/countersign/countersign/internal/otp"
@@ -46,7 +47,7 @@ type desk struct {
 	err      error      // what Receive returns
 	receipts []delivery.Receipt
 	notices  map[meta.Notice]int
-	changed  []string
+	changed  []catalog.WhatsAppChange
 }
 
 func newDesk() *desk { return &desk{notices: map[meta.Notice]int{}} }
@@ -64,10 +65,10 @@ func (d *desk) receive(_ context.Context, r delivery.Receipt) (bool, error) {
 func (d *desk) deps() meta.Deps {
 	return meta.Deps{
 		Receive: d.receive, Log: discard(), Now: time.Now, Version: "v1.4.2-3-g2b9ce1b", ReceiptURL: "https://otp.example/carriers/whatsapp/receipts/t",
-		Changed: func(ref string) {
+		Changed: func(c catalog.WhatsAppChange) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
-			d.changed = append(d.changed, ref)
+			d.changed = append(d.changed, c)
 		},
 		Noticed: func(_ string, n meta.Notice) {
 			d.mu.Lock()

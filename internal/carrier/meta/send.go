@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign/countersign/internal/catalog"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
 )
@@ -189,7 +190,7 @@ func (c *Carrier) learn(ctx context.Context, to addressed, code int, class deliv
 		c.logger().WarnContext(ctx, "a template cannot be sent",
 			slog.String("template", token(to.template.name)), slog.String("language", token(to.template.language)), slog.Int("code", code))
 		c.spoil(to.template)
-		c.tell(to.account)
+		c.tell(to.account, to.template, false) // its status is yet to be asked for
 	}
 }
 
@@ -228,10 +229,10 @@ func (c *Carrier) mendListed(key templateKey, now time.Time) {
 	}
 }
 
-// tell says that templates of an account may have changed.
-func (c *Carrier) tell(a *Account) {
-	c.deps.Changed(a.ID)
-	for _, ref := range a.Refs {
-		c.deps.Changed(ref)
+// tell says that a template of an account is gone, or else that it has another
+// status.
+func (c *Carrier) tell(a *Account, t templateKey, gone bool) {
+	for _, ref := range append([]string{a.ID}, a.Refs...) {
+		c.deps.Changed(catalog.WhatsAppChange{AccountRef: ref, Template: t.name, Language: t.language, Gone: gone})
 	}
 }

@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	// pageSize keeps an answer below the 64 KiB that are read of it.
-	pageSize = 20
+	// pageSize is as many as WhatsApp gives at once without complaint; each page
+	// may take it a second.
+	pageSize = 100
 	maxPages = 100
 )
 
@@ -119,7 +120,7 @@ func (c *Carrier) WhatsAppTemplates(ctx context.Context, account, accountRef str
 		delete(notes, noteKeyOf(t))
 	}
 	for _, n := range notes { // what WhatsApp lists no more
-		if n.InGrace(now) {
+		if n = n.unlisted(); n.InGrace(now) {
 			list = append(list, n.gone())
 		}
 	}
@@ -131,6 +132,21 @@ func (c *Carrier) WhatsAppTemplates(ctx context.Context, account, accountRef str
 
 // note is a catalog.WhatsAppNote with what this package makes of it.
 type note struct{ catalog.WhatsAppNote }
+
+// unlisted returns the note of a template that WhatsApp lists no more: a deletion
+// without an answer was done then.
+func (n note) unlisted() note {
+	if n.Deleted.IsZero() {
+		n.Deleted = n.Deleting
+	}
+	return n
+}
+
+// isOf reports whether the note is what a submission or deletion put, though
+// a list may have changed its status since.
+func (n note) isOf(put note) bool {
+	return n.Created.Equal(put.Created) && n.Deleted.Equal(put.Deleted) && n.Deleting.Equal(put.Deleting)
+}
 
 // gone returns the template as it is listed once it was deleted.
 func (n note) gone() catalog.WhatsAppTemplate {
@@ -184,7 +200,7 @@ func (c *Carrier) annotate(ctx context.Context, account string, a *Account, l li
 		return t, nil
 	}
 	t.Updated = now
-	return t, c.put(ctx, account, a, note{catalog.WhatsAppNote{WhatsAppTemplate: t}})
+	return t, c.put(ctx, account, a, note{catalog.WhatsAppNote{WhatsAppTemplate: t, Deleting: n.Deleting}})
 }
 
 func number(text string) int {

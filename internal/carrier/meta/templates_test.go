@@ -206,14 +206,15 @@ func TestTemplatesOfOthersAreListedToo(t *testing.T) {
 func TestALongListIsReadPageByPage(t *testing.T) {
 	t.Parallel()
 	h := newHolder(t)
-	for i := range 45 {
+	tail := strings.Repeat("x", 300) // so that a page is longer than what is read of a message's answer
+	for i := range 245 {
 		n := copyCodeTemplate()
-		n.Name = fmt.Sprintf("t%02d", i)
+		n.Name = fmt.Sprintf("t%03d%s", i, tail)
 		h.submit(t, n)
 	}
 	before := len(h.requests(http.MethodGet))
-	if got := h.states(t); len(got) != 45 || got[0] != "t00 en_US PENDING" || got[44] != "t44 en_US PENDING" {
-		t.Errorf("%d templates: %v; want 45, oldest first", len(got), got)
+	if got := h.states(t); len(got) != 245 || got[0] != "t000"+tail+" en_US PENDING" || got[244] != "t244"+tail+" en_US PENDING" {
+		t.Errorf("%d templates: %v; want 245, oldest first", len(got), got)
 	}
 	if got := len(h.requests(http.MethodGet)) - before; got != 3 {
 		t.Errorf("%d pages were asked for; want 3", got)

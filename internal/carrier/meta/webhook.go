@@ -163,9 +163,9 @@ var (
 func (c *Carrier) review(ctx context.Context, a *Account, n templateNews) {
 	event := strings.ToUpper(n.Event)
 	key := keyOf(a, n.Name, n.Language)
-	level := slog.LevelInfo
+	level, gone := slog.LevelInfo, slices.Contains(spoilEvents, event)
 	switch {
-	case slices.Contains(spoilEvents, event):
+	case gone:
 		c.spoil(key)
 		level = slog.LevelWarn
 	case slices.Contains(usableEvents, event):
@@ -174,7 +174,7 @@ func (c *Carrier) review(ctx context.Context, a *Account, n templateNews) {
 	c.logger().LogAttrs(ctx, level, "whatsapp reports a template's status",
 		slog.String("whatsapp_account", a.ID), slog.String("template", token(n.Name)), slog.String("language", token(n.Language)),
 		slog.String("event", token(event)), slog.String("reason", token(n.Reason)))
-	c.tell(a)
+	c.tell(a, key, gone)
 }
 
 const maxToken = 64

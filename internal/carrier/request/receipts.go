@@ -119,7 +119,7 @@ func (c *Carrier) serveReceipt(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !listed:
 		c.deps.Log.WarnContext(r.Context(), "a receipt has a status that no list of the carrier has",
-			slog.String("carrier", c.cfg.Name), slog.String("status", httpsubmit.Token(status)))
+			slog.String("carrier", c.cfg.Name), slog.String("status", httpsubmit.LogToken(status)))
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	case !isRef(news.Ref):
@@ -156,8 +156,8 @@ func readReceipt(r *http.Request, body []byte) receipt {
 	body = bytes.TrimSpace(body)
 	if bytes.HasPrefix(body, []byte("{")) || bytes.HasPrefix(body, []byte("[")) {
 		said.doc = readJSON(body)
-	} else if form, err := url.ParseQuery(string(body)); err == nil {
-		said.fields = form
+	} else {
+		said.fields, _ = url.ParseQuery(string(body)) // the pairs that can be read
 	}
 	if list, ok := said.doc.([]any); ok {
 		if said.doc = nil; len(list) == 1 {

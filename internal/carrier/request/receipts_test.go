@@ -2,6 +2,7 @@ package request_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -37,6 +38,24 @@ func reads(t testing.TB, cfg request.Config, d *carriertest.Desk) http.Handler {
 		t.Fatal(err)
 	}
 	return c.Receipts()
+}
+
+func TestTheLogNamesAnUnlistedStatusUnlessItMayBeACodeOrANumber(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	c, err := request.New(reporting(false), request.Deps{
+		Receive: (&carriertest.Desk{}).Receive, Log: slog.New(slog.NewTextHandler(&log, nil)), Now: time.Now, ReceiptURL: receiptURL,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for status, want := range map[string]string{"SEEN-7": "status=SEEN-7", "80427519": `status=""`, "to_491712345678": `status=""`} {
+		log.Reset()
+		c.Receipts().ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?d=d1&st="+status, nil))
+		if !strings.Contains(log.String(), want) || !strings.Contains(log.String(), "no list") {
+			t.Errorf("a receipt with the status %s: logged %q; want %s", status, log.String(), want)
+		}
+	}
 }
 
 func TestReceiptsReachTheirDeliveries(t *testing.T) {
@@ -79,6 +98,8 @@ func TestReceiptsReachTheirDeliveries(t *testing.T) {
 		{false, "POST", "", `[{"d":"d1","st":1},{"d":"d2","st":1}]`, 400, nil},
 		{false, "POST", "", `{"d":{"a":1},"st":1}`, 400, nil},
 		{false, "POST", "", "d=d1&st=%", 400, nil},
+		{false, "POST", "", "d=d1&st=1&text=100%", 200, of(delivery.ReceiptDelivered)},
+		{false, "POST", "", "d=d1&why=0;1&st=UNDELIV", 200, failed("UNDELIV")},
 		{false, "POST", "", "d=d1&st=1&x=" + strings.Repeat("x", 256<<10), 400, nil},
 		{false, "HEAD", "d=d1&st=1", "", 405, nil},
 		{false, "PUT", "d=d1&st=1", "", 405, nil},

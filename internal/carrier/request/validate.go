@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/callback"
-	"github.com/countersign/countersign/internal/carrier/httpsubmit"
 	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
 	"github.com/countersign/countersign/internal/message"
@@ -62,7 +61,7 @@ func (c Config) settle() (settled, error) {
 		}
 	}
 	var err error
-	s.tls, err = httpsubmit.LoadTLS(s.CAFile, s.CertFile, s.KeyFile)
+	s.tls, err = setting.LoadTLS(s.CAFile, s.CertFile, s.KeyFile)
 	return s, err //nolint:wrapcheck // a KeyError already
 }
 

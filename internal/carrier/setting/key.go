@@ -1,5 +1,5 @@
 // Package setting is what the configurations of carriers have in common: the
-// error that names a key, and secrets that are printed hidden.
+// error that names a key, secrets that are printed hidden, and the files of TLS.
 package setting
 
 // KeyError says which key of a carrier's configuration is wrong.

@@ -1,16 +1,18 @@
 package smpp
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/countersign/countersign/internal/carrier/setting"
+	"github.com/countersign/countersign/internal/resolve"
 )
 
 // dialBound is for the connection and the TLS handshake, each.
@@ -25,33 +27,20 @@ func private(a netip.Addr) bool {
 
 // tlsConfig reads the files; nil without TLS.
 func (s *settled) tlsConfig() (*tls.Config, error) {
-	if !s.TLS {
-		return nil, nil //nolint:nilnil // no TLS
-	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: s.ServerName}
-	if s.CAFile != "" {
-		pem, err := os.ReadFile(s.CAFile)
-		if err != nil {
-			return nil, wrong("tls_ca_file", "%w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, wrong("tls_ca_file", "holds no certificate in PEM")
-		}
-	}
 	switch {
-	case s.CertFile == "" && s.KeyFile == "":
-		return c, nil
-	case s.CertFile == "":
+	case !s.TLS:
+		return nil, nil //nolint:nilnil // no TLS
+	case s.CertFile == "" && s.KeyFile != "":
 		return nil, wrong("tls_cert_file", "is missing beside tls_key_file")
-	case s.KeyFile == "":
+	case s.CertFile != "" && s.KeyFile == "":
 		return nil, wrong("tls_key_file", "is missing beside tls_cert_file")
 	}
-	own, err := tls.LoadX509KeyPair(s.CertFile, s.KeyFile)
+	c, err := setting.LoadTLS(s.CAFile, s.CertFile, s.KeyFile)
 	if err != nil {
-		return nil, wrong("tls_cert_file", "%w", err)
+		return nil, err //nolint:wrapcheck // a setting.KeyError
 	}
-	c.Certificates = []tls.Certificate{own}
+	c = cmp.Or(c, &tls.Config{MinVersion: tls.VersionTLS12})
+	c.ServerName = s.ServerName
 	return c, nil
 }
 
@@ -68,7 +57,7 @@ func newDialer(s *settled, dial func(ctx context.Context, network, address strin
 		return nil, err
 	}
 	if dial == nil {
-		d := &net.Dialer{Timeout: dialBound}
+		d := newNetDialer()
 		if !s.TLS && !s.AllowPlaintext {
 			d.Control = refusePublic
 		}
@@ -76,6 +65,9 @@ func newDialer(s *settled, dial func(ctx context.Context, network, address strin
 	}
 	return &dialer{address: net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), dial: dial, tls: secured}, nil
 }
+
+// newNetDialer returns what connects, also while a name server is down.
+func newNetDialer() *net.Dialer { return &net.Dialer{Timeout: dialBound, Resolver: resolve.New()} }
 
 // refusePublic looks at the resolved address, before anything is sent to it.
 func refusePublic(_, address string, _ syscall.RawConn) error {

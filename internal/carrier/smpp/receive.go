@@ -105,7 +105,7 @@ func (c *Carrier) handle(ctx context.Context, p pdu.PDU) (status pdu.Status) {
 		return pdu.OK // no news, or none to rely on: the wait decides
 	default:
 		c.notice(UnknownState)
-		c.logger().WarnContext(ctx, "receipt with an unknown state", slog.String("stat", token(state)))
+		c.logger().WarnContext(ctx, "receipt with an unknown state", named(state))
 		return pdu.OK
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, receiveBound, errReceiveBound)
@@ -167,6 +167,16 @@ func (in incoming) receipt() (id, state string, why otp.Failure) {
 		code = token(state)
 	}
 	return id, state, failure(code, "The message centre reported %s", token(state))
+}
+
+// named is a state that the standard lacks, for the log: its name if that is
+// letters and a few signs, else how many octets it has, as a code or a number may
+// stand in its place (P-02).
+func named(state string) slog.Attr {
+	if strings.ContainsFunc(state, func(r rune) bool { return !letter(r) && !strings.ContainsRune("-._", r) }) {
+		return slog.Int("stat_octets", len(state))
+	}
+	return slog.String("stat", token(state))
 }
 
 // token makes what a peer wrote fit for logs and events: letters, digits and a

@@ -1,7 +1,10 @@
 package smpp_test
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +69,36 @@ func TestReceiptsAreReadByTextAndByParameters(t *testing.T) {
 			}
 			if diff := cmp.Diff(c.want, r.desk.received()); diff != "" {
 				t.Errorf("%s: receipts (-want +got):\n%s", name, diff)
+			}
+		})
+	}
+}
+
+func TestAnUnknownStateIsLoggedByItsNameOnly(t *testing.T) {
+	t.Parallel()
+	for stat, want := range map[string]string{
+		"BUFFERED":       "stat=BUFFERED",
+		"NO_CREDIT":      "stat=NO_CREDIT",
+		"80427519":       "stat_octets=8",
+		"+491712345678":  "stat_octets=13",
+		"SENT_80427519":  "stat_octets=13",
+		"8-0-4-2-7-5-19": "stat_octets=14",
+		"x80427519y":     "stat_octets=10",
+		"\xd9\xa8":       "stat_octets=2", // ARABIC-INDIC DIGIT EIGHT
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s, d, log := newSMSC(), newDesk(), &bytes.Buffer{}
+			c, err := smpp.New(config(), smpp.Deps{
+				Receive: d.receive, Log: slog.New(slog.NewTextHandler(log, nil)), Now: time.Now, Observer: d, Dial: s.dial,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			stop := run(t, c)
+			s.report(t, "7", stat)
+			stop()
+			if d.noticed(smpp.UnknownState) != 1 || !strings.Contains(log.String(), " "+want+"\n") {
+				t.Errorf("of %q was counted %d and logged; want %s\n%s", stat, d.noticed(smpp.UnknownState), want, log)
 			}
 		})
 	}

@@ -20,18 +20,31 @@ const (
 	timedOut      = "TIMED_OUT"
 )
 
-// reference is text, or a number taken as it is written.
-type reference string
+// word is text, or a whole number taken as it is written. Anything else says
+// nothing, and costs what is said beside it nothing.
+type word string
 
-func (r *reference) UnmarshalJSON(b []byte) error {
+func (w *word) UnmarshalJSON(b []byte) error {
 	var text string
 	if json.Unmarshal(b, &text) != nil {
 		if text = string(b); strings.Trim(text, "0123456789") != "" {
 			text = ""
 		}
 	}
-	if len(text) <= maxRef {
-		*r = reference(text)
+	*w = word(text)
+	return nil
+}
+
+// reference is a word that is not too long for one.
+type reference string
+
+func (r *reference) UnmarshalJSON(b []byte) error {
+	var w word
+	if err := w.UnmarshalJSON(b); err != nil {
+		return err
+	}
+	if len(w) <= maxRef {
+		*r = reference(w)
 	}
 	return nil
 }
@@ -39,9 +52,9 @@ func (r *reference) UnmarshalJSON(b []byte) error {
 // answer is what a receiver may say; every field may be missing.
 type answer struct {
 	Ref    reference `json:"ref"`
-	Status string    `json:"status"`
-	Class  string    `json:"class"`
-	Reason string    `json:"reason"`
+	Status word      `json:"status"`
+	Class  word      `json:"class"`
+	Reason word      `json:"reason"`
 }
 
 // judge returns what an answer means. A body that is no answer of ours says
@@ -57,8 +70,8 @@ func (c *Carrier) judge(a httpsubmit.Answer, m delivery.Message) delivery.Result
 		r = delivery.Result{Class: delivery.Accepted}
 	}
 	var code string // of ours: what the receiver wrote may hold anything
-	if class, ok := delivery.ParseClass(said.Class); ok {
-		r.Class, code = class, said.Class
+	if class, ok := delivery.ParseClass(string(said.Class)); ok {
+		r.Class, code = class, string(said.Class)
 	} else if r.Class == delivery.Accepted && said.Status == undeliverable {
 		r.Class, code = delivery.Permanent, undeliverable
 	}
@@ -67,7 +80,7 @@ func (c *Carrier) judge(a httpsubmit.Answer, m delivery.Message) delivery.Result
 		if r.Class == delivery.Retry {
 			r.After = httpsubmit.RetryAfter(a.Header, now)
 		}
-		reason := httpsubmit.TokenOf(m, said.Reason)
+		reason := httpsubmit.TokenOf(m, string(said.Reason))
 		switch {
 		case reason != "":
 			r.Failure = failure(reason, "The receiver refused the message")

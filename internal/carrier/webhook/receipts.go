@@ -20,8 +20,8 @@ const maxReceipt = 256 << 10
 type receipt struct {
 	ID     reference `json:"id"`
 	Ref    reference `json:"ref"`
-	Status string    `json:"status"`
-	Reason string    `json:"reason"`
+	Status word      `json:"status"`
+	Reason word      `json:"reason"`
 }
 
 // Receipts takes receipts: signed POSTs with a JSON object. It answers 200 once
@@ -59,12 +59,12 @@ func (c *Carrier) serveReceipt(w http.ResponseWriter, r *http.Request) {
 		news.State = delivery.ReceiptDelivered
 	case timedOut:
 		news.State = delivery.ReceiptTimedOut
-		if reason := httpsubmit.Token(said.Reason); reason != "" {
+		if reason := httpsubmit.Token(string(said.Reason)); reason != "" {
 			news.Failure = failure(reason, "The receiver reported that the message was given up")
 		}
 	case undeliverable:
 		news.State = delivery.ReceiptUndeliverable
-		news.Failure = failure(cmp.Or(httpsubmit.Token(said.Reason), strings.ToLower(undeliverable)), "The receiver reported that the message was not delivered")
+		news.Failure = failure(cmp.Or(httpsubmit.Token(string(said.Reason)), strings.ToLower(undeliverable)), "The receiver reported that the message was not delivered")
 	default:
 		w.WriteHeader(http.StatusBadRequest)
 		return

@@ -160,7 +160,9 @@ func TestAnswersHaveClasses(t *testing.T) {
 		"redirect":                    {307, ``, because(delivery.Config, "307")},
 		"credentials":                 {401, `[]`, because(delivery.Config, "401")},
 		"a body of 1 MB":              {200, strings.Repeat("[", 1<<20), accepted},
-		"a field of the wrong type":   {200, `{"status":7,"ref":"r1"}`, accepted},
+		"a field of the wrong type":   {200, `{"status":[7],"ref":"r1"}`, with(accepted, ref("r1"))},
+		"reason is a number":          {200, `{"class":"PERMANENT","reason":4711}`, because(delivery.Permanent, "4711")},
+		"reason is an object":         {200, `{"class":"RETRY","reason":{"code":7}}`, with(because(delivery.Retry, "RETRY"), after(7*time.Second))},
 		"a class of the wrong letter": {200, `{"class":"retry"}`, accepted},
 	} {
 		r := open(t, answers(c.status, c.body, "Retry-After", "7"), nil).Submit(t.Context(), text(t, message.SMS, "{code}"))

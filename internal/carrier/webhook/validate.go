@@ -48,7 +48,7 @@ func (c Config) settle() (settled, error) {
 		}
 	}
 	var err error
-	s.tls, err = httpsubmit.LoadTLS(s.CAFile, s.CertFile, s.KeyFile)
+	s.tls, err = setting.LoadTLS(s.CAFile, s.CertFile, s.KeyFile)
 	return s, err //nolint:wrapcheck // a KeyError already
 }
 

@@ -153,7 +153,7 @@ func newSite(t *testing.T, change ...func(*desk.Config)) *site {
 	pusher := callback.New(callback.Config{Store: s.store, Keys: s.Keys, Guard: guard, Version: "test", Now: s.store.Now, Log: log})
 	cfg := desk.Config{
 		V4: inside{tyntecv4.New(tyntecv4.Config{
-			Accounts: byName{s.store}, Catalog: s.catalog, WhatsApp: ledger.NewWhatsApp(s.whatsApp, list, func(string, string) {}),
+			Accounts: byName{s.store}, Catalog: s.catalog, WhatsApp: ledger.NewWhatsApp(s.whatsApp, list),
 			RefuseURL: guard.CheckURL,
 		})},
 		V1:      inside{tyntecv1.New(tyntecv1.Config{Accounts: byName{s.store}, Catalog: s.catalog, Now: s.store.Now})},

@@ -121,20 +121,26 @@ func (c *Catalog) DeleteApplication(ctx context.Context, account, id string) (go
 type WhatsApp struct {
 	catalog.WhatsApp
 
-	log    Auditor
-	forget func(account, accountRef string)
+	log Auditor
 }
 
-// NewWhatsApp is NewCatalog for the templates that WhatsApp holds. forget is
-// told of every change, for whoever remembers what WhatsApp said.
-func NewWhatsApp(w catalog.WhatsApp, log Auditor, forget func(account, accountRef string)) *WhatsApp {
-	return &WhatsApp{w, log, forget}
+// NewWhatsApp is NewCatalog for the templates that WhatsApp holds.
+func NewWhatsApp(w catalog.WhatsApp, log Auditor) *WhatsApp {
+	return &WhatsApp{w, log}
+}
+
+// Chosen implements catalog.ChosenWhatsApp, so that what is asked is remembered or
+// not as its kind is. Changes go by w itself.
+func (w *WhatsApp) Chosen(account, accountRef string) catalog.WhatsApp {
+	if chosen, ok := w.WhatsApp.(catalog.ChosenWhatsApp); ok {
+		return chosen.Chosen(account, accountRef)
+	}
+	return w.WhatsApp
 }
 
 // SubmitWhatsAppTemplate implements catalog.WhatsApp.
 func (w *WhatsApp) SubmitWhatsAppTemplate(ctx context.Context, account, accountRef string, t catalog.WhatsAppTemplate) error {
 	return Do(ctx, w.log, account, audit.ActionWhatsAppSubmit, t.Name+" "+t.Language, func() error {
-		defer w.forget(account, accountRef)
 		return w.WhatsApp.SubmitWhatsAppTemplate(ctx, account, accountRef, t)
 	})
 }
@@ -142,7 +148,6 @@ func (w *WhatsApp) SubmitWhatsAppTemplate(ctx context.Context, account, accountR
 // DeleteWhatsAppTemplate implements catalog.WhatsApp.
 func (w *WhatsApp) DeleteWhatsAppTemplate(ctx context.Context, account, accountRef, name string) error {
 	return Do(ctx, w.log, account, audit.ActionWhatsAppDelete, name, func() error {
-		defer w.forget(account, accountRef)
 		return w.WhatsApp.DeleteWhatsAppTemplate(ctx, account, accountRef, name)
 	})
 }

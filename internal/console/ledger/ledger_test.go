@@ -205,16 +205,10 @@ func TestWhoWatchesLearnsThatAChangeMayHaveBeenMade(t *testing.T) {
 	}
 }
 
-func TestChangesOfWhatsAppTemplatesAreWrittenDownAndTold(t *testing.T) {
+func TestChangesOfWhatsAppTemplatesAreWrittenDown(t *testing.T) {
 	t.Parallel()
 	log := &list{}
-	told := 0
-	w := ledger.NewWhatsApp(wa{}, log, func(account, ref string) {
-		if account != "acme" || ref != "waba" {
-			t.Errorf("told of %s, %s", account, ref)
-		}
-		told++
-	})
+	w := ledger.NewWhatsApp(wa{}, log)
 	ctx := ledger.WithActor(t.Context(), "a")
 	if err := w.SubmitWhatsAppTemplate(ctx, "acme", "waba", catalog.WhatsAppTemplate{Name: "n", Language: "en"}); err != nil {
 		t.Error(err)
@@ -226,7 +220,34 @@ func TestChangesOfWhatsAppTemplatesAreWrittenDownAndTold(t *testing.T) {
 		{Action: audit.ActionWhatsAppSubmit, Actor: "a", Account: "acme", Subject: "n en"},
 		{Action: audit.ActionWhatsAppDelete, Actor: "a", Account: "acme", Subject: "n"},
 	}
-	if diff := cmp.Diff(want, log.entries); diff != "" || told != 2 {
-		t.Errorf("told %d times, want 2 (-want +got):\n%s", told, diff)
+	if diff := cmp.Diff(want, log.entries); diff != "" {
+		t.Errorf("written down (-want +got):\n%s", diff)
+	}
+}
+
+// local is a WhatsApp in this server, and chooser one that sends every question to it.
+type (
+	local   struct{ wa }
+	chooser struct {
+		wa
+		to catalog.WhatsApp
+	}
+)
+
+func (local) LocalWhatsApp() {}
+
+func (c chooser) Chosen(string, string) catalog.WhatsApp { return c.to }
+
+func TestWhatAnswersForAnAccountIsKnownThroughTheLedger(t *testing.T) {
+	t.Parallel()
+	for _, w := range []catalog.WhatsApp{local{}, chooser{to: local{}}} {
+		var written catalog.WhatsApp = ledger.NewWhatsApp(w, &list{})
+		c, ok := written.(catalog.ChosenWhatsApp)
+		if !ok {
+			t.Fatal("what the ledger returns does not say what answers for an account")
+		}
+		if _, ok := c.Chosen("acme", "waba").(catalog.LocalWhatsApp); !ok {
+			t.Errorf("Chosen over a %T = %T; want the one in this server", w, c.Chosen("acme", "waba"))
+		}
 	}
 }

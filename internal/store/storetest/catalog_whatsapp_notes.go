@@ -32,7 +32,7 @@ func notesKept(t *testing.T, s CatalogStore) {
 	}
 	wantSame(t, "notes", whatsAppNotes(t, s, "acme", "w"), []catalog.WhatsAppNote{bare, full})
 	changed := full
-	changed.Name, changed.Status, changed.Deleted = "LOGIN_wa", "APPROVED", time.Time{}
+	changed.Name, changed.Status, changed.Deleted, changed.Deleting = "LOGIN_wa", "APPROVED", time.Time{}, Start.Add(2*time.Hour)
 	noError(t, s.PutWhatsAppNote(ctx, "acme", "w", changed))
 	wantSame(t, "notes after a change", whatsAppNotes(t, s, "acme", "w"), []catalog.WhatsAppNote{changed, bare})
 }

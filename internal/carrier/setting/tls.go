@@ -1,12 +1,11 @@
-package httpsubmit
+package setting
 
 import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"os"
 
-	"github.com/countersign/countersign/internal/carrier/setting"
+	"github.com/countersign/countersign/internal/pemfile"
 )
 
 var (
@@ -23,25 +22,33 @@ func LoadTLS(caFile, certFile, keyFile string) (*tls.Config, error) {
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if caFile != "" {
-		pem, err := os.ReadFile(caFile) //nolint:gosec // the operator names it
+		pem, err := pemfile.Read(caFile)
 		if err != nil {
-			return nil, &setting.KeyError{Key: "tls_ca_file", Err: err}
+			return nil, &KeyError{Key: "tls_ca_file", Err: err}
 		}
 		if c.RootCAs = x509.NewCertPool(); !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, &setting.KeyError{Key: "tls_ca_file", Err: errCertificate}
+			return nil, &KeyError{Key: "tls_ca_file", Err: errCertificate}
 		}
 	}
 	switch {
 	case certFile == "" && keyFile == "":
 		return c, nil
 	case certFile == "":
-		return nil, &setting.KeyError{Key: "tls_cert_file", Err: errAlone}
+		return nil, &KeyError{Key: "tls_cert_file", Err: errAlone}
 	case keyFile == "":
-		return nil, &setting.KeyError{Key: "tls_key_file", Err: errAlone}
+		return nil, &KeyError{Key: "tls_key_file", Err: errAlone}
 	}
-	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	cert, err := pemfile.Read(certFile)
 	if err != nil {
-		return nil, &setting.KeyError{Key: "tls_cert_file", Err: err}
+		return nil, &KeyError{Key: "tls_cert_file", Err: err}
+	}
+	key, err := pemfile.Read(keyFile)
+	if err != nil {
+		return nil, &KeyError{Key: "tls_key_file", Err: err}
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, &KeyError{Key: "tls_cert_file", Err: err}
 	}
 	c.Certificates = []tls.Certificate{pair}
 	return c, nil

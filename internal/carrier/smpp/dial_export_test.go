@@ -1,0 +1,4 @@
+package smpp
+
+// NewNetDialer is newNetDialer.
+var NewNetDialer = newNetDialer
