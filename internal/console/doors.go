@@ -77,8 +77,17 @@ func (d *doors) signIn(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err //nolint:wrapcheck // says what it was doing
 	}
+	return d.begin(w, r, token, next, page.Flash{})
+}
+
+// begin signs the browser in with a new session and leads to next. The session
+// that it brought is over, also for whoever has a copy of its cookie.
+func (d *doors) begin(w http.ResponseWriter, r *page.Request, token, next string, said page.Flash) error {
+	if err := d.access.Leave(r.Context(), r.SessionToken()); err != nil {
+		return err //nolint:wrapcheck // says what it was doing
+	}
 	r.SetSession(w, token)
-	return r.Redirect(w, next, page.Flash{})
+	return r.Redirect(w, next, said)
 }
 
 // refuseProof says on the form what is wrong with what somebody gave to prove
@@ -143,8 +152,7 @@ func (d *doors) enter(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err //nolint:wrapcheck // says what it was doing
 	}
-	r.SetSession(w, session)
-	return r.Redirect(w, "/", page.Flash{})
+	return d.begin(w, r, session, "/", page.Flash{})
 }
 
 func (d *doors) refuseLink(w http.ResponseWriter, r *page.Request) error {
@@ -201,8 +209,7 @@ func (d *doors) enrol(w http.ResponseWriter, r *page.Request) error {
 		session, err := d.access.Enrol(r.Context(), token, e, name, password, f.Value("code"))
 		switch {
 		case err == nil:
-			r.SetSession(w, session)
-			return r.Redirect(w, "/", page.Good("Welcome. From now on you sign in with name, password and a code of your app."))
+			return d.begin(w, r, session, "/", page.Good("Welcome. From now on you sign in with name, password and a code of your app."))
 		case errors.Is(err, access.ErrWrongCode):
 			f.Refuse("code", "The code is wrong. It changes every 30 seconds; the clock of the phone has to be right.")
 		case errors.Is(err, access.ErrNameTaken):

@@ -166,17 +166,59 @@ func TestAStolenCookieIsWorthNothingAfterSignOut(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, false)
 	b := s.entered(access.Owner)
-	at, err := url.Parse(s.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	thief := s.browser()
-	thief.client.Jar.SetCookies(at, b.client.Jar.Cookies(at))
+	thief := b.copied()
 	thief.get(http.StatusOK, "/phones")
 	b.post(http.StatusSeeOther, "/phones", "/sign-out", "then", "switch")
-	thief.client.Jar.SetCookies(at, []*http.Cookie{})
 	if a := thief.get(http.StatusSeeOther, "/phones"); !strings.HasPrefix(a.location(), "/console/sign-in") {
 		t.Errorf("the stolen cookie leads to %s", a.location())
+	}
+}
+
+// copied is a browser with the cookies that b has now.
+func (b *browser) copied() *browser {
+	b.s.t.Helper()
+	at, err := url.Parse(b.s.url)
+	if err != nil {
+		b.s.t.Fatal(err)
+	}
+	c := b.s.browser()
+	c.client.Jar.SetCookies(at, b.client.Jar.Cookies(at))
+	return c
+}
+
+func TestTheSessionThatANewOneReplacesIsOver(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	b := s.entered(access.Support)
+	s.expectOver("a link", b, func() {
+		b.post(http.StatusSeeOther, "/enter", "/enter", "token", s.invite(access.Owner), "confirmed", "yes")
+	})
+	s.local.Store(false)
+	jo := s.enrolled(access.Owner)
+	s.expectOver("a new sign-in", jo, func() {
+		jo.post(http.StatusSeeOther, "/enter", "/sign-in", "name", "jo", "password", goodPassword, "code", jo.code())
+	})
+	s.expectOver("a new user", jo, func() {
+		token := s.invite(access.Support)
+		form := jo.post(http.StatusOK, "/enter", "/enter", "token", token)
+		jo.secret = secretValue.FindStringSubmatch(form.body)[1]
+		jo.post(
+			http.StatusSeeOther, "/enter", "/enrol", "token", token, "enrolment", sealedValue.FindStringSubmatch(form.body)[1],
+			"name", "kim", "password", goodPassword, "again", goodPassword, "code", jo.code(),
+		)
+	})
+}
+
+// expectOver checks that b is signed in before and after f, and that its cookie
+// from before is worth nothing after.
+func (s *site) expectOver(what string, b *browser, f func()) {
+	s.t.Helper()
+	old := b.copied()
+	old.get(http.StatusOK, "/phones")
+	f()
+	b.get(http.StatusOK, "/phones")
+	if a := old.get(http.StatusSeeOther, "/phones"); !strings.HasPrefix(a.location(), "/console/sign-in") {
+		s.t.Errorf("after %s the old cookie leads to %s", what, a.location())
 	}
 }
 

@@ -2,12 +2,14 @@ package console_test
 
 import (
 	"encoding/csv"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/countersign/countersign/internal/console/access"
 )
@@ -47,6 +49,33 @@ func TestTheNumbersAreToldApartByWhatIsAskedFor(t *testing.T) {
 	}
 	for _, path := range []string{"/numbers?by=moon", "/numbers?per=minute"} {
 		b.get(http.StatusNotFound, path)
+	}
+}
+
+func TestTheNumbersOfManyValuesHaveTwoHundredRows(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	sent := func(carrier string) {
+		id := uuid.NewString()
+		s.sends("acme", id, someNumber, "")
+		s.says("acme", id, 1, carrier, takes(id))
+	}
+	rows := func(a answer) int { return strings.Count(a.body, `<td data-label="Carrier">`) }
+	for i := range 200 {
+		sent(fmt.Sprintf("c%03d", i))
+	}
+	b := s.enrolled(access.Owner)
+	if a := b.get(http.StatusOK, "/numbers?by=carrier").reads(t, "c199 1 0 0 0").lacks(t, "together"); rows(a) != 200 {
+		t.Errorf("200 carriers have %d rows", rows(a))
+	}
+	sent("c200")
+	sent("c200")
+	a := b.get(http.StatusOK, "/numbers?by=carrier").reads(t, "c200 2 0 0 0", "c197 1 0 0 0", "2 others together 2 0 0 0 0.0 %", "Sent 202")
+	if a.lacks(t, "c198", "c199"); rows(a) != 200 {
+		t.Errorf("201 carriers have %d rows, want 200", rows(a))
+	}
+	if got := strings.Count(b.get(http.StatusOK, "/numbers.csv?by=carrier").body, "\n") - 1; got != 201 {
+		t.Errorf("the export of 201 carriers has %d", got)
 	}
 }
 

@@ -25,13 +25,19 @@ const secretCode = "739152"
 // sends an OTP of an account by SMS, then by voice.
 func (s *site) sends(account, id, to, reference string) {
 	s.t.Helper()
+	s.sendsOver("v4", account, id, to, reference)
+}
+
+// sendsOver is sends over the API of a name.
+func (s *site) sendsOver(origin, account, id, to, reference string) {
+	s.t.Helper()
 	recipient, err := phone.ParseRecipient(to)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	text := message.Parse("code #", []message.Placeholder{{Token: "#", Code: true}})
 	n := verify.NewOTP{
-		Ref: verify.Ref{Account: account, Origin: "v4", ID: id}, Recipient: recipient, RecipientKey: verify.RecipientKey(s.keys, account, recipient),
+		Ref: verify.Ref{Account: account, Origin: origin, ID: id}, Recipient: recipient, RecipientKey: verify.RecipientKey(s.keys, account, recipient),
 		Reference: reference, Allowed: 3, Life: 5 * time.Minute, Rule: otp.Rule{Length: len(secretCode)}, Dedupe: uuid.NewString(),
 		Plan: delivery.Plan{Steps: []delivery.Step{
 			{Channel: message.SMS, Name: "login", Text: text, Wait: time.Minute}, {Channel: message.Voice, Text: text, Wait: time.Minute},
@@ -161,6 +167,27 @@ func TestASearchKeepsWhatIsPersonalOutOfItsAddress(t *testing.T) {
 		}
 		if c.field != "state" && strings.Contains(page.body, "otps/theirs") {
 			t.Errorf("%s %q finds what was not searched for", c.name, c.value)
+		}
+	}
+}
+
+func TestWhatASearchCombinesMustAllBeTrue(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	b := s.entered(access.Owner)
+	s.sends("acme", "mine", someNumber, "order 7")
+	for _, c := range []struct {
+		fields []string
+		found  bool
+	}{
+		{[]string{"id", "mine", "number", someNumber, "state", "ACTIVE", "reference", "order"}, true},
+		{[]string{"id", "mine", "number", "+4915112345679"}, false},
+		{[]string{"id", "mine", "reference", "order 8"}, false},
+		{[]string{"id", "mine", "state", "EXPIRED"}, false},
+	} {
+		page := b.get(http.StatusOK, b.post(http.StatusSeeOther, "/otps", "/otps", c.fields...).location())
+		if got := strings.Contains(page.body, `href="/console/otps/mine"`); got != c.found {
+			t.Errorf("%v: found = %v, want %v", c.fields, got, c.found)
 		}
 	}
 }

@@ -44,21 +44,12 @@ func (d *Deployment) deskGroups(carriers *fleet.Fleet, v4 tyntecv4.Config, w wor
 	w.v1.Catalog = v4.Catalog
 	c := desk.Config{
 		V4: newInside(d.Store, v4), V1: newInsideV1(d.Store, w.v1), Catalog: v4.Catalog, Letters: d.Store, Test: d.tester(w.pusher),
-		Accounts: d.Store, Settings: AccountSettings(), Keys: d.Keys, Audit: log, Random: rand.Reader,
+		Accounts: d.Store, Settings: AccountSettings(), Reserved: reserved, Keys: d.Keys, Audit: log, Random: rand.Reader,
 		Text: tyntecv4.Text, AppText: tyntecv1.Text, MaxCode: tyntecv4.MaxCodeLength,
 		Defaults: desk.Defaults{Attempts: v4.Limits.Attempts, CodeLength: v4.Limits.CodeLength, Minutes: v4.Limits.Minutes},
 		Carriers: func() []desk.Carrier { return d.carrierStates(carriers, w.circuits()) }, Queues: d.Store.Queues,
 		Nodes: func(ctx context.Context) ([]desk.Node, error) { return d.nodes(ctx, w.node.Name) },
-		Mode:  string(d.Config.Mode),
-	}
-	if d.Config.CallbackAllowPrivate {
-		c.Notices = append(c.Notices, "Not conformant: callbacks may go to loopback and private addresses (callback_allow_private).")
-	}
-	if d.Config.AllowQueryKey {
-		c.Notices = append(c.Notices, "Not conformant: API keys are read from the query of URLs too (allow_query_key).")
-	}
-	if d.Config.SendsPerRecipient == 0 {
-		c.Notices = append(c.Notices, "Not conformant: how much may be sent to one recipient is not limited (sends_per_recipient).")
+		Mode:  string(d.Config.Mode), Notices: looser(d.Config),
 	}
 	return []page.Group{desk.New(c), trail.New(d.Store, log)}
 }

@@ -26,6 +26,9 @@ func (s *Server) Reloads(ctx context.Context, f *fleet.Fleet) error {
 	return s.reloads(ctx, &Deployment{Config: s.Config}, f)
 }
 
+// Looser is looser.
+var Looser = looser
+
 // SecureCookies is secureCookies of a deployment of c.
 func SecureCookies(c config.Config) bool { return (&Deployment{Config: c}).secureCookies() }
 

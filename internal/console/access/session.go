@@ -62,6 +62,14 @@ func (s *Service) Prove(ctx context.Context, session Session, password, code str
 	return nil
 }
 
+// Leave ends the session of a token, if there is one: it is replaced.
+func (s *Service) Leave(ctx context.Context, token string) error {
+	if token == "" {
+		return nil
+	}
+	return s.SignOut(ctx, Session{Hash: hashToken(token)})
+}
+
 // SignOut ends the session at once.
 func (s *Service) SignOut(ctx context.Context, session Session) error {
 	if err := s.cfg.Store.CloseSession(ctx, session.Hash); err != nil {

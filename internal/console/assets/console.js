@@ -41,6 +41,16 @@
     if (!document.activeElement || document.activeElement === document.body) e.target.focus({ preventScroll: true });
   });
 
+  // The page's entry comes into sight, where the style sheet cannot see to it.
+  const entry = document.querySelector(".top nav a[aria-current]"), entries = entry?.closest("ul");
+  if (entry) entries.scrollLeft += Math.max(0, entry.getBoundingClientRect().right - entries.getBoundingClientRect().right);
+
+  // What came of a request stands above the page until another one is sent: what
+  // the server refused comes from there, that it gave no answer is said here.
+  const refusal = document.getElementById("refusal");
+  document.addEventListener("htmx:beforeRequest", () => { refusal.replaceChildren(); });
+  document.addEventListener("htmx:sendError", () => { refusal.textContent = "The server did not answer. What you see may be old: try again."; });
+
   const copied = new WeakMap(); // a button, what gives it its label back
   document.addEventListener("click", async e => {
     const copy = e.target.closest("[data-copy]");
@@ -153,8 +163,9 @@
     here.addEventListener("change", e => refresh(e.data));
     here.addEventListener("ended", () => { here.close(); location.reload(); });
   };
-  open();
-  // A hidden page needs no connection; back in sight it looks at once.
+  // A hidden page needs no connection, nor does one that was opened behind
+  // another: browsers give a host six over plain HTTP. In sight it looks at once.
+  if (!document.hidden) open();
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) close(); else if (!source) open();
   });
@@ -162,5 +173,8 @@
   addEventListener("offline", () => { lost.hidden = false; });
   addEventListener("online", () => { if (!document.hidden) open(); });
   addEventListener("pagehide", close);
-  addEventListener("pageshow", e => { if (e.persisted && !source) open(); });
+  // Signing out leads elsewhere: the news that the session is over would lead the
+  // page back before the answer does.
+  document.querySelector("form[action$='/sign-out']")?.addEventListener("submit", close);
+  addEventListener("pageshow", e => { if (e.persisted && !document.hidden && !source) open(); });
 })();

@@ -41,6 +41,7 @@ func TestTheConsoleInABrowser(t *testing.T) {
 		{"passwords and an app let in where a link does not", f.passwords},
 		{"editing a template shows its segments change", f.template},
 		{"a page whose session ended out of sight leads to the sign-in page", f.ended},
+		{"a page opened behind others takes no connection", f.behind},
 		{"a page whose session ended without a network leads to the sign-in page", f.expired},
 		{"a link on another site asks before it replaces a session", f.asked},
 		{"the focus stays where it was when a page changes", f.focus},

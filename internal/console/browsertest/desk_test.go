@@ -1,6 +1,9 @@
 package browsertest_test
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func (f *fixture) template(t *testing.T) {
 	f.browser.run(t, "template", f.local.args(t, nil), nil)
@@ -9,8 +12,11 @@ func (f *fixture) template(t *testing.T) {
 func (f *fixture) letter(t *testing.T) {
 	before := f.receiver.took.Load()
 	f.browser.run(t, "letter", f.local.args(t, nil), nil)
-	if got := f.receiver.took.Load() - before; got < 2 { // the letter and the test event
-		t.Errorf("the receiver took %d events, want the letter and the test event", got)
+	const want = 2 // the letter and the test event
+	for begun := time.Now(); f.receiver.took.Load()-before < want; time.Sleep(10 * time.Millisecond) {
+		if time.Since(begun) > patience {
+			t.Fatalf("the receiver took %d events, want the letter and the test event", f.receiver.took.Load()-before)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -210,11 +211,21 @@ func (s *server) post(t testing.TB, path string, body any) {
 // invite makes a one-time link.
 func (s *server) invite(t testing.TB, role string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), s.binary, "console", "invite", "--account", "default", "--role", role)
+	return s.command(t, "console", "invite", "--account", "default", "--role", role)
+}
+
+// command runs a command of the program that must work, and returns what it says.
+func (s *server) command(t testing.TB, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), s.binary, args...)
 	cmd.Env = s.environ
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("console invite: %v", err)
+		said := ""
+		if e, ok := errors.AsType[*exec.ExitError](err); ok {
+			said = string(e.Stderr)
+		}
+		t.Fatalf("%v: %v\n%s", args, err, said)
 	}
 	return strings.TrimSpace(string(out))
 }

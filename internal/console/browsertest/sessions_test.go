@@ -6,6 +6,10 @@ func (f *fixture) ended(t *testing.T) {
 	f.browser.run(t, "ended", f.local.args(t, nil), nil)
 }
 
+func (f *fixture) behind(t *testing.T) {
+	f.browser.run(t, "behind", f.local.args(t, nil), nil)
+}
+
 func (f *fixture) expired(t *testing.T) {
 	f.browser.run(t, "expired", f.local.args(t, nil), nil)
 }

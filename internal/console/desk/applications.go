@@ -168,10 +168,21 @@ func (g *Group) showApplication(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	fillApplication(r.Form(), a)
+	if err := g.show(r, applicationEdit(a)); err != nil {
+		return err
+	}
 	return g.renderApplication(w, r, http.StatusOK, a)
 }
 
+// applicationEdit is the form that changes an application, but for its texts.
+func applicationEdit(a catalog.Application) edit {
+	return edit{
+		func(f *page.Form) { fillApplication(f, a) },
+		func(f *page.Form) map[string]any { return applicationBody(f, a) },
+	}
+}
+
+// fillApplication puts a stored application into the form.
 func fillApplication(f *page.Form, a catalog.Application) {
 	f.Set("name", a.Name)
 	f.Set("pinLength", strconv.Itoa(a.CodeLength))
@@ -205,12 +216,8 @@ func (g *Group) createApplication(w http.ResponseWriter, r *page.Request) error 
 	return r.Redirect(w, "/plans/applications/"+url.PathEscape(made.ApplicationID), page.Good("The application was made."))
 }
 
-func (g *Group) changeApplication(w http.ResponseWriter, r *page.Request) error {
-	a, err := g.application(r)
-	if err != nil {
-		return err
-	}
-	f := r.Form()
+// applicationBody is the request that the form stands for, which changes a.
+func applicationBody(f *page.Form, a catalog.Application) map[string]any {
 	body := map[string]any{"alphaNumeric": strconv.FormatBool(f.Has("alphanumeric"))}
 	put(body, f, "pinLength", "attempts", "expire")
 	putText(body, f, "sender", "caller")
@@ -220,9 +227,20 @@ func (g *Group) changeApplication(w http.ResponseWriter, r *page.Request) error 
 	if f.Raw("caller") == "" {
 		body["deleteCaller"] = "true"
 	}
-	ok := filled(f, neededOfApplication()...)
-	if ok {
-		if _, ok, err = g.askV1(r, http.MethodPost, "/application/"+a.ID, body); err != nil {
+	return body
+}
+
+func (g *Group) changeApplication(w http.ResponseWriter, r *page.Request) error {
+	a, err := g.application(r)
+	if err != nil {
+		return err
+	}
+	ok, err := g.current(r, applicationEdit(a))
+	if err != nil {
+		return err
+	}
+	if ok = ok && filled(r.Form(), neededOfApplication()...); ok {
+		if _, ok, err = g.askV1(r, http.MethodPost, "/application/"+a.ID, applicationBody(r.Form(), a)); err != nil {
 			return err
 		}
 	}
@@ -242,7 +260,9 @@ func (g *Group) deleteApplication(w http.ResponseWriter, r *page.Request) error 
 		return err
 	}
 	if !ok {
-		fillApplication(r.Form(), a)
+		if err := g.show(r, applicationEdit(a)); err != nil {
+			return err
+		}
 		return g.renderApplication(w, r, http.StatusUnprocessableEntity, a)
 	}
 	return r.Redirect(w, "/plans/applications", page.Good("The application was deleted."))
@@ -277,7 +297,9 @@ func (g *Group) changeAppTexts(w http.ResponseWriter, r *page.Request, method st
 		return err
 	}
 	if !ok {
-		fillApplication(r.Form(), a)
+		if err := g.show(r, applicationEdit(a)); err != nil {
+			return err
+		}
 		return g.renderApplication(w, r, http.StatusUnprocessableEntity, a)
 	}
 	return r.Redirect(w, "/plans/applications/"+url.PathEscape(a.ID), page.Good(done))

@@ -171,21 +171,41 @@ func (g *Group) editCallback(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	f := r.Form()
-	f.Set("url", c.URL)
-	f.Set("profileId", c.ProfileID)
-	f.Set("keep", namesOf(c.Headers)...)
+	if err := g.show(r, callbackEdit(c)); err != nil {
+		return err
+	}
 	return g.renderCallbackForm(w, r, http.StatusOK, c.ID, namesOf(c.Headers))
+}
+
+// callbackEdit is the form that changes a configuration. The values of headers
+// do not count: the form keeps them as they are, and one that is typed is not
+// compared, which would tell the stored one to whoever guesses.
+func callbackEdit(c catalog.Callback) edit {
+	return edit{
+		func(f *page.Form) {
+			f.Set("url", c.URL)
+			f.Set("profileId", c.ProfileID)
+			f.Set("keep", namesOf(c.Headers)...)
+		},
+		func(f *page.Form) map[string]any {
+			return map[string]any{"url": typedURL(f), "profileId": f.Value("profileId"), "keep": namesOf(kept(f, c.Headers)), "new": f.Raw(headersField)}
+		},
+	}
+}
+
+func typedURL(f *page.Form) string { return strings.Trim(f.Raw("url"), " \t\r\n") }
+
+// kept are the headers of a configuration whose tick the form has.
+func kept(f *page.Form, has []catalog.Header) []catalog.Header {
+	return slices.DeleteFunc(slices.Clone(has), func(h catalog.Header) bool { return !slices.Contains(f.Values("keep"), h.Name) })
 }
 
 // callbackBody is the request that the form stands for: headers that are kept,
 // and those typed, one a line. It is false if a line is no header.
 func callbackBody(f *page.Form, has []catalog.Header) (map[string]any, bool) {
 	headers := map[string]string{}
-	for _, h := range has {
-		if slices.Contains(f.Values("keep"), h.Name) {
-			headers[h.Name] = h.Value
-		}
+	for _, h := range kept(f, has) {
+		headers[h.Name] = h.Value
 	}
 	for line := range strings.Lines(typedText(f, "headers")) {
 		line = strings.TrimSpace(line)
@@ -205,7 +225,7 @@ func callbackBody(f *page.Form, has []catalog.Header) (map[string]any, bool) {
 		}
 		headers[name] = strings.TrimSpace(value)
 	}
-	return map[string]any{"url": strings.Trim(f.Raw("url"), " \t\r\n"), "profileId": f.Value("profileId"), "headers": headers}, true
+	return map[string]any{"url": typedURL(f), "profileId": f.Value("profileId"), "headers": headers}, true
 }
 
 func (g *Group) createCallback(w http.ResponseWriter, r *page.Request) error {
@@ -228,7 +248,14 @@ func (g *Group) changeCallback(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	body, ok := callbackBody(r.Form(), c.Headers)
+	ok, err := g.current(r, callbackEdit(c))
+	if err != nil {
+		return err
+	}
+	var body map[string]any
+	if ok {
+		body, ok = callbackBody(r.Form(), c.Headers)
+	}
 	if ok {
 		if _, ok, err = g.ask(r, http.MethodPatch, "/configurations/callbacks/"+c.ID, body, callbackFields()); err != nil {
 			return err

@@ -112,7 +112,7 @@ func TestHeadersOfACallbackAreKeptReplacedAndDropped(t *testing.T) {
 	owner := s.as(access.Owner)
 	at, _ := owner.made("url", "https://a.example", "headers", "X-One: 1\nX-Two: 2\nX-Three: 3")
 	changed := s.audited(func() {
-		owner.post(http.StatusSeeOther, at+"/edit", "url", "https://b.example", "keep", "X-One", "keep", "X-Two", "headers", "x-two: new")
+		owner.change(http.StatusSeeOther, at+"/edit", "url", "https://b.example", "keep", "X-One", "keep", "X-Two", "headers", "x-two: new")
 	})
 	if changed != "callback.change "+strings.TrimPrefix(at, "/callbacks/") {
 		t.Errorf("audited: %q", changed)
@@ -154,8 +154,9 @@ func TestACallbackFormComesBackWithWhatIsWrong(t *testing.T) {
 		{"https://x.example", "X-Name: schön", "", "headers", "One of the headers has a value with other characters than the visible ones of ASCII, blanks and tabs."},
 		{"https://x.example", "", "3d2f3b0e-0000-4000-8000-000000000000", "profileId", "The profile does not exist."},
 	} {
-		for _, path := range []string{"/callbacks", at + "/edit"} {
-			a := owner.post(http.StatusUnprocessableEntity, path, "url", c.url, "headers", c.headers, "profileId", c.profile, "keep", "X-One")
+		typed := []string{"url", c.url, "headers", c.headers, "profileId", c.profile, "keep", "X-One"}
+		for path, send := range map[string]func(int, string, ...string) answer{"/callbacks": owner.post, at + "/edit": owner.change} {
+			a := send(http.StatusUnprocessableEntity, path, typed...)
 			if got := a.problem(c.field); got != c.problem {
 				t.Errorf("%+v at %s: refused with %q", c, path, got)
 			}
@@ -320,7 +321,7 @@ func TestTheLongestCallbackFitsItsForm(t *testing.T) {
 	}
 	long := "https://a.example/" + strings.Repeat("p", 2048-len("https://a.example/"))
 	at, _ := owner.made("url", long, "headers", headers.String())
-	owner.post(http.StatusSeeOther, at+"/edit", "url", long, "headers", headers.String())
+	owner.change(http.StatusSeeOther, at+"/edit", "url", long, "headers", headers.String())
 	all, err := s.catalog.Callbacks(t.Context(), acme)
 	if err != nil || len(all) != 1 || len(all[0].Headers) != 20 || len(all[0].Headers[0].Value) != 2048 {
 		t.Errorf("configurations are %d, %v; want one with twenty headers", len(all), err)

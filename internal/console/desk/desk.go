@@ -95,7 +95,10 @@ type Config struct {
 	// Test posts a test event now, or fails with ErrQuarantined.
 	Test     func(ctx context.Context, to callback.Post) (callback.Outcome, error)
 	Accounts Accounts
-	Settings account.Settings // that owners choose
+	Settings account.Settings
+	// Reserved reports whether the account's setting is the operator's alone:
+	// owners see it and do not change it.
+	Reserved func(a account.Account, key string) bool
 	Keys     Keys
 	Audit    ledger.Auditor
 	Random   io.Reader

@@ -159,7 +159,7 @@ func newSite(t *testing.T, change ...func(*desk.Config)) *site {
 		V1:      inside{tyntecv1.New(tyntecv1.Config{Accounts: byName{s.store}, Catalog: s.catalog, Now: s.store.Now})},
 		Catalog: s.catalog, Letters: s.store, Test: func(ctx context.Context, to callback.Post) (callback.Outcome, error) {
 			return pusher.Test(ctx, to), nil
-		}, Accounts: s.store, Settings: account.Common(), Keys: s.Keys, Audit: list, Random: rand.Reader,
+		}, Accounts: s.store, Settings: account.Common(), Reserved: func(account.Account, string) bool { return false }, Keys: s.Keys, Audit: list, Random: rand.Reader,
 		Text: tyntecv4.Text, AppText: tyntecv1.Text, MaxCode: tyntecv4.MaxCodeLength,
 		Defaults: desk.Defaults{Attempts: 3, CodeLength: 6, Minutes: 3},
 		Carriers: func() []desk.Carrier { s.mu.Lock(); defer s.mu.Unlock(); return s.carriers },
@@ -371,6 +371,20 @@ func (b *browser) post(status int, path string, pairs ...string) answer {
 		b.s.t.Fatalf("POST %s = %d, want %d\n%s", path, a.status, status, a.body)
 	}
 	return a
+}
+
+var shownValue = regexp.MustCompile(`name="shown" value="([^"]+)"`)
+
+// change opens the form at path and posts it with pairs instead of what it shows,
+// which must be answered by status.
+func (b *browser) change(status int, path string, pairs ...string) answer {
+	b.s.t.Helper()
+	opened := b.get(http.StatusOK, path)
+	m := shownValue.FindStringSubmatch(opened.body)
+	if m == nil {
+		b.s.t.Fatalf("%s does not say what it shows:\n%s", opened.what, opened.body)
+	}
+	return b.post(status, path, append([]string{"shown", m[1]}, pairs...)...)
 }
 
 // entries are the actions in the audit list of what the account's people did,

@@ -70,14 +70,10 @@ func (g *Group) createKey(w http.ResponseWriter, r *page.Request) error {
 	}
 	if f.OK() {
 		err := g.audited(r, audit.ActionKeyCreate, key.ID, func() error { return g.cfg.Accounts.CreateKey(r.Context(), key) })
-		switch {
-		case err == nil:
-			return r.Render(w, http.StatusOK, "key.html", madeKey{key.ID, key.Name, secret.Reveal()})
-		case errors.Is(err, account.ErrKeyTaken):
-			f.Refuse("login", "Another account has this login.")
-		default:
+		if err != nil {
 			return fmt.Errorf("create key: %w", err)
 		}
+		return r.Render(w, http.StatusOK, "key.html", madeKey{key.ID, key.Name, secret.Reveal()})
 	}
 	return g.renderKeys(w, r, http.StatusUnprocessableEntity)
 }
@@ -95,64 +91,4 @@ func (g *Group) revokeKey(w http.ResponseWriter, r *page.Request) error {
 		return fmt.Errorf("revoke key: %w", err)
 	}
 	return r.Redirect(w, "/keys", page.Good("The key is refused from now on."))
-}
-
-// setting is a choice for the account as the form shows it.
-type setting struct {
-	account.Setting
-
-	Set bool
-}
-
-func (g *Group) showSettings(w http.ResponseWriter, r *page.Request) error {
-	a, err := g.cfg.Accounts.Account(r.Context(), r.Account)
-	if err != nil {
-		return fmt.Errorf("read account: %w", err)
-	}
-	for _, s := range g.cfg.Settings {
-		r.Form().Set(s.Key, a.Settings[s.Key])
-	}
-	return g.renderSettings(w, r, http.StatusOK)
-}
-
-func (g *Group) renderSettings(w http.ResponseWriter, r *page.Request, status int) error {
-	var rows []setting
-	for _, s := range g.cfg.Settings {
-		rows = append(rows, setting{s, r.Form().Raw(s.Key) != ""})
-	}
-	return r.Render(w, status, "settings.html", rows)
-}
-
-func (g *Group) changeSettings(w http.ResponseWriter, r *page.Request) error {
-	a, err := g.cfg.Accounts.Account(r.Context(), r.Account)
-	if err != nil {
-		return fmt.Errorf("read account: %w", err)
-	}
-	f := r.Form()
-	changes := map[string]string{}
-	var names []string
-	for _, s := range g.cfg.Settings {
-		value := f.Raw(s.Key)
-		if !f.Has(s.Key) || value == a.Settings[s.Key] {
-			continue
-		}
-		if g.cfg.Settings.Validate(s.Key, value) != nil {
-			f.Refuse(s.Key, s.Key+": expected "+s.Expected+".")
-		}
-		changes[s.Key] = value
-		names = append(names, s.Key)
-	}
-	if !f.OK() {
-		return g.renderSettings(w, r, http.StatusUnprocessableEntity)
-	}
-	if len(changes) == 0 {
-		return r.Redirect(w, "/keys/settings", page.Good("Everything was so already."))
-	}
-	err = g.audited(r, audit.ActionSettings, strings.Join(names, " "), func() error {
-		return g.cfg.Accounts.SetSettings(r.Context(), r.Account, changes)
-	})
-	if err != nil {
-		return fmt.Errorf("change settings: %w", err)
-	}
-	return r.Redirect(w, "/keys/settings", page.Good("The settings were saved."))
 }

@@ -57,7 +57,6 @@ func TestAKeyIsShownOnceAndRefusedAfterItsRevocation(t *testing.T) {
 		{"", "", "name", "A key has a name of 1 to 100 characters, so that somebody knows later what it is for."},
 		{strings.Repeat("n", 101), "", "name", "A key has a name of 1 to 100 characters, so that somebody knows later what it is for."},
 		{"n", "two words", "login", "A login has at most 254 visible ASCII characters, without blanks."},
-		{"n", "theirs", "login", "Another account has this login."},
 	} {
 		a := owner.post(http.StatusUnprocessableEntity, "/keys", "name", c.name, "login", c.login)
 		if got := a.problem(c.field); got != c.problem {
@@ -68,55 +67,17 @@ func TestAKeyIsShownOnceAndRefusedAfterItsRevocation(t *testing.T) {
 	if all, err := s.store.Keys(t.Context(), acme); err != nil || len(all) != 1 {
 		t.Errorf("there are %d keys, %v", len(all), err)
 	}
+	// What another account has, nobody learns here.
+	taken := owner.post(http.StatusOK, "/keys", "name", "n", "login", "theirs").testid("api-key")
+	if who, err := keys.AuthenticateLogin(t.Context(), "theirs", taken); err != nil || who.Account.Name != acme {
+		t.Errorf("a key with another account's login is of %q, %v", who.Account.Name, err)
+	}
 }
 
 // zeros is no randomness.
 type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
-
-func TestSettingsAreSavedAndRefused(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	owner, support := s.as(access.Owner), s.as(access.Support)
-	for _, set := range account.Common() {
-		owner.get(http.StatusOK, "/keys/settings").has(`name="` + set.Key + `"`)
-	}
-	pairs := func(change map[string]string) []string {
-		var all []string
-		for _, set := range account.Common() {
-			all = append(all, set.Key, change[set.Key])
-		}
-		return all
-	}
-	got := s.audited(func() {
-		owner.post(http.StatusSeeOther, "/keys/settings", pairs(map[string]string{"timezone": "Europe/Berlin", "sender": "ACME"})...)
-	})
-	if got != "account.set sender timezone" {
-		t.Errorf("audited: %q", got)
-	}
-	a, err := s.store.Account(t.Context(), acme)
-	if err != nil || a.Settings["timezone"] != "Europe/Berlin" || a.Settings["sender"] != "ACME" || len(a.Settings) != 2 {
-		t.Errorf("settings are %v, %v", a.Settings, err)
-	}
-	owner.get(http.StatusOK, "/keys/settings").has(`value="Europe/Berlin"`)
-	support.get(http.StatusOK, "/keys/settings").has("Europe/Berlin", "default").lacks("<input type=\"text\"", "Save")
-	refused := owner.post(http.StatusUnprocessableEntity, "/keys/settings", pairs(map[string]string{"timezone": "Mars/Olympus", "sender": "ACME2"})...)
-	if got := refused.problem("timezone"); got != "timezone: expected a name of the time zone database, such as Europe/Berlin." {
-		t.Errorf("refused with %q", got)
-	}
-	refused.has("Mars/Olympus", "ACME2")
-	got = s.audited(func() {
-		owner.post(http.StatusSeeOther, "/keys/settings", pairs(map[string]string{"timezone": "Europe/Berlin", "sender": "ACME"})...)
-	})
-	if got != "" {
-		t.Errorf("nothing changed, and audited is %q", got)
-	}
-	owner.post(http.StatusSeeOther, "/keys/settings", pairs(map[string]string{"timezone": "Europe/Berlin"})...)
-	if a, err = s.store.Account(t.Context(), acme); err != nil || a.Settings["sender"] != "" {
-		t.Errorf("settings are %v, %v; want the sender's default again", a.Settings, err)
-	}
-}
 
 func TestOperationShowsCarriersQueuesAndNodes(t *testing.T) {
 	t.Parallel()

@@ -18,16 +18,23 @@ type part[T any] struct {
 }
 
 // partOf cuts a list: the part begins behind the row that the query names by
-// its id, or at the beginning if there is no such row any more.
+// its id. If that was deleted meanwhile, it begins with the row that stood behind
+// it, and at the beginning if that is gone too.
 func partOf[T any](r *page.Request, all []T, id func(T) string) part[T] {
 	begin := 0
-	if after := r.URL.Query().Get("after"); after != "" {
-		begin = slices.IndexFunc(all, func(row T) bool { return id(row) == after }) + 1
+	q := r.URL.Query()
+	place := func(name string) int {
+		return slices.IndexFunc(all, func(row T) bool { return q.Has(name) && id(row) == q.Get(name) })
+	}
+	if i := place("after"); i >= 0 {
+		begin = i + 1
+	} else if i := place("then"); i >= 0 {
+		begin = i
 	}
 	end := min(begin+rowsShown, len(all))
 	p := part[T]{Rows: all[begin:end], From: begin + 1, To: end, Whole: len(all)}
 	if end < len(all) {
-		p.Next = url.Values{"after": {id(all[end-1])}}.Encode()
+		p.Next = url.Values{"after": {id(all[end-1])}, "then": {id(all[end])}}.Encode()
 	}
 	return p
 }

@@ -56,6 +56,29 @@ func TestLongListsComeInPartsOfTwoHundred(t *testing.T) {
 	}
 	owner.get(http.StatusOK, "/templates?after=00000198-0000-4000-8000-3d2f3b0e0000").has("There is none yet.", "None on this page of the list.")
 	owner.get(http.StatusOK, "/plans?after=gone").has("1 to 200 of 201")
+	owner.get(http.StatusOK, "/plans?after=gone&then=gone").has("1 to 200 of 201")
+}
+
+func TestALongListGoesOnWhereItWasThoughARowWasDeletedMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	owner := s.as(access.Owner)
+	id := func(i int) string { return fmt.Sprintf("%08d-0000-4000-8000-3d2f3b0e0000", i) }
+	for i := range 203 {
+		s.must(s.store.CreateProfile(t.Context(), acme, catalog.Profile{ID: id(i), Name: id(i), Attempts: 3, CodeLength: 6}))
+	}
+	next := strings.ReplaceAll(furtherLink.FindStringSubmatch(owner.get(http.StatusOK, "/plans").body)[1], "&amp;", "&")
+	for _, c := range []struct {
+		deleted, first int
+		shows          string
+	}{
+		{100, 200, "200 to 202 of 202"},
+		{199, 200, "199 to 201 of 201"}, // the last row of the part before
+	} {
+		s.must(s.store.DeleteProfile(t.Context(), acme, id(c.deleted)))
+		owner.get(http.StatusOK, next).has(c.shows, id(c.first)).lacks(id(c.first - 2))
+	}
+	owner.get(http.StatusOK, "/plans?after="+id(201)+"&then="+id(0)).has(id(202)).lacks(id(0)) // the row itself goes first
 }
 
 func TestPagesWithTimesNameTheirZone(t *testing.T) {

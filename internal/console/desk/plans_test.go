@@ -46,7 +46,7 @@ func TestAProfileIsMadeChangedAndDeleted(t *testing.T) {
 	s.must(s.store.DeleteTemplate(t.Context(), acme, gone, message.Voice))
 	owner.get(http.StatusOK, at).has(`value="VOICE en call" checked`, "there is no such template any more")
 	changed := s.audited(func() {
-		owner.post(http.StatusSeeOther, at, "name", "login", "attempts", "4", "otpCodeLength", "6", "link", "VOICE en call", "link", "SMS de log in de")
+		owner.change(http.StatusSeeOther, at, "name", "login", "attempts", "4", "otpCodeLength", "6", "link", "VOICE en call", "link", "SMS de log in de")
 	})
 	want[0].Alphanumeric, want[0].CodeLength = false, 6
 	want[0].Links[1] = catalog.Link{Channel: message.SMS, Template: "log in de", Language: "de"}
@@ -107,7 +107,7 @@ func TestAPriorityIsMadeChangedAndDeleted(t *testing.T) {
 	}
 	owner.get(http.StatusOK, "/plans/priorities").has("both", "WhatsApp → SMS")
 	owner.get(http.StatusOK, at).has(`value="WHATSAPP" selected`, `value="SMS" selected`)
-	if got := s.audited(func() { owner.post(http.StatusSeeOther, at, "name", "one", "first", "VOICE", "second", "") }); got != "priority.change "+id {
+	if got := s.audited(func() { owner.change(http.StatusSeeOther, at, "name", "one", "first", "VOICE", "second", "") }); got != "priority.change "+id {
 		t.Errorf("audited: %q", got)
 	}
 	all, err := s.catalog.Priorities(t.Context(), acme)
@@ -176,7 +176,7 @@ func TestAnApplicationIsMadeChangedAndDeleted(t *testing.T) {
 	owner.get(http.StatusOK, at).has("OTP code: 123456. Valid for 120 seconds.", "shop")
 	for _, change := range []func(){
 		func() {
-			owner.post(http.StatusSeeOther, at, "name", "store", "pinLength", "4", "attempts", "3", "expire", "60", "sender", "ACME", "caller", "")
+			owner.change(http.StatusSeeOther, at, "name", "store", "pinLength", "4", "attempts", "3", "expire", "60", "sender", "ACME", "caller", "")
 			want.Name, want.CodeLength, want.Attempts, want.Life, want.Alphanumeric, want.Caller = "store", 4, 3, time.Minute, false, ""
 		},
 		func() {
@@ -202,7 +202,7 @@ func TestAnApplicationIsMadeChangedAndDeleted(t *testing.T) {
 		{"caller", "?", "The caller must be 1 to 16 letters, digits or +."},
 		{"name", "default", "The name default is reserved."},
 	} {
-		if got := owner.post(http.StatusUnprocessableEntity, at, c.field, c.value).problem(c.field); got != c.problem {
+		if got := owner.change(http.StatusUnprocessableEntity, at, c.field, c.value).problem(c.field); got != c.problem {
 			t.Errorf("%+v: refused with %q", c, got)
 		}
 	}

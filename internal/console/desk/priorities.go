@@ -84,14 +84,28 @@ func (g *Group) showPriority(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	f := r.Form()
+	if err := g.show(r, priorityEdit(p)); err != nil {
+		return err
+	}
+	return g.renderPriority(w, r, http.StatusOK, rowOf(p))
+}
+
+// priorityEdit is the form that changes a priority.
+func priorityEdit(p catalog.Priority) edit {
+	return edit{
+		func(f *page.Form) { fillPriority(f, p) },
+		func(f *page.Form) map[string]any { return priorityBody(f, p.Channels) },
+	}
+}
+
+// fillPriority puts a stored priority into the form.
+func fillPriority(f *page.Form, p catalog.Priority) {
 	f.Set("name", p.Name)
 	for i, name := range []string{"first", "second"} {
 		if i < len(p.Channels) {
 			f.Set(name, string(p.Channels[i].Channel))
 		}
 	}
-	return g.renderPriority(w, r, http.StatusOK, rowOf(p))
 }
 
 // priorityBody is the request that the form stands for. Numbers that the
@@ -129,9 +143,14 @@ func (g *Group) changePriority(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	_, ok, err := g.ask(r, http.MethodPatch, "/priorities/"+p.ID, priorityBody(r.Form(), p.Channels), priorityFields())
+	ok, err := g.current(r, priorityEdit(p))
 	if err != nil {
 		return err
+	}
+	if ok {
+		if _, ok, err = g.ask(r, http.MethodPatch, "/priorities/"+p.ID, priorityBody(r.Form(), p.Channels), priorityFields()); err != nil {
+			return err
+		}
 	}
 	if !ok {
 		return g.renderPriority(w, r, http.StatusUnprocessableEntity, rowOf(p))

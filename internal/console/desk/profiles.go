@@ -148,7 +148,22 @@ func (g *Group) showProfile(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	f := r.Form()
+	if err := g.show(r, profileEdit(p)); err != nil {
+		return err
+	}
+	return g.renderProfile(w, r, http.StatusOK, p.ID)
+}
+
+// profileEdit is the form that changes a profile.
+func profileEdit(p catalog.Profile) edit {
+	return edit{
+		func(f *page.Form) { fillProfile(f, p) },
+		func(f *page.Form) map[string]any { return profileBody(f, p.Links) },
+	}
+}
+
+// fillProfile puts a stored profile into the form.
+func fillProfile(f *page.Form, p catalog.Profile) {
 	f.Set("name", p.Name)
 	if p.Alphanumeric {
 		f.Set("alphanumeric", "yes")
@@ -160,7 +175,6 @@ func (g *Group) showProfile(w http.ResponseWriter, r *page.Request) error {
 		links = append(links, linkValue(l))
 	}
 	f.Set("link", links...)
-	return g.renderProfile(w, r, http.StatusOK, p.ID)
 }
 
 // profileBody is the request that the form stands for. Links keep their order,
@@ -206,8 +220,11 @@ func (g *Group) changeProfile(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	ok := filled(r.Form(), profileFields()...)
-	if ok {
+	ok, err := g.current(r, profileEdit(p))
+	if err != nil {
+		return err
+	}
+	if ok = ok && filled(r.Form(), profileFields()...); ok {
 		if _, ok, err = g.ask(r, http.MethodPatch, "/profiles/"+p.ID, profileBody(r.Form(), p.Links), profileFields()); err != nil {
 			return err
 		}

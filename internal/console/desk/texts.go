@@ -163,8 +163,18 @@ func (g *Group) showText(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	fill(r.Form(), t)
+	if err := g.show(r, textEdit(t)); err != nil {
+		return err
+	}
 	return g.renderText(w, r, http.StatusOK, t.ID)
+}
+
+// textEdit is the form that changes a template.
+func textEdit(t catalog.Template) edit {
+	return edit{
+		func(f *page.Form) { fill(f, t) },
+		func(f *page.Form) map[string]any { return textBody(f, t) },
+	}
 }
 
 // fill puts a stored template into the form.
@@ -228,6 +238,17 @@ func (g *Group) createText(w http.ResponseWriter, r *page.Request) error {
 	return r.Redirect(w, "/templates/text/"+url.PathEscape(idOf(answer)), page.Good("The template was made. Put it into a profile to send with it."))
 }
 
+// textBody is the request that the form stands for, whose template is t until
+// then.
+func textBody(f *page.Form, t catalog.Template) map[string]any {
+	body := map[string]any{"name": f.Raw("name"), "message": typedText(f, "message")}
+	if asTyped(f.Raw("message")) == asTyped(t.Message) {
+		body["message"] = t.Message // with the line ends that it came with
+	}
+	put(body, f, "codeExpirationTime")
+	return body
+}
+
 func (g *Group) changeText(w http.ResponseWriter, r *page.Request) error {
 	t, err := g.text(r, r.PathValue("id"))
 	if err != nil {
@@ -236,14 +257,12 @@ func (g *Group) changeText(w http.ResponseWriter, r *page.Request) error {
 	f := r.Form()
 	f.Set("channel", string(t.Channel))
 	f.Set("language", t.Language)
-	body := map[string]any{"name": f.Raw("name"), "message": typedText(f, "message")}
-	if body["message"] == asTyped(t.Message) {
-		body["message"] = t.Message // with the line ends that it came with
+	ok, err := g.current(r, textEdit(t))
+	if err != nil {
+		return err
 	}
-	put(body, f, "codeExpirationTime")
-	ok := filled(f, textFields()...)
-	if ok {
-		if _, ok, err = g.ask(r, http.MethodPatch, pathOf(string(t.Channel))+"/"+t.ID, body, textFields()); err != nil {
+	if ok = ok && filled(f, textFields()...); ok {
+		if _, ok, err = g.ask(r, http.MethodPatch, pathOf(string(t.Channel))+"/"+t.ID, textBody(f, t), textFields()); err != nil {
 			return err
 		}
 	}

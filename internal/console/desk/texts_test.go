@@ -34,7 +34,7 @@ func TestATemplateIsMadeChangedAndDeleted(t *testing.T) {
 	owner.get(http.StatusOK, at).has("The template was made.", "Code 12345678901\n7 Min.", `value="login"`)
 	owner.get(http.StatusOK, "/templates").has("login", "German", "1 × GSM-7")
 	if got := s.audited(func() {
-		owner.post(http.StatusSeeOther, at, "name", "signin", "message", "Neu {{otp_code}}", "codeExpirationTime", "8", "language", "fr", "channel", "VOICE")
+		owner.change(http.StatusSeeOther, at, "name", "signin", "message", "Neu {{otp_code}}", "codeExpirationTime", "8", "language", "fr", "channel", "VOICE")
 	}); got != "template.change "+want.ID {
 		t.Errorf("audited: %q", got)
 	}

@@ -170,12 +170,12 @@ func TestAFieldThatWasClearedIsRefusedWhereThingsCannotBeWithoutIt(t *testing.T)
 				}
 			}
 			var a answer
-			audited := s.audited(func() { a = owner.post(http.StatusUnprocessableEntity, at, cleared...) })
+			audited := s.audited(func() { a = owner.change(http.StatusUnprocessableEntity, at, cleared...) })
 			if got := a.problem(field); got != want || audited != "" {
 				t.Errorf("%s without %s: refused with %q, want %q; audited %q", at, field, got, want, audited)
 			}
 		}
-		owner.post(http.StatusSeeOther, at, c.pairs...)
+		owner.change(http.StatusSeeOther, at, c.pairs...)
 	}
 }
 

@@ -11,17 +11,18 @@ import (
 	"context"
 	"errors"
 	"sync"
+
+	"github.com/countersign/countersign/internal/admission"
 )
 
-// maxStreams bounds the streams of a process. More are refused: pages then show
-// that they are not live.
-const maxStreams = 256
-
-// ErrFull says that there are too many streams, or the server is about to end.
+// ErrFull says that there are too many streams, of the process or of the account,
+// or the server is about to end. Pages then show that they are not live.
 var ErrFull = errors.New("no room for another live page")
 
 // Hub wakes streams. It is safe for concurrent use. The zero Hub works.
 type Hub struct {
+	seats admission.Seats // of streams
+
 	mu      sync.Mutex // guards what follows
 	streams map[*waiter]struct{}
 	closed  bool
@@ -65,7 +66,7 @@ func (h *Hub) Run(ctx context.Context) error {
 func (h *Hub) join(account string) (*waiter, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || len(h.streams) >= maxStreams {
+	if h.closed || !h.seats.Take(account) {
 		return nil, ErrFull
 	}
 	if h.streams == nil {
@@ -80,4 +81,5 @@ func (h *Hub) leave(w *waiter) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.streams, w)
+	h.seats.Leave(w.account)
 }

@@ -2,6 +2,7 @@ package live_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -119,4 +120,54 @@ func TestTheHubEndsItsStreamsAndRefusesNewOnes(t *testing.T) {
 		t.Errorf("Serve after the end = %v, want ErrFull", err)
 	}
 	hub.Poke("") // wakes nobody, breaks nothing
+}
+
+// D-14: the pages of one account leave those of others room to be live.
+func TestTheStreamsOfOneAccountLeaveRoomForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hub := &live.Hub{}
+		sources := map[string]live.Source{"a": live.SourceFunc(func(context.Context, string, string) (string, error) { return "", nil })}
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		var open sync.WaitGroup
+		// stream opens one and reports whether there was room.
+		stream := func(ctx context.Context, account string) bool {
+			w := &sink{begun: time.Now(), head: http.Header{}}
+			refused := make(chan error, 1)
+			open.Go(func() {
+				r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+				refused <- hub.Serve(w, r, sources, live.Request{Account: account, Topics: []string{"a"}, Valid: func(context.Context) bool { return true }})
+			})
+			synctest.Wait()
+			select {
+			case err := <-refused:
+				if !errors.Is(err, live.ErrFull) {
+					t.Errorf("Serve = %v; want ErrFull", err)
+				}
+				return false
+			default:
+				return true
+			}
+		}
+		one, leaveOne := context.WithCancel(ctx)
+		if !stream(one, "acme") {
+			t.Error("the first page is refused")
+		}
+		for i := range 63 {
+			if !stream(ctx, "acme") {
+				t.Errorf("page %d of an account is refused", i+2)
+			}
+		}
+		if stream(ctx, "acme") || !stream(ctx, "other") {
+			t.Error("the 65th page of an account got room, or the first of another got none")
+		}
+		leaveOne()
+		synctest.Wait()
+		if !stream(ctx, "acme") {
+			t.Error("the place of a page that was left is not given again")
+		}
+		leave()
+		open.Wait()
+	})
 }

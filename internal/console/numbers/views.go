@@ -9,8 +9,12 @@ import (
 	"github.com/countersign/countersign/internal/report"
 )
 
-// shownLines is how many values a chart has lines for.
-const shownLines = 5
+const (
+	// shownLines is how many values a chart has lines for.
+	shownLines = 5
+	// shownRows is how many rows the table of values has at most (T-04).
+	shownRows = 200
+)
 
 // view is figures for the templates.
 type view struct{ report.Figures }
@@ -66,6 +70,30 @@ func (v view) Name(value string) string {
 		return "no carrier"
 	}
 	return "not known"
+}
+
+// Shown are the values that have a row of their own, the most sent first.
+func (v view) Shown() []report.Line {
+	if len(v.Lines) <= shownRows {
+		return v.Lines
+	}
+	return v.Lines[:shownRows-1]
+}
+
+// others are values that have one row together.
+type others struct {
+	Values int
+	All    report.Counts
+}
+
+// Others are all values that have no row of their own.
+func (v view) Others() others {
+	left := v.Lines[len(v.Shown()):]
+	o := others{Values: len(left)}
+	for i := range left {
+		o.All.Add(&left[i].All)
+	}
+	return o
 }
 
 // Percent shows a conversion.

@@ -81,7 +81,14 @@ func (g *Group) read(r *page.Request) (story, error) {
 	if errors.Is(err, report.ErrNotFound) {
 		return story{}, page.ErrNotFound
 	}
-	return story{s}, err //nolint:wrapcheck // it says what it was doing
+	if err != nil {
+		return story{}, err //nolint:wrapcheck // it says what it was doing
+	}
+	s.Reference = ownReference(s.Summary)
+	if !r.IsOwner() {
+		s = s.Masked() // the number is too
+	}
+	return story{s}, nil
 }
 
 // version changes whenever an OTP's story does.

@@ -114,6 +114,13 @@ func (g *Group) list(w http.ResponseWriter, r *page.Request) error {
 	if err != nil {
 		return err //nolint:wrapcheck // it says what it was doing
 	}
+	for i := range found.OTPs {
+		o := &found.OTPs[i]
+		o.Reference = ownReference(*o)
+		if !r.IsOwner() {
+			*o = o.Masked() // the number is too
+		}
+	}
 	res := results{Page: found, Asked: len(params) > 0, Recipient: params.Has(paramRecipient)}
 	if found.Next != "" {
 		params.Set(paramCursor, found.Next)

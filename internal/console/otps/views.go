@@ -72,23 +72,17 @@ func (results) Channels() []page.Option {
 	return all
 }
 
-// Reference shows a caller's reference.
-func (results) Reference(o report.Summary) string { return reference(o) }
-
 // story is a report.Story for the templates.
 type story struct{ report.Story }
 
-// Ref shows the caller's reference.
-func (s story) Ref() string { return reference(s.Summary) }
-
-// reference leaves out what the Octopush API keeps behind it for itself, an
-// address of the person's.
-func reference(o report.Summary) string {
+// ownReference returns the caller's reference without what the Octopush API keeps
+// behind it for itself, an address of the person's.
+func ownReference(o report.Summary) string {
 	if o.Origin != "octopush" {
 		return o.Reference
 	}
-	shown, _, _ := strings.Cut(o.Reference, " ")
-	return shown
+	own, _, _ := strings.Cut(o.Reference, " ")
+	return own
 }
 
 // OnPhone reports whether the sandbox took a message of the OTP, so that there is

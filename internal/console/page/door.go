@@ -36,9 +36,13 @@ func (r *Routes) Door(pattern string, h Handler) {
 
 // HasSession reports whether the browser is signed in, on a page of a Door.
 func (r *Request) HasSession() bool {
-	_, err := r.kit.cfg.Sessions.Peek(r.Context(), r.kit.cookie(r.Request, sessionCookie))
+	_, err := r.kit.cfg.Sessions.Peek(r.Context(), r.SessionToken())
 	return err == nil
 }
+
+// SessionToken is what the browser brings of a session, live or over; "" if
+// nothing.
+func (r *Request) SessionToken() string { return r.kit.cookie(r.Request, sessionCookie) }
 
 // SetSession signs the browser in, or out with "".
 func (r *Request) SetSession(w http.ResponseWriter, token string) {

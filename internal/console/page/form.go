@@ -40,6 +40,9 @@ func (f *Form) Has(name string) bool { return f.values.Has(name) }
 
 // Set gives a field a value, such as what is stored before somebody edits it.
 func (f *Form) Set(name string, values ...string) {
+	if f.values == nil {
+		f.values = url.Values{}
+	}
 	f.values[name] = values
 }
 

@@ -20,6 +20,7 @@ type Keys interface {
 // Shown is a number or address as the template "number" shows it.
 type Shown struct {
 	Text   string
+	Mail   bool // an address: unlike a number it breaks where a line ends
 	Masked bool
 	Ref    string // what unmasking hands back, if Masked
 	CSRF   string
@@ -35,10 +36,18 @@ func (v *View) Number(to phone.Recipient) Shown {
 		return Shown{Text: "–"}
 	}
 	if v.r.IsOwner() {
-		return Shown{Text: to.Reveal()} // the console's one place where numbers leave their protection
+		return revealed(to)
 	}
+	_, mail := to.Address()
 	sealed := v.r.kit.cfg.Keys.Seal([]byte(to.Reveal()), v.r.maskContext()...)
-	return Shown{Text: to.String(), Masked: true, Ref: base64.RawURLEncoding.EncodeToString(sealed), CSRF: v.CSRF, Base: v.Base}
+	return Shown{Text: to.String(), Mail: mail, Masked: true, Ref: base64.RawURLEncoding.EncodeToString(sealed), CSRF: v.CSRF, Base: v.Base}
+}
+
+// revealed shows a recipient in full: the console's one place where numbers leave
+// their protection.
+func revealed(to phone.Recipient) Shown {
+	_, mail := to.Address()
+	return Shown{Text: to.Reveal(), Mail: mail}
 }
 
 // maskContext binds a sealed number to the session that it was shown to.
@@ -76,7 +85,7 @@ func (k *Kit) unmask(w http.ResponseWriter, r *Request) error {
 	if err != nil {
 		return fmt.Errorf("audit unmasking: %w", err)
 	}
-	shown := Shown{Text: to.Reveal()}
+	shown := revealed(to)
 	if r.Partial() {
 		return r.Fragment(w, http.StatusOK, "unmasked.html", "number-alone", shown)
 	}

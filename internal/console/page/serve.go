@@ -166,12 +166,19 @@ func (k *Kit) fail(w http.ResponseWriter, r *Request, err error) {
 	}
 }
 
-// refuse writes a page that says no.
+// refuse writes a page that says no. To htmx it says so above the page that
+// asked, which stays as it is, with what was typed.
 func (k *Kit) refuse(w http.ResponseWriter, r *Request, status int, title, text string) {
 	r.set = k.own
 	r.form = nil
 	data := struct{ Title, Text string }{title, text}
-	if err := r.Render(w, status, "refused.html", data); err != nil {
+	name := layoutName
+	if r.Partial() {
+		name = "refusal"
+		w.Header().Set("HX-Retarget", "#refusal")
+		w.Header().Set("HX-Reswap", "innerHTML")
+	}
+	if err := r.write(w, status, "refused.html", name, data); err != nil {
 		k.cfg.Log.ErrorContext(r.Context(), "console page failed", slog.Any("err", err))
 		http.Error(w, title, status)
 	}

@@ -11,6 +11,18 @@ async function template(world, { link }) {
   const text = page.getByLabel("Text");
   const segments = n => page.getByTestId("segments").filter({ hasText: new RegExp(`^${n}\\b`) }).waitFor();
   const encoding = name => page.getByTestId("encoding").filter({ hasText: name }).waitFor();
+
+  // Before it has a name; texts written from right to left stand so.
+  await text.fill("רמז: {{otp_code}} – אל תשתף");
+  await encoding("UCS-2");
+  const direction = locator => locator.evaluate(e => getComputedStyle(e).direction);
+  for (const written of [text, page.locator("#preview .bubble .text").first(), page.locator("#preview .marked").first()]) assert.equal(await direction(written), "rtl");
+  await text.fill("{{otp_code}} – never tell it to anybody.");
+  await page.locator("#preview .bubble").getByText("never tell it").first().waitFor();
+  await page.getByRole("button", { name: "Preview", exact: true }).click();
+  await page.getByRole("button", { name: "Put the substitutes in" }).click();
+  await encoding("GSM-7");
+  assert.ok(!(await text.inputValue()).includes("–"), "without a name, the dash is still there");
   await page.getByLabel("Name").fill("browser_preview");
 
   await text.fill("Your code is {{otp_code}}.");
@@ -38,6 +50,8 @@ async function template(world, { link }) {
   await page.getByRole("button", { name: "Make the template" }).click();
   await page.getByText("The template was made.").waitFor();
 
+  await refused(page, link);
+
   // Edit it, without JavaScript: the button previews.
   const plain = await world.open({ script: false });
   await plain.context().addCookies(await page.context().cookies());
@@ -50,6 +64,34 @@ async function template(world, { link }) {
   await plain.getByRole("button", { name: "Save" }).click();
   await plain.goto(base(link) + "/templates");
   await plain.getByRole("row", { name: "browser_preview" }).getByText("2 × GSM-7").waitFor();
+}
+
+// refused: what a preview is refused, and that there was no answer, stands above
+// the page, which stays as it is.
+async function refused(page, link) {
+  await page.goto(base(link) + "/templates/new?channel=SMS");
+  const text = page.getByLabel("Text"), said = page.locator("#refusal"), shown = page.getByTestId("preview");
+  await text.fill("First {{otp_code}}.");
+  await shown.getByText("First").first().waitFor();
+  const whole = await page.locator("form [name=csrf]").first().inputValue();
+  const token = value => page.locator("form [name=csrf]").evaluateAll((all, v) => { for (const e of all) e.value = v; }, value);
+  await token("of another session");
+  await text.fill("Second {{otp_code}}.");
+  await said.getByText("This form has expired.").waitFor();
+  assert.equal(await shown.locator("header, nav, h1").count(), 0, "a page within the page");
+  assert.equal(await text.inputValue(), "Second {{otp_code}}.");
+  await token(whole);
+  await text.fill("Third {{otp_code}}.");
+  await shown.getByText("Third").first().waitFor();
+  await said.waitFor({ state: "hidden" });
+  await page.context().setOffline(true);
+  await text.fill("Fourth {{otp_code}}.");
+  await said.getByText("The server did not answer.").waitFor();
+  await page.context().setOffline(false);
+  await text.fill("Fifth {{otp_code}}.");
+  await shown.getByText("Fifth").first().waitFor();
+  await said.waitFor({ state: "hidden" });
+  await page.goto(base(link) + "/templates");
 }
 
 // letter: a dead letter is replayed by a click.

@@ -45,9 +45,14 @@ async function names(world, args) {
   };
   const pages = [
     "/templates", "/templates/new", "/templates/whatsapp", "/plans", "/plans/profiles/new", "/plans/priorities", "/plans/applications", "/callbacks",
-    "/keys", "/keys/settings", "/operation", "/audit", "/otps", "/numbers?by=template",
+    "/keys", "/keys/settings", "/operation", "/audit", "/otps", "/numbers?by=template", "/phones",
     ...callbacks.flatMap(c => [`/callbacks/${c.id}?show=waiting`, `/callbacks/${c.id}?show=dead`, `/callbacks/${c.id}/edit`]),
   ];
+  await page.goto(at + "/phones");
+  for (const to of args.mails) {
+    const phone = page.getByTestId("phone").filter({ hasText: to });
+    pages.push(new URL(await phone.getByRole("link", { name: "Open this phone" }).evaluate(a => a.href)).pathname.replace("/console", ""));
+  }
   for (const list of ["/templates", "/plans", "/plans/priorities", "/plans/applications", "/otps"]) pages.push(...await linked(list));
   for (const one of pages) {
     await page.setViewportSize({ width: widths.at(-1), height: 800 });
@@ -59,6 +64,8 @@ async function names(world, args) {
       if (one.startsWith("/numbers")) await page.waitForFunction(() => [...document.querySelectorAll(".u-wrap")].every(w => w.clientWidth === w.closest(".chart").clientWidth));
       const wide = await page.evaluate(() => {
         const root = document.documentElement;
+        const cut = [...document.querySelectorAll(".phone .number")].filter(e => e.getBoundingClientRect().right > e.closest(".phone").getBoundingClientRect().right);
+        if (cut.length) return `not as wide as ${cut[0].textContent}`;
         if (root.scrollWidth <= root.clientWidth) return null;
         const over = [...document.querySelectorAll("main *")].filter(e => e.getBoundingClientRect().right > root.clientWidth + 1);
         return `${root.scrollWidth}: ${over.slice(0, 3).map(e => e.outerHTML.slice(0, 120)).join(" | ")}`;
@@ -68,6 +75,7 @@ async function names(world, args) {
   }
   assert.deepEqual(seen, []);
   await details(page, at);
+  await header(page, at);
   return { pages: pages.length };
 }
 
@@ -99,6 +107,46 @@ async function details(page, at) {
   assert.notEqual(await style(current, "backgroundColor"), await style(others, "backgroundColor"), "forced colours hide the current page");
   await page.locator("body").evaluate(body => body.insertAdjacentHTML("beforeend", `<button id="a" aria-pressed="true">a</button><button id="b" aria-pressed="false">b</button>`));
   assert.notEqual(await style(page.locator("#a"), "backgroundColor"), await style(page.locator("#b"), "backgroundColor"), "forced colours hide a pressed button");
+}
+
+// header looks whether the header has room for the longest account there can be,
+// and leaves room for what has the focus.
+async function header(page, at) {
+  for (const size of [{ width: 360, height: 740 }, { width: 1280, height: 800 }, { width: 1280, height: 360 }]) {
+    await page.setViewportSize(size);
+    await page.goto(at + "/otps");
+    const stops = await page.evaluate(() => [...document.querySelectorAll("main a, main button, main input, main select")].filter(e => e.getClientRects().length).length);
+    await page.evaluate(() => { scrollTo(0, document.body.scrollHeight); [...document.querySelectorAll("main a")].at(-1).focus(); });
+    const under = [];
+    for (let i = 1; i < stops; i++) {
+      await page.keyboard.press("Shift+Tab");
+      const hidden = await page.evaluate(() => {
+        const e = document.activeElement, box = e.getBoundingClientRect(), top = document.querySelector(".top").getBoundingClientRect();
+        return e.closest("main") && e.id !== "main" && box.top < top.bottom ? e.outerHTML.slice(0, 100) : null;
+      });
+      if (hidden) under.push(hidden);
+    }
+    assert.deepEqual(under, [], `has the focus under the header, at ${size.width} × ${size.height} px`);
+
+    // What is in the header is in sight: a step there does not move the page.
+    const y = () => page.evaluate(() => scrollY), sticks = await page.evaluate(() => getComputedStyle(document.querySelector(".top")).position === "sticky");
+    await page.evaluate(() => scrollTo(0, 200)); // as far as there is a page
+    const before = await y();
+    await page.locator(".top nav a").first().focus();
+    await page.keyboard.press("Tab");
+    if (sticks) assert.equal(await y(), before, `a step in the header moves the page, at ${size.width} × ${size.height} px`);
+
+    await page.getByTestId("account-menu").locator("summary").click();
+    for (const name of ["W".repeat(63), "customer-portal-production-of-the-western-european-subsidiaries"]) {
+      const wide = await page.evaluate(name => {
+        document.querySelector(".menu summary").lastChild.data = name;
+        document.querySelector(".menu p").lastChild.data = ` of ${name}`;
+        const root = document.documentElement, boxes = [...document.querySelectorAll(".menu, .menu > div")].map(e => e.getBoundingClientRect());
+        return root.scrollWidth > root.clientWidth || boxes.some(b => b.left < 0 || b.right > root.clientWidth);
+      }, name);
+      assert.ok(!wide, `the account menu of ${name} is wider than ${size.width} px`);
+    }
+  }
 }
 
 module.exports = { names };

@@ -49,6 +49,24 @@ async function ended(world, { link }) {
   assert.equal(await page.getByTestId("phone").count(), 0, "the phones are still there");
 }
 
+// behind: a page that was opened behind others takes a connection no sooner than
+// it is in sight; else six of them would leave none for anything else.
+async function behind(world, { link }) {
+  const page = await world.open();
+  await enter(page, link);
+  await page.addInitScript(() => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
+    window.streams = [];
+    window.EventSource = class extends EventSource {
+      constructor(...all) { super(...all); window.streams.push(this); }
+    };
+  });
+  await page.reload({ waitUntil: "load" }); // its scripts have run
+  assert.equal(await page.evaluate(() => window.streams.length), 0, "a page out of sight has a connection");
+  await hide(page, false);
+  await page.waitForFunction(() => window.streams.length === 1 && window.streams[0].readyState === EventSource.OPEN);
+}
+
 // expired: likewise in sight of a person, whose network was gone.
 async function expired(world, { link }) {
   const page = await world.open();
@@ -152,4 +170,4 @@ async function shown(world, { link, support, key, server }) {
   await came(id);
 }
 
-module.exports = { asked, ended, expired, focus, shown };
+module.exports = { asked, behind, ended, expired, focus, shown };
