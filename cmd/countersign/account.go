@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -81,7 +82,7 @@ func (c accountEnableCmd) Run(e *environment) error { return setSuspended(e, c.N
 func setSuspended(e *environment, name string, suspended bool) error {
 	return e.with(func(d *server.Deployment) error {
 		if err := d.Store.SetSuspended(e.ctx, name, suspended); err != nil {
-			return fmt.Errorf("account %s: %w", name, err)
+			return fmt.Errorf("%s: %w", called(name), err)
 		}
 		return nil
 	})
@@ -114,10 +115,10 @@ type accountSetCmd struct {
 
 func (c accountSetCmd) Run(e *environment) error {
 	changes := map[string]string{}
-	for _, s := range c.Settings {
+	for i, s := range c.Settings {
 		key, value, ok := strings.Cut(s, "=")
 		if !ok {
-			return useError{fmt.Sprintf("setting %q; expected KEY=VALUE", s)}
+			return useError{"setting " + strconv.Itoa(i+1) + " is none; expected KEY=VALUE"}
 		}
 		if err := server.AccountSettings().Validate(key, value); err != nil {
 			return err
@@ -126,7 +127,7 @@ func (c accountSetCmd) Run(e *environment) error {
 	}
 	return e.with(func(d *server.Deployment) error {
 		if err := d.Store.SetSettings(e.ctx, c.Name, changes); err != nil {
-			return fmt.Errorf("account %s: %w", c.Name, err)
+			return fmt.Errorf("%s: %w", called(c.Name), err)
 		}
 		return nil
 	})
@@ -157,9 +158,12 @@ func (c keyCreateCmd) Run(e *environment) error {
 			return fmt.Errorf("make key: %w", err)
 		}
 		if err := d.Store.CreateKey(e.ctx, key); err != nil {
-			return fmt.Errorf("create key of account %s: %w", c.Account, err)
+			return fmt.Errorf("create key of %s: %w", called(c.Account), err)
 		}
-		return e.say(secret.Reveal())
+		if err := e.say(secret.Reveal()); err != nil {
+			return fmt.Errorf("the key was made, but nobody has seen it; countersign key revoke %s ends it: print it: %w", key.ID, err)
+		}
+		return nil
 	})
 }
 
@@ -212,7 +216,7 @@ type keyRevokeCmd struct {
 func (c keyRevokeCmd) Run(e *environment) error {
 	return e.with(func(d *server.Deployment) error {
 		if err := d.Store.RevokeKey(e.ctx, c.ID); err != nil {
-			return fmt.Errorf("revoke key %s: %w", c.ID, err)
+			return fmt.Errorf("revoke the key of this id: %w", err) // ID may be a key that somebody chose
 		}
 		return nil
 	})

@@ -59,7 +59,7 @@ type callbackReplayCmd struct {
 func (c callbackReplayCmd) Run(e *environment) error {
 	return e.with(func(d *server.Deployment) error {
 		if err := d.Store.Replay(e.ctx, strings.TrimPrefix(c.ID, "msg_")); err != nil {
-			return fmt.Errorf("replay %s: %w", c.ID, err)
+			return fmt.Errorf("replay the callback of this id: %w", err)
 		}
 		return nil
 	})
@@ -78,7 +78,7 @@ func (c callbackSecretCmd) Run(e *environment) error {
 		}
 		signing, err := find(e.ctx, strings.ToLower(c.ID))
 		if err != nil {
-			return fmt.Errorf("configuration %s: %w", c.ID, err)
+			return fmt.Errorf("the configuration of this id: %w", err)
 		}
 		return e.say(signing.Secret.Reveal())
 	})

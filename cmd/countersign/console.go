@@ -27,7 +27,7 @@ func (c consoleInviteCmd) Run(e *environment) error {
 		doors := consoleDoors(d)
 		token, err := doors.Invite(e.ctx, actor(), c.Account, access.Role(c.Role), access.InviteLife)
 		if err != nil {
-			return fmt.Errorf("invite to account %s: %w", c.Account, err)
+			return fmt.Errorf("invite to %s: %w", called(c.Account), err)
 		}
 		return e.say(d.ConsoleLink(d.Config.Listen, token))
 	})
@@ -94,11 +94,11 @@ func (c consoleRemoveCmd) Run(e *environment) error {
 		}
 		i := slices.IndexFunc(users, func(u access.User) bool { return u.ID == c.ID })
 		if i < 0 {
-			return fmt.Errorf("%s: %w", c.ID, errNoUser)
+			return errNoUser
 		}
 		err = consoleDoors(d).Remove(e.ctx, actor(), users[i].Account, c.ID)
 		if errors.Is(err, access.ErrNotFound) { // it was removed meanwhile
-			return fmt.Errorf("%s: %w", c.ID, errNoUser)
+			return errNoUser
 		}
 		return err
 	})

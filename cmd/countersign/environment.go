@@ -69,6 +69,13 @@ func (e *environment) loadFrom(from config.Sources) (config.Config, *slog.Logger
 			from.File = value
 		}
 	}
+	alone := strings.TrimRight(from.File, "\r\n")
+	if strings.ContainsAny(alone, "\r\n") { // what is in a settings file may be secret
+		return config.Config{}, nil, useError{"--config or " + fileVariable + " holds settings; expected the path of their file"}
+	}
+	if from.File != alone {
+		return config.Config{}, nil, useError{"--config or " + fileVariable + " ends with a line break; expected the path of a file alone"}
+	}
 	c, err := config.Load(from)
 	if err != nil {
 		return config.Config{}, nil, err
@@ -156,11 +163,11 @@ func named(what string, name *string) (string, error) {
 	return *name, nil
 }
 
-// existing returns the account, or an error that names it.
+// existing returns the account, or an error that says which is not there.
 func existing(ctx context.Context, d *server.Deployment, name string) (account.Account, error) {
 	a, err := d.Store.Account(ctx, name)
 	if err != nil {
-		return account.Account{}, fmt.Errorf("account %s: %w", name, err)
+		return account.Account{}, fmt.Errorf("%s: %w", called(name), err)
 	}
 	return a, nil
 }

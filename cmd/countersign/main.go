@@ -28,6 +28,10 @@ const (
 )
 
 func main() {
+	silenceLibraries()
+	if os.Getpid() == 1 { // which this signal does not end: the run-time would, without a word
+		signal.Ignore(syscall.SIGPIPE)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
@@ -90,6 +94,9 @@ func run(ctx context.Context, args []string, s streams, environ []string) int {
 	}
 	e := &environment{ctx: ctx, streams: s, environ: environ, file: commands.Config, flags: flags}
 	defer e.close()
+	if wrong := withoutKeys(args); wrong != nil {
+		err = wrong
+	}
 	if err == nil {
 		err = parsed.Run(e)
 	}
@@ -111,14 +118,14 @@ func (f *failing) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// said is what an error says. The parser's repeat the argument they stop at:
-// from a URL, which may hold a password, on they are cut.
+// said is what an error says. The parser's repeat arguments: from a URL, which
+// may hold a password, on they are cut.
 func said(err error) string {
-	text := err.Error()
 	wrong, ok := errors.AsType[*kong.ParseError](err)
 	if !ok {
-		return text
+		return err.Error()
 	}
+	text := unexpected(err.Error(), wrong.Context)
 	if wrong.Context.Selected() == nil {
 		text += "; countersign --help lists the commands"
 	}

@@ -47,6 +47,10 @@ func TestMain(m *testing.M) {
 		"TestACheckThatWaitsForTheCodeEndsWhenItIsInterrupted", "TestHelpThatCannotBePrintedExitsWithOne", "TestAMoveThatEndsAmidItsCommitIsFoundByASecondOne", "TestACommandThatIsInterruptedEndsThoughACommitWaits",
 		"TestALineIsWrittenWhenWhoLoggedItGoesOn", "TestALogThatTakesNothingHoldsNobodyUpAndSaysLaterWhatItLost", "TestLinesThatCouldNotBeWrittenAreTold",
 		"TestADatabaseThatCannotBeOpenedForLackOfDescriptorsIsRefusedWithThatCause",
+		"TestAServerThatMayOnlyReadItsDatabaseIsRefusedAndCommandsThatLookAreNot", "TestADatabaseThatHasNoRoomToBeMadeIsNotCalledAnothers",
+		"TestALackOfDescriptorsIsNamedWhereThereAreNoDeviceFiles", "TestAKeyThatCannotBePrintedIsNamedSoThatItCanBeRevoked",
+		"TestAFirstProcessWhoseReaderWentAwaySaysSo",
+		"TestTheAuditListNamesAUserWithoutANameByItsNumber", "TestALineBreakAfterThePathOfTheSettingsIsNamed",
 	).Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/hex"
 	"fmt"
-	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,14 +12,6 @@ import (
 	"github.com/countersign/countersign/internal/carrier/sandbox"
 	"github.com/countersign/countersign/internal/server"
 )
-
-// actor names who runs the command, for the audit list.
-func actor() string {
-	if u, err := user.Current(); err == nil {
-		return "cli " + u.Username
-	}
-	return "cli"
-}
 
 type limitCmd struct {
 	Clear limitClearCmd `cmd:"" help:"Forget what limits remember of a recipient; audited."`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	stdlog "log"
 	"log/slog"
 	"net"
 	"os"
@@ -65,6 +66,7 @@ func (serveCmd) Run(e *environment) error {
 		return err
 	}
 	log := e.queued(c)
+	stdlog.SetOutput(libraryLog{log})
 	if !slices.ContainsFunc(e.environ, func(v string) bool { return strings.HasPrefix(v, "GOGC=") && v != "GOGC=" }) {
 		debug.SetGCPercent(gcPercent)
 	}

@@ -46,7 +46,9 @@ func TestMain(m *testing.M) {
 		"TestAStartThatWaitsForAnothersMigrationEndsWhenItIsStopped", "TestAStartGoesOnOnceAnothersMigrationIsDone", "TestALockFileBelongsToTheOwnerOfItsDirectory",
 		"TestAServerThatUsesADatabaseByAnotherNameIsNotAlone", "TestADatabaseIsMadeWhereALinkLeadsThoughNothingIsThere", "TestWhatRootMakesInAnothersDirectoryBelongsToThatUser",
 		"TestOnlyAConsoleThatBrowsersReachOnLoopbackKeepsCookiesOverPlainHTTP", "TestThePublicAddressIsTheOneThatBrowsersSend",
-		"TestClosingIsWaitedForUnlessWhoeverWaitsIsStopped", "TestAServerThatIsStoppedLeavesACommitThatWaitsToTheDatabase", "TestAWishToReloadKeepsUntilTheCarriersRun",
+		"TestTheConsoleTellsWhatSettingsLoosen", "TestClosingIsWaitedForUnlessWhoeverWaitsIsStopped", "TestAServerThatIsStoppedLeavesACommitThatWaitsToTheDatabase", "TestAWishToReloadKeepsUntilTheCarriersRun",
+		"TestALoopbackNameThatLeadsElsewhereIsNotListenedOn", "TestTheZoneOfAnAddressIsWrittenAsURLsHaveIt", "TestAServerWithoutCertificateAuthoritiesSaysSo",
+		"TestFilesOfSettingsAndSecretsWithLooseRightsAreWarnedOf",
 	))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	pathpkg "path"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/config"
+	"github.com/countersign/countersign/internal/pemfile"
 )
 
 // Bounds of HTTP (T-04). Bodies are bounded by the facades.
@@ -80,9 +82,18 @@ func tlsConfig(ctx context.Context, c config.Config, log *slog.Logger) (*tls.Con
 	if err := checkFile(ctx, "tls_key", c.TLSKey, log); err != nil {
 		return nil, err
 	}
-	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	const what, expected = "tls_cert and tls_key cannot be used", "the paths of a PEM certificate and its PEM key"
+	cert, err := pemfile.Read(c.TLSCert)
 	if err != nil {
-		return nil, &RefusalError{"tls_cert and tls_key cannot be used", "a PEM certificate and its PEM key", err}
+		return nil, &RefusalError{what, expected, fmt.Errorf("tls_cert: %w", err)}
+	}
+	key, err := pemfile.Read(c.TLSKey)
+	if err != nil {
+		return nil, &RefusalError{what, expected, fmt.Errorf("tls_key: %w", err)}
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, &RefusalError{what, expected, err}
 	}
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, nil
 }

@@ -6,11 +6,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/countersign/countersign/internal/config"
+	"github.com/countersign/countersign/internal/pemfile"
 	"github.com/countersign/countersign/internal/server"
 )
 
@@ -90,5 +93,41 @@ func TestTheBoundsOfHTTPAreThoseThatAreDocumented(t *testing.T) {
 	s := server.NewHTTPServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	if s.ReadHeaderTimeout != 5*time.Second || s.HTTP2.MaxConcurrentStreams != 250 || s.ReadTimeout != 30*time.Second {
 		t.Errorf("headers in %s, %d streams, a body in %s; want 5 s, 250, 30 s", s.ReadHeaderTimeout, s.HTTP2.MaxConcurrentStreams, s.ReadTimeout)
+	}
+}
+
+func TestAPrivateKeyWhereItsPathBelongsIsRefusedAndNotRepeated(t *testing.T) {
+	t.Parallel()
+	cert, key, _ := certificate(t)
+	text, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := strings.Split(string(text), "\n")[1]
+	for name, c := range map[string]struct {
+		cert, key, says string
+	}{
+		"as the key":         {cert, string(text), "tls_key: " + pemfile.ErrInPlace.Error()},
+		"as the certificate": {string(text), key, "tls_cert: " + pemfile.ErrInPlace.Error()},
+		"without its frame":  {cert, body, "tls_key: no such file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			settings, err := config.Load(config.Sources{Environ: []string{
+				"COUNTERSIGN_DATA_DIR=" + t.TempDir(), "COUNTERSIGN_TLS_CERT=" + c.cert, "COUNTERSIGN_TLS_KEY=" + c.key,
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			s := &server.Server{Config: settings, Log: slog.New(slog.NewTextHandler(&out, nil))}
+			err = s.Run(t.Context())
+			if _, ok := errors.AsType[*server.RefusalError](err); !ok || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "COUNTERSIGN_TLS_KEY") {
+				t.Fatalf("Run = %v; want a refusal with %q and where it is set", err, c.says)
+			}
+			if strings.Contains(err.Error()+out.String(), body[:16]) {
+				t.Errorf("the key is in what was said: %v\n%s", err, out.String())
+			}
+		})
 	}
 }

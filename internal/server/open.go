@@ -99,6 +99,8 @@ func openSQLite(ctx context.Context, c config.Config, log *slog.Logger, o Option
 		return nil, &RefusalError{"database " + c.DatabasePath + " cannot be opened", "a database that the user that this runs as may read and write", err}
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return nil, &RefusalError{"database " + c.DatabasePath + " cannot be opened", "a higher limit of open files", err}
+	case errors.Is(err, sqlite.ErrDisk): // no setting is wrong: it may have room the next time
+		return nil, fmt.Errorf("database %s cannot be opened: %w; expected room on the disk, and below the limit of file sizes", c.DatabasePath, err)
 	case err != nil:
 		return nil, &RefusalError{"database " + c.DatabasePath + " cannot be opened", "a Countersign database or none", err}
 	}

@@ -13,7 +13,7 @@ import (
 // expectations are what would be right, by what PostgreSQL's store refuses.
 func expectations() []refusalOf {
 	return []refusalOf{
-		{postgres.ErrPooler, "default_query_exec_mode=cache_describe in the URL, or the server's own address"},
+		{postgres.ErrPooler, "pool_mode = session, or transaction with default_query_exec_mode=cache_describe in the URL, or the server's own address"},
 		{postgres.ErrURL, "postgres://USER@HOST/DATABASE, with libpq's parameters"},
 		{postgres.ErrUnreachable, "a server that answers at that address, takes writes and lets this role in"},
 		{postgres.ErrTooOld, "PostgreSQL 14 or later"},

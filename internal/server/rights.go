@@ -11,6 +11,7 @@ import (
 
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/secret"
+	"github.com/countersign/countersign/internal/store/sqlite"
 )
 
 // prepareDirs makes the data directory, mode 0700, and looks at the one that the
@@ -84,6 +85,40 @@ func checkFile(ctx context.Context, name, path string, log *slog.Logger) error {
 		return &RefusalError{fmt.Sprintf("others may write to %s %s, mode %04o", name, path, mode), "mode 0600", nil}
 	case mode&0o044 != 0:
 		log.WarnContext(ctx, "others may read a file; mode 0600 keeps them out", slog.String("file", path), slog.String("mode", fmt.Sprintf("%04o", mode)))
+	}
+	return nil
+}
+
+// warnOfFiles warns of the files of settings and of carriers' secrets whose rights
+// are loose. They are refused where anybody may write to them, when they are read.
+func (s *Server) warnOfFiles(ctx context.Context) {
+	if mode, is := looseFile(s.Config.File(), 0o020); is {
+		s.Log.WarnContext(ctx, "the group may write to the settings; mode 0640 keeps it out", slog.String("file", s.Config.File()), slog.String("mode", octal(mode)))
+	}
+	for _, file := range s.Config.SecretFiles() {
+		if mode, is := looseFile(file, 0o064); is {
+			s.Log.WarnContext(ctx, "others may read a file with a secret, or write to it; mode 0600 keeps them out", slog.String("file", file), slog.String("mode", octal(mode)))
+		}
+	}
+}
+
+// looseFile returns the mode of a file, and whether it has any of these rights.
+func looseFile(path string, loose fs.FileMode) (fs.FileMode, bool) {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return 0, false
+	}
+	return info.Mode(), info.Mode()&loose != 0
+}
+
+// checkWritable refuses to serve an SQLite database that can be read only: SQLite
+// opens it all the same, and nothing could be sent. Commands that only look may.
+func checkWritable(c config.Config) error {
+	if c.Postgres() {
+		return nil
+	}
+	if err := sqlite.Writable(c.DatabasePath); err != nil {
+		return &RefusalError{"database " + c.DatabasePath + " cannot be written to", "a database that the user that this runs as may read and write", err}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -67,6 +69,10 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		return sourced(err, s.Config, "tls_cert", "tls_key")
 	}
 	if err := CheckCarriers(s.Config, s.Log); err != nil {
+		return err
+	}
+	s.warnOfFiles(ctx) // of secrets too, which carriers have read by now
+	if err := checkWritable(s.Config); err != nil {
 		return err
 	}
 	m := metrics.New(s.Version)
@@ -143,18 +149,23 @@ func (l listeners) close() {
 }
 
 func (s *Server) listen(ctx context.Context) (l listeners, err error) {
-	var lc net.ListenConfig
-	if l.api, err = lc.Listen(ctx, "tcp", s.Config.Listen); err != nil {
+	if l.api, err = listenOn(ctx, s.Config.Listen, s.Config.Listen); err != nil {
 		return l, s.noListener("listen", err)
 	}
 	if s.Config.AdminListen == "" {
 		return l, nil
 	}
-	if l.admin, err = lc.Listen(ctx, "tcp", s.Config.AdminListen); err != nil {
+	if l.admin, err = listenOn(ctx, s.Config.AdminListen, s.Config.AdminListen); err != nil {
 		_ = l.api.Close()
 		return l, s.noListener("admin_listen", err)
 	}
 	return l, nil
+}
+
+// listenOn listens on address, which is what configured stands for.
+func listenOn(ctx context.Context, configured, address string) (net.Listener, error) {
+	lc := net.ListenConfig{Control: onlyHere(configured)}
+	return lc.Listen(ctx, "tcp", address) //nolint:wrapcheck // the caller says of which setting
 }
 
 // noListener says why the address of a setting cannot be listened on. One that
@@ -166,6 +177,8 @@ func (s *Server) noListener(setting string, err error) error {
 	switch {
 	case isDNS && !dns.IsTemporary && !dns.IsTimeout, errors.Is(err, syscall.EADDRNOTAVAIL):
 		return &RefusalError{from, "HOST:PORT, the host an address or a name of this machine", err}
+	case errors.Is(err, errReachable):
+		return &RefusalError{from, "127.0.0.1 or [::1] in place of the name, or a hosts file that says so of it", err}
 	case errors.Is(err, syscall.EACCES):
 		return &RefusalError{from, "a port that this user may listen on", err}
 	}
@@ -173,14 +186,15 @@ func (s *Server) noListener(setting string, err error) error {
 }
 
 // shownAddress is where the API listens: the host as the operator wrote it and
-// the port that was taken.
+// the port that was taken. It is part of URLs, which write the % of a zone as %25
+// (RFC 6874).
 func shownAddress(configured string, taken net.Addr) string {
 	host, _, err := net.SplitHostPort(configured)
 	_, port, errTaken := net.SplitHostPort(taken.String())
 	if err != nil || errTaken != nil || host == "" {
 		return taken.String()
 	}
-	return net.JoinHostPort(host, port)
+	return net.JoinHostPort(strings.Replace(host, "%", "%25", 1), port)
 }
 
 // begin makes the first account where there is none and says what people need
@@ -219,6 +233,7 @@ func (s *Server) begin(ctx context.Context, d *Deployment, p *parts, l listeners
 			}
 		}
 	}
+	warnWithoutAuthorities(ctx, s.Log, x509.SystemCertPool)
 	if d.plainPublic() {
 		s.Log.WarnContext(ctx, "nobody can sign in to the console over plain HTTP, which public_url says: browsers keep its cookie over TLS only")
 	}
