@@ -87,6 +87,7 @@
   // after that. What could not be had stays as it is and is asked for again.
   const busy = new Map(); // the id of a region, whether it changed meanwhile
   const later = new Map(); // the id of a region, what asks for it again
+  const held = new Set(); // the ids of regions that change when what is pressed there is done
   const load = async id => {
     if (busy.has(id)) { busy.set(id, true); return; }
     const old = document.getElementById(id);
@@ -98,13 +99,27 @@
       const answer = await fetch(old.dataset.liveUrl, { headers: { "HX-Request": "true", "X-By-Itself": "true" } });
       failed = answer.status >= 500;
       if (answer.status === 401) location.reload();
-      if (answer.ok) swap(id, await answer.text());
+      if (answer.ok) show(id, await answer.text());
     } catch { failed = true; }
     const again = busy.get(id);
     busy.delete(id);
     if (failed) later.set(id, setTimeout(load, 1000, id));
     else if (again) load(id);
   };
+  // show swaps a region, but neither under a button that is held down nor before
+  // the answer to what was pressed there: either would be lost with its place.
+  let down = false;
+  const show = (id, text) => {
+    if (down || document.getElementById(id)?.querySelector(".htmx-request")) held.add(id); else swap(id, text);
+  };
+  const release = () => {
+    const ids = [...held];
+    held.clear();
+    for (const id of ids) load(id);
+  };
+  document.addEventListener("htmx:afterRequest", release);
+  addEventListener("pointerdown", () => { down = true; });
+  for (const up of ["pointerup", "pointercancel", "contextmenu", "blur"]) addEventListener(up, () => { down = false; release(); });
   // homes finds what stands around n, the nearest thing with an id, in the region
   // as it is and in the region as it comes.
   const homes = (n, made) => {

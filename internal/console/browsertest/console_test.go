@@ -46,6 +46,7 @@ func TestTheConsoleInABrowser(t *testing.T) {
 		{"a link on another site asks before it replaces a session", f.asked},
 		{"the focus stays where it was when a page changes", f.focus},
 		{"a number that was shown stays shown", f.shown},
+		{"what was pressed is not lost to a change", f.pressed},
 		{"a dead letter is replayed by a click", f.letter},
 		{"a key shows once, works and is revoked", f.key},
 		{"a phone's buttons act on the next messages", f.orders},

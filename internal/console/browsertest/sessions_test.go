@@ -25,3 +25,7 @@ func (f *fixture) focus(t *testing.T) {
 func (f *fixture) shown(t *testing.T) {
 	f.browser.run(t, "shown", f.local.args(t, map[string]any{"support": f.local.invite(t, "support")}), nil)
 }
+
+func (f *fixture) pressed(t *testing.T) {
+	f.browser.run(t, "pressed", f.local.args(t, map[string]any{"support": f.local.invite(t, "support")}), nil)
+}

@@ -170,4 +170,36 @@ async function shown(world, { link, support, key, server }) {
   await came(id);
 }
 
-module.exports = { asked, behind, ended, expired, focus, shown };
+// pressed: what somebody presses is not lost where the page changes between
+// press and release, or before the answer comes.
+async function pressed(world, { link, support, key, server }) {
+  const to = "+4915112341400";
+  const page = await world.open();
+  await enter(page, support);
+  const id = await send({ key, server }, to);
+  await page.locator(`[data-otp="${id}"]`).waitFor();
+  await page.goto(base(link) + "/otps/" + id);
+  let answer;
+  const held = new Promise(done => { answer = done; });
+  await page.route("**/unmask", async route => { await held; await route.continue(); });
+  // wrong is over when the page asked what changed, was told, and had the time to show it.
+  const wrong = async left => {
+    const told = page.waitForResponse(async r => r.url().endsWith("/story") && (await r.text()).includes(left));
+    await call({ key, server }, "POST", `/2fa/v4/otp/${id}/validate`, { otpCode: "000000" });
+    await (await told).finished();
+    await page.evaluate(() => new Promise(done => { setTimeout(done, 100); }));
+  };
+  await page.getByRole("button", { name: "Show" }).hover();
+  await page.mouse.down();
+  await wrong("2 attempts are left");
+  const asked = page.waitForRequest("**/unmask");
+  await page.mouse.up();
+  await asked;
+  await wrong("1 attempt is left");
+  answer();
+  await page.getByText(to).waitFor();
+  await page.getByText("1 attempt is left").waitFor();
+  assert.equal(await page.getByText(to).count(), 1, "what changed masks the number again");
+}
+
+module.exports = { asked, behind, ended, expired, focus, pressed, shown };
