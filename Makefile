@@ -24,14 +24,15 @@ run: build
 # on two databases, and the browser's run without the detector, which sees the
 # facades where whole servers run within a test (internal/server, the carriers
 # end to end) and the console in its own tests; make soak runs these suites with
-# it. The proofs' nodes are the program as it is released.
+# it. The proofs' nodes are the program as it is released. Of internal/callback the
+# tests that the detector dies of (town_test.go) run without it, the rest with it.
 UNRACED = ./internal/api/octopush ./internal/api/tyntecv1 ./internal/api/tyntecv4 ./internal/console/browsertest
 
 test: postgres peers browser
 	go mod verify
 	go vet ./...
 	go test -race -gcflags=all=-d=checkptr=0 -timeout $(TEST_TIMEOUT) $$(go list ./... | grep -vE '/(api/(octopush|tyntecv1|tyntecv4)|console/browsertest)$$')
-	go test -timeout $(TEST_TIMEOUT) $(UNRACED)
+	go test -timeout $(TEST_TIMEOUT) $(UNRACED) ./internal/callback
 
 # Sends the carriers' requests through the specifications that providers publish:
 # make test-specs SPECS=DIR, where DIR holds twilio/twilio_api_v2010.json and

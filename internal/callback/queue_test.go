@@ -1,3 +1,7 @@
+// See town_test.go.
+
+//go:build !race
+
 package callback_test
 
 import (

@@ -25,11 +25,13 @@ func TestADeadEndpointDelaysNoOther(t *testing.T) {
 	release := make(chan struct{})
 	var mu sync.Mutex // guards now and most
 	now, most := 0, 0
+	counted := make(chan struct{}, 2*otps)
 	hanging := receive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 		mu.Lock()
 		now++
 		most = max(most, now)
 		mu.Unlock()
+		counted <- struct{}{}
 		<-release
 		mu.Lock()
 		now--
@@ -53,6 +55,9 @@ func TestADeadEndpointDelaysNoOther(t *testing.T) {
 	hanging.wait(t, 2)
 	if n := len(hanging.requests()); n != 2 {
 		t.Errorf("the hanging endpoint has %d requests, want 2", n)
+	}
+	for range 2 { // a request is heard of before it is counted
+		<-counted
 	}
 	close(release)
 	hanging.wait(t, otps-2)
