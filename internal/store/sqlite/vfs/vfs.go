@@ -59,9 +59,15 @@ var defaultVFS = sync.OnceValue(func() uintptr {
 	return lib.Xsqlite3_vfs_find(tls, 0)
 })
 
+// registering is held while SQLite's list of VFSs becomes longer: what one of
+// them is made from, the default one, links to the next.
+var registering sync.Mutex
+
 // register makes the wrapper known to SQLite and returns its name.
 func (w *wrapper) register() (name string, err error) {
 	w.once.Do(func() {
+		registering.Lock()
+		defer registering.Unlock()
 		tls := libc.NewTLS() // as above
 		original := defaultVFS()
 		ours := libc.Xmalloc(tls, libc.Tsize_t(unsafe.Sizeof(lib.Tsqlite3_vfs{})))
