@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	stdlog "log"
 	"log/slog"
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/countersign/countersign/internal/config"
 	"github.com/countersign/countersign/internal/server"
@@ -74,8 +77,12 @@ func (serveCmd) Run(e *environment) error {
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	s := &server.Server{
-		Started: func(net.Addr, net.Addr) { go giveBack() },
-		Config:  c, Log: log, Version: version, Out: e.out, Hangups: hangups,
+		Started: func(net.Addr, net.Addr) {
+			tellSupervisor(e.ctx, log, daemon.SdNotifyReady)
+			go giveBack()
+		},
+		Draining: func() { tellSupervisor(context.WithoutCancel(e.ctx), log, daemon.SdNotifyStopping) },
+		Config:   c, Log: log, Version: version, Out: e.out, Hangups: hangups,
 		Reread: func() (config.Config, error) {
 			c, _, err := e.load()
 			return c, err

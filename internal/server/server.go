@@ -43,6 +43,8 @@ type Server struct {
 	// Started is called once with the addresses that are listened on, admin nil
 	// if there is none; nil for nothing.
 	Started func(api, admin net.Addr)
+	// Draining is called once when the drain begins; nil for nothing.
+	Draining func()
 	// Fatal is called when the disk failed to sync: what was written since is in
 	// doubt and the process must end (D-07). Nil for a panic.
 	Fatal func(error)
@@ -294,6 +296,9 @@ func (s *Server) serve(ctx context.Context, d *Deployment, p *parts, l listeners
 		}
 		p.health.Drain()
 		s.Log.InfoContext(apart, "draining")
+		if s.Draining != nil {
+			s.Draining()
+		}
 		stopWork() // what is sent from now on is durable and goes out after the next start
 		notice := time.NewTimer(cmp.Or(s.Notice, drainNotice))
 		defer notice.Stop()
