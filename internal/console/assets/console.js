@@ -77,6 +77,36 @@
     if (e.key === "Escape" && menu) { menu.open = false; menu.querySelector("summary").focus(); }
   });
 
+  // What somebody holds down, by pointer or space bar, stays in its place until
+  // they let go: what is done at the release does not happen to what is gone. The
+  // click comes right after the release, so that the page changes after that.
+  let down = null, lifted = null;
+  const held = new Map(); // an id, what brings its place up to date then
+  const release = () => {
+    if (down) return;
+    const all = [...held];
+    held.clear();
+    for (const [id, again] of all) again(id);
+  };
+  const press = e => { clearTimeout(lifted); down = e.target; };
+  const lift = () => {
+    clearTimeout(lifted);
+    lifted = setTimeout(() => { down = null; release(); });
+  };
+  addEventListener("pointerdown", press);
+  addEventListener("keydown", e => { if (e.key === " ") press(e); });
+  for (const up of ["pointerup", "pointercancel", "contextmenu", "blur"]) addEventListener(up, lift);
+  addEventListener("keyup", e => { if (e.key === " ") lift(); });
+  document.addEventListener("htmx:afterRequest", release);
+  // keep leaves a place as it is where an answer comes under what is held down.
+  const keep = (e, places, again) => {
+    const place = e.detail.target;
+    if (!down || !place.matches(places) || !place.contains(down)) return;
+    e.detail.shouldSwap = false;
+    held.set(place.id, again);
+  };
+  document.addEventListener("htmx:beforeSwap", e => keep(e, "#preview", () => htmx.trigger("#preview", "renew")));
+
   // Live regions: data-live names the topic, data-live-url where the region's
   // new HTML is. One stream serves the whole page.
   const regions = topic => [...document.querySelectorAll("[data-live]")].filter(n => topic === undefined || n.dataset.live === topic);
@@ -87,18 +117,19 @@
   // after that. What could not be had stays as it is and is asked for again.
   const busy = new Map(); // the id of a region, whether it changed meanwhile
   const later = new Map(); // the id of a region, what asks for it again
-  const held = new Set(); // the ids of regions that change when what is pressed there is done
+  let asking = new AbortController(); // ends what was asked for before the stream was lost
+  let leaving = false; // to where signing out leads
   const load = async id => {
     if (busy.has(id)) { busy.set(id, true); return; }
     const old = document.getElementById(id);
-    if (!old) return;
+    if (!old || leaving) return;
     busy.set(id, false);
     clearTimeout(later.get(id));
     let failed = false;
     try {
-      const answer = await fetch(old.dataset.liveUrl, { headers: { "HX-Request": "true", "X-By-Itself": "true" } });
+      const answer = await fetch(old.dataset.liveUrl, { headers: { "HX-Request": "true", "X-By-Itself": "true" }, signal: asking.signal });
       failed = answer.status >= 500;
-      if (answer.status === 401) location.reload();
+      if (answer.status === 401 && !leaving) location.reload();
       if (answer.ok) show(id, await answer.text());
     } catch { failed = true; }
     const again = busy.get(id);
@@ -106,20 +137,12 @@
     if (failed) later.set(id, setTimeout(load, 1000, id));
     else if (again) load(id);
   };
-  // show swaps a region, but neither under a button that is held down nor before
-  // the answer to what was pressed there: either would be lost with its place.
-  let down = false;
+  // show swaps a region, but neither under what is held down nor before the
+  // answer to what was pressed there: either would be lost with its place.
   const show = (id, text) => {
-    if (down || document.getElementById(id)?.querySelector(".htmx-request")) held.add(id); else swap(id, text);
+    if (down || document.getElementById(id)?.querySelector(".htmx-request")) held.set(id, load); else swap(id, text);
   };
-  const release = () => {
-    const ids = [...held];
-    held.clear();
-    for (const id of ids) load(id);
-  };
-  document.addEventListener("htmx:afterRequest", release);
-  addEventListener("pointerdown", () => { down = true; });
-  for (const up of ["pointerup", "pointercancel", "contextmenu", "blur"]) addEventListener(up, () => { down = false; release(); });
+  document.addEventListener("htmx:beforeSwap", e => keep(e, "[data-live]", load));
   // homes finds what stands around n, the nearest thing with an id, in the region
   // as it is and in the region as it comes.
   const homes = (n, made) => {
@@ -144,6 +167,8 @@
       const masked = [...next?.querySelectorAll(".masked") ?? []].find(m => m.querySelector(".number").textContent === n.dataset.shown);
       masked?.replaceWith(n);
     }
+    // A copy button that was pressed stays, with what it says of that.
+    for (const b of old.querySelectorAll("[data-label]")) twin(b, made)?.replaceWith(b);
     const then = focused && !made.contains(at) ? twin(at, made) : at;
     for (const d of old.querySelectorAll("details[id][open]")) { const same = made.querySelector("#" + CSS.escape(d.id)); if (same) same.open = true; }
     old.replaceWith(made);
@@ -161,6 +186,11 @@
     if (source) source.close();
     source = null;
   };
+  // What was asked for over a connection that was lost may hang as long as that.
+  const forget = () => {
+    asking.abort();
+    asking = new AbortController();
+  };
   const open = () => {
     close();
     source = new EventSource(address);
@@ -168,7 +198,7 @@
     here.onopen = () => { lost.hidden = true; };
     here.onerror = () => {
       lost.hidden = false;
-      if (here.readyState !== EventSource.CLOSED) return;
+      if (here.readyState !== EventSource.CLOSED) { forget(); return; }
       // Refused: the browser gives up, we do not. Why, it keeps to itself; a region
       // is told, and leads to the sign-in page if the session is over.
       wait = setTimeout(open, 3000);
@@ -186,10 +216,10 @@
   });
   // Back online, the old stream may hang for minutes: another one looks at once.
   addEventListener("offline", () => { lost.hidden = false; });
-  addEventListener("online", () => { if (!document.hidden) open(); });
+  addEventListener("online", () => { forget(); if (!document.hidden) open(); });
   addEventListener("pagehide", close);
   // Signing out leads elsewhere: the news that the session is over would lead the
   // page back before the answer does.
-  document.querySelector("form[action$='/sign-out']")?.addEventListener("submit", close);
-  addEventListener("pageshow", e => { if (e.persisted && !document.hidden && !source) open(); });
+  document.querySelector("form[action$='/sign-out']")?.addEventListener("submit", () => { leaving = true; close(); });
+  addEventListener("pageshow", e => { leaving = false; if (e.persisted && !document.hidden && !source) open(); });
 })();

@@ -47,6 +47,8 @@ func TestTheConsoleInABrowser(t *testing.T) {
 		{"the focus stays where it was when a page changes", f.focus},
 		{"a number that was shown stays shown", f.shown},
 		{"what was pressed is not lost to a change", f.pressed},
+		{"signing out leads away whatever else was asked for", f.left},
+		{"what a lost connection does not answer is asked for again", f.hung},
 		{"a dead letter is replayed by a click", f.letter},
 		{"a key shows once, works and is revoked", f.key},
 		{"a phone's buttons act on the next messages", f.orders},

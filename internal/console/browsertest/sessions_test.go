@@ -29,3 +29,11 @@ func (f *fixture) shown(t *testing.T) {
 func (f *fixture) pressed(t *testing.T) {
 	f.browser.run(t, "pressed", f.local.args(t, map[string]any{"support": f.local.invite(t, "support")}), nil)
 }
+
+func (f *fixture) left(t *testing.T) {
+	f.browser.run(t, "left", f.local.args(t, nil), nil)
+}
+
+func (f *fixture) hung(t *testing.T) {
+	f.browser.run(t, "hung", f.local.args(t, nil), nil)
+}

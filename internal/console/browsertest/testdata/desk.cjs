@@ -1,6 +1,6 @@
 "use strict";
 // The operator's desk: templates, callbacks and keys.
-const { assert, base, enter } = require("./world.cjs");
+const { assert, base, enter, until } = require("./world.cjs");
 
 // template: what is typed shows at once in how many segments it goes.
 async function template(world, { link }) {
@@ -12,6 +12,20 @@ async function template(world, { link }) {
   const segments = n => page.getByTestId("segments").filter({ hasText: new RegExp(`^${n}\\b`) }).waitFor();
   const encoding = name => page.getByTestId("encoding").filter({ hasText: name }).waitFor();
 
+  // Pressed right after the text was typed, the button works, though the preview
+  // is renewed at that.
+  await text.fill("{{otp_code}} – never tell it.");
+  await encoding("UCS-2");
+  const put = page.getByRole("button", { name: "Put the substitutes in" });
+  await put.hover();
+  const renewed = page.waitForResponse(r => r.url().endsWith("/templates/preview"));
+  await page.mouse.down();
+  await (await renewed).finished();
+  await page.evaluate(() => new Promise(done => { setTimeout(done, 100); }));
+  await page.mouse.up();
+  await encoding("GSM-7");
+  assert.ok(!(await text.inputValue()).includes("–"), "the dash is still there, as the button was gone");
+
   // Before it has a name; texts written from right to left stand so.
   await text.fill("רמז: {{otp_code}} – אל תשתף");
   await encoding("UCS-2");
@@ -20,7 +34,7 @@ async function template(world, { link }) {
   await text.fill("{{otp_code}} – never tell it to anybody.");
   await page.locator("#preview .bubble").getByText("never tell it").first().waitFor();
   await page.getByRole("button", { name: "Preview", exact: true }).click();
-  await page.getByRole("button", { name: "Put the substitutes in" }).click();
+  await put.click();
   await encoding("GSM-7");
   assert.ok(!(await text.inputValue()).includes("–"), "without a name, the dash is still there");
   await page.getByLabel("Name").fill("browser_preview");
@@ -35,7 +49,7 @@ async function template(world, { link }) {
   await segments(2);
   await page.getByTestId("offences").getByText("–").first().waitFor();
   await page.getByRole("button", { name: "Preview", exact: true }).click();
-  await page.getByRole("button", { name: "Put the substitutes in" }).click();
+  await put.click();
   await encoding("GSM-7");
   await segments(1);
   assert.ok(!(await text.inputValue()).includes("–"), "the dash is still there");
@@ -102,14 +116,15 @@ async function letter(world, { link }) {
   await page.getByRole("row", { name: /127\.0\.0\.1/ }).getByRole("link").click();
   await page.getByRole("link", { name: /^Dead letters/ }).click();
   const letters = page.getByTestId("letter");
+  await letters.first().waitFor();
+  await page.waitForLoadState(); // all of them
   const dead = await letters.count();
-  assert.ok(dead > 0, "there is no dead letter");
   await letters.first().getByRole("button", { name: "Replay" }).click();
-  for (let i = 0; ; i++) {
-    assert.ok(i < 100, "the dead letter stays");
+  await until(async () => {
     await page.getByRole("link", { name: /^Dead letters/ }).click();
-    if (await letters.count() === dead - 1) break;
-  }
+    await page.waitForLoadState();
+    return await letters.count() === dead - 1;
+  }, "the dead letter stays");
   await page.getByRole("button", { name: "Send a test event" }).click();
   await page.getByTestId("test-result").filter({ hasText: "was received" }).waitFor();
   // A new secret shows once; the one before goes on beside it.
@@ -139,10 +154,7 @@ async function key(world, { link, server }) {
   await row.getByText("Revoke…").click();
   await row.getByRole("button", { name: "Revoke the key" }).click();
   await row.getByText(/revoked/i).first().waitFor();
-  for (let i = 0; await asked() === 200; i++) {
-    assert.ok(i < 100, "a revoked key works");
-    await new Promise(done => setTimeout(done, 100));
-  }
+  await until(async () => await asked() !== 200, "a revoked key works");
   // Each of it is in the audit list, which proves itself.
   await page.getByRole("link", { name: "Audit" }).click();
   for (const action of ["key.create", "key.revoke"]) await page.getByTestId("audit-entry").filter({ hasText: action }).first().waitFor();

@@ -49,6 +49,43 @@ async function ended(world, { link }) {
   assert.equal(await page.getByTestId("phone").count(), 0, "the phones are still there");
 }
 
+// left: a page that is being left by signing out is not led back by what it had
+// asked for before.
+async function left(world, { link, key, server }) {
+  const page = await world.open();
+  await enter(page, link);
+  const open = {};
+  const gate = name => new Promise(done => { open[name] = done; });
+  const over = gate("over"), gone = gate("gone");
+  await page.route("**/phones/wall", async route => { await over; await route.fulfill({ status: 401 }); });
+  await page.route("**/sign-out", async route => { await gone; await route.continue(); });
+  const asked = page.waitForRequest("**/phones/wall"), leaving = page.waitForRequest("**/sign-out");
+  await send({ key, server }, "+4915112341600");
+  await asked;
+  await page.getByTestId("account-menu").locator("summary").click();
+  await page.getByRole("button", { name: "Sign out" }).evaluate(b => b.click());
+  await leaving;
+  const answered = page.waitForResponse("**/phones/wall");
+  open.over();
+  await answered;
+  await new Promise(done => { setTimeout(done, 100); }); // for what the page makes of it
+  open.gone();
+  await page.getByText("You are signed out.").waitFor();
+}
+
+// hung: what a page asked for over a connection that was lost does not keep it
+// from what it asks for over the next.
+async function hung(world, { link, key, server }) {
+  const page = await world.open();
+  await enter(page, link);
+  await page.route("**/phones/wall", () => {}, { times: 1 }); // never answered
+  const asked = page.waitForRequest("**/phones/wall");
+  const id = await send({ key, server }, "+4915112341700");
+  await asked;
+  await page.evaluate(() => dispatchEvent(new Event("online")));
+  await page.locator(`[data-otp="${id}"]`).waitFor();
+}
+
 // behind: a page that was opened behind others takes a connection no sooner than
 // it is in sight; else six of them would leave none for anything else.
 async function behind(world, { link }) {
@@ -170,9 +207,50 @@ async function shown(world, { link, support, key, server }) {
   await came(id);
 }
 
+// told makes a change and waits until the page was answered from path what is so
+// of it, and had the time to show it.
+async function told(page, path, so, change) {
+  const answer = page.waitForResponse(async r => r.url().endsWith(path) && so(await r.text()));
+  await change();
+  await (await answer).finished();
+  await page.evaluate(() => new Promise(done => { setTimeout(done, 100); }));
+}
+
+// held: a phone's button that is held down, by the space bar or the pointer, does
+// what it says when it is let go, though a message or the answer to another
+// button comes meanwhile.
+async function held(world, { link, key, server }) {
+  const to = "+4915112341500";
+  const page = await world.open();
+  await enter(page, link);
+  const id = await send({ key, server }, to);
+  const phone = page.getByTestId("phone").filter({ has: page.locator(`[data-otp="${id}"]`) });
+  await phone.getByRole("link", { name: "Open this phone" }).click();
+  const button = name => page.getByRole("button", { name }), is = name => page.getByRole("button", { name, pressed: true }).waitFor();
+  await button("Arrive late").focus();
+  await page.keyboard.down("Space");
+  await told(page, "/screen", html => html.split("data-message=").length > 2, () => send({ key, server }, to));
+  await page.keyboard.up("Space");
+  await is("Arrive late");
+  await page.locator("[data-message]").nth(1).waitFor();
+
+  let answer;
+  const answered = new Promise(done => { answer = done; });
+  await page.route("**/order", async route => { await answered; await route.continue(); }, { times: 1 });
+  const asked = page.waitForRequest("**/order");
+  await button("Report nothing").click();
+  await asked;
+  await button("As usual").hover();
+  await page.mouse.down();
+  await told(page, "/order", () => true, answer);
+  await page.mouse.up();
+  await is("As usual");
+}
+
 // pressed: what somebody presses is not lost where the page changes between
 // press and release, or before the answer comes.
 async function pressed(world, { link, support, key, server }) {
+  await held(world, { link, key, server });
   const to = "+4915112341400";
   const page = await world.open();
   await enter(page, support);
@@ -180,14 +258,11 @@ async function pressed(world, { link, support, key, server }) {
   await page.locator(`[data-otp="${id}"]`).waitFor();
   await page.goto(base(link) + "/otps/" + id);
   let answer;
-  const held = new Promise(done => { answer = done; });
-  await page.route("**/unmask", async route => { await held; await route.continue(); });
+  const answered = new Promise(done => { answer = done; });
+  await page.route("**/unmask", async route => { await answered; await route.continue(); });
   // wrong is over when the page asked what changed, was told, and had the time to show it.
   const wrong = async left => {
-    const told = page.waitForResponse(async r => r.url().endsWith("/story") && (await r.text()).includes(left));
-    await call({ key, server }, "POST", `/2fa/v4/otp/${id}/validate`, { otpCode: "000000" });
-    await (await told).finished();
-    await page.evaluate(() => new Promise(done => { setTimeout(done, 100); }));
+    await told(page, "/story", html => html.includes(left), () => call({ key, server }, "POST", `/2fa/v4/otp/${id}/validate`, { otpCode: "000000" }));
   };
   await page.getByRole("button", { name: "Show" }).hover();
   await page.mouse.down();
@@ -202,4 +277,4 @@ async function pressed(world, { link, support, key, server }) {
   assert.equal(await page.getByText(to).count(), 1, "what changed masks the number again");
 }
 
-module.exports = { asked, behind, ended, expired, focus, pressed, shown };
+module.exports = { asked, behind, ended, expired, focus, hung, left, pressed, shown };

@@ -134,6 +134,11 @@ function totp(secret, steps = 0) {
   return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
 }
 
+// until asks again and again whether something is so that must come to be.
+async function until(so, why) {
+  for (const begun = Date.now(); !await so();) assert.ok(Date.now() - begun < patience, why);
+}
+
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 
-module.exports = { World, assert, base, call, codeOf, enter, origin, patience, send, sizes, sleep, totp };
+module.exports = { World, assert, base, call, codeOf, enter, origin, patience, send, sizes, sleep, totp, until };
