@@ -21,6 +21,7 @@ import (
 
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/catalog"
+	"github.com/countersign/countersign/internal/freeport"
 	"github.com/countersign/countersign/internal/store/storetest"
 )
 
@@ -109,11 +110,6 @@ func TestANameThatResolvesToARefusedAddressIsNotConnectedTo(t *testing.T) {
 func TestProblemsAreNamed(t *testing.T) {
 	t.Parallel()
 	silent, _ := deaf(t)
-	closed, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = closed.Close()
 	garbage := receive(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 		c, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -135,7 +131,7 @@ func TestProblemsAreNamed(t *testing.T) {
 		want      string
 	}{
 		{"silent", "http://" + silent, func(c *callback.Config) { c.Timeout = 50 * time.Millisecond }, callback.ProblemTimeout},
-		{"nobody listens", "http://" + closed.Addr().String(), nil, callback.ProblemConnect},
+		{"nobody listens", "http://" + freeport.Address(t), nil, callback.ProblemConnect},
 		{"not HTTP", garbage.URL, nil, callback.ProblemConnection},
 		{"certificate not trusted", untrusted.URL, nil, callback.ProblemTLS},
 		{"no TLS", strings.Replace(plain.URL, "http:", "https:", 1), nil, callback.ProblemTLS},
@@ -288,14 +284,10 @@ func TestAnAttemptEndsAfterTenSeconds(t *testing.T) {
 func TestLogsNameTheConfigurationAndNothingOfItsURL(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	closed, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = closed.Close()
-	_, port, _ := net.SplitHostPort(closed.Addr().String())
+	at := freeport.Address(t)
+	_, port, _ := strings.Cut(at, ":")
 	id, signing := r.Configure(storetest.Acme, catalog.Callback{
-		URL:     "http://canaryuser:canarypass@127.0.0.1:" + port + "/canarypath?canaryquery=1",
+		URL:     "http://canaryuser:canarypass@" + at + "/canarypath?canaryquery=1",
 		Headers: []catalog.Header{{Name: "Authorization", Value: "canaryheader"}},
 	})
 	sent := r.Send(storetest.Acme)

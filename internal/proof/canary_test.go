@@ -13,12 +13,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/countersign/countersign/internal/freeport"
 )
 
 func TestNoSecretLeavesItsPlace(t *testing.T) {
 	t.Parallel()
 	a := &aviary{t: t, secrets: map[string]string{}, numbers: map[string]string{}, kept: map[string]string{}, places: map[string][]byte{}}
-	dir, admin := t.TempDir(), freePort(t)
+	dir, admin := t.TempDir(), freeport.Address(t)
 	hooks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var head bytes.Buffer
 		_ = r.Header.Write(&head)
@@ -49,7 +51,7 @@ func TestNoSecretLeavesItsPlace(t *testing.T) {
 	token := a.secret("callback token", "tok-7c1f90ab3e5d")
 	password := a.secret("callback header", "hdr-93be02f1c4a8")
 	secrets := map[string]string{}
-	for _, target := range []string{hooks.URL + "/works", hooks.URL + "/broken", "http://" + freePort(t) + "/nobody"} {
+	for _, target := range []string{hooks.URL + "/works", hooks.URL + "/broken", "http://" + freeport.Address(t) + "/nobody"} {
 		_, b := a.call(p, "answers", "POST", "/2fa/v4/configurations/callbacks",
 			fmt.Sprintf(`{"url":%q,"headers":{"X-Password":%q}}`, target+"?token="+token, password), nil)
 		id, err := idOf(b)

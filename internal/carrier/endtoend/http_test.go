@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/countersign/countersign/internal/callback"
 	"github.com/countersign/countersign/internal/config"
+	"github.com/countersign/countersign/internal/freeport"
 	"github.com/countersign/countersign/internal/server"
 )
 
@@ -67,13 +67,7 @@ func next(t *testing.T, got <-chan asked, path string) asked {
 // public returns settings that let upstreams reach the server's receipts.
 func public(t *testing.T) []string {
 	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := l.Addr().String()
-	_ = l.Close() // the server takes the port in a moment
+	at := freeport.Address(t)
 	return []string{"COUNTERSIGN_LISTEN=" + at, "COUNTERSIGN_PUBLIC_URL=http://" + at}
 }
 

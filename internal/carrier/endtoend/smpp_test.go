@@ -2,10 +2,11 @@ package endtoend_test
 
 import (
 	"fmt"
-	"net"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/countersign/countersign/internal/freeport"
 )
 
 // carrierTOML is a [[carrier]] at the message centre.
@@ -85,13 +86,7 @@ func TestTheSecondCarrierOfARouteTakesOverWhileTheFirstIsDown(t *testing.T) {
 	t.Parallel()
 	centre := startSMSC(t)
 	centre.auto("backup")
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close() // nothing listens there now
+	nobody := freeport.Get(t)
 	j := travel(t, "[wait]\nsms = \"6s\"\n"+carrierTOML("first", nobody, "acme")+carrierTOML("second", centre.port, "backup")+
 		"[[route]]\nchannels = [\"SMS\"]\ncarriers = [\"first\", \"second\"]\n")
 	j.told(j.send("sms"), "DISPATCHED", "DELIVERED")
@@ -145,13 +140,13 @@ func TestAReloadKeepsBindsThatDidNotChangeAndReplacesOthersWhileMessagesFlow(t *
 	j.told(j.send("sms"), "DISPATCHED", "DELIVERED")
 
 	// Messages flow while one carrier is replaced, one stays and one comes.
-	stop, flowing := make(chan struct{}), make(chan []string)
+	stop, flowing := make(chan struct{}), make(chan []string, 1)
 	go func() {
 		var sent []string
+		defer func() { flowing <- sent }() // also after a send that failed
 		for {
 			select {
 			case <-stop:
-				flowing <- sent
 				return
 			default:
 				sent = append(sent, j.send("sms"))

@@ -1,6 +1,7 @@
 package httpsubmit_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -16,6 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -23,6 +25,7 @@ import (
 	"github.com/countersign/countersign/internal/carrier/httpsubmit"
 	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/freeport"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -122,12 +125,7 @@ func TestAnAnswerIsAskedForWithoutACoding(t *testing.T) {
 
 func TestNothingWrittenIsRetry(t *testing.T) {
 	t.Parallel()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Close()
-	url := "http://" + l.Addr().String()
+	url := "http://" + freeport.Address(t)
 	_, r := client(t, httpsubmit.Options{}).Do(post(t, t.Context(), url))
 	ended(t, r, delivery.Retry, "connect")
 
@@ -150,7 +148,36 @@ func TestNothingWrittenIsRetry(t *testing.T) {
 	ended(t, r, delivery.Retry, "tls")
 }
 
-func TestAnAnswerThatDoesNotComeIsUncertain(t *testing.T) {
+func TestAnAnswerThatDoesNotComeInTimeIsUncertain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		t.Cleanup(func() { _ = far.Close() })
+		c := client(t, httpsubmit.Options{
+			Timeout: time.Second,
+			Dial:    func(context.Context, string, string) (net.Conn, error) { return near, nil },
+		})
+		read := make(chan error, 1)
+		go func() {
+			req, err := http.ReadRequest(bufio.NewReader(far))
+			if err == nil {
+				_, err = io.Copy(io.Discard, req.Body)
+			}
+			read <- err
+		}()
+		began := time.Now()
+		_, r := c.Do(post(t, t.Context(), "http://carrier.example"))
+		ended(t, r, delivery.Uncertain, "timeout")
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("it took %v; want 1s", took)
+		}
+		if err := <-read; err != nil {
+			t.Errorf("the upstream read: %v; want a whole request", err)
+		}
+	})
+}
+
+func TestAnAnswerThatDoesNotComeBeforeTheEndIsUncertain(t *testing.T) {
 	t.Parallel()
 	free := make(chan struct{})
 	read := make(chan struct{}, 1)
@@ -160,10 +187,6 @@ func TestAnAnswerThatDoesNotComeIsUncertain(t *testing.T) {
 		<-free
 	})
 	t.Cleanup(func() { close(free) })
-	_, r := client(t, httpsubmit.Options{Timeout: time.Second}).Do(post(t, t.Context(), s.URL))
-	ended(t, r, delivery.Uncertain, "timeout")
-	<-read
-
 	c := client(t, httpsubmit.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	running := make(chan error, 1)
@@ -179,7 +202,7 @@ func TestAnAnswerThatDoesNotComeIsUncertain(t *testing.T) {
 	if err := <-running; err != nil {
 		t.Errorf("Run = %v; want nil", err)
 	}
-	_, r = c.Do(post(t, t.Context(), s.URL))
+	_, r := c.Do(post(t, t.Context(), s.URL))
 	ended(t, r, delivery.Retry, "ended")
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/countersign/countersign/internal/carrier/npmtest"
+	"github.com/countersign/countersign/internal/freeport"
 )
 
 // patience is for what must come of other programs, on a busy machine.
@@ -167,7 +168,7 @@ max-messages = 0
 // URL of its sendsms.
 func startKannel(t testing.TB, c *centre) string {
 	t.Helper()
-	ports := freePorts(t, 3)
+	ports := [...]int{freeport.Get(t), freeport.Get(t), freeport.Get(t)}
 	file := filepath.Join(t.TempDir(), "kannel.conf")
 	if err := os.WriteFile(file, fmt.Appendf(nil, gatewayConfig, ports[0], ports[1], ports[2], c.port), 0o600); err != nil {
 		t.Fatal(err)
@@ -182,27 +183,6 @@ func startKannel(t testing.TB, c *centre) string {
 		return r.Count > 0
 	})
 	return fmt.Sprintf("http://127.0.0.1:%d/cgi-bin/sendsms", ports[2])
-}
-
-// freePorts returns ports that nobody listened on a moment ago.
-func freePorts(t testing.TB, n int) []int {
-	t.Helper()
-	ports := make([]int, n)
-	listeners := make([]net.Listener, n)
-	for i := range n {
-		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if at, ok := l.Addr().(*net.TCPAddr); ok {
-			ports[i] = at.Port
-		}
-		listeners[i] = l
-	}
-	for _, l := range listeners {
-		_ = l.Close()
-	}
-	return ports
 }
 
 func listening(t testing.TB, port int) {

@@ -3,16 +3,17 @@ package spectest
 import (
 	"bytes"
 	"context"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/countersign/countersign/internal/carrier/npmtest"
+	"github.com/countersign/countersign/internal/freeport"
 )
 
 // prism is the mock server, at the version that the carriers were checked with.
@@ -50,7 +51,7 @@ func Prism(t testing.TB, specFile string) (baseURL string) {
 	t.Helper()
 	modules := npmtest.Modules(t, prism)
 	cmd := npmtest.Command(context.WithoutCancel(t.Context()), modules,
-		filepath.Join(modules, "@stoplight", "prism-cli", "dist", "index.js"), "mock", "-h", "127.0.0.1", "-p", freePort(t), specFile)
+		filepath.Join(modules, "@stoplight", "prism-cli", "dist", "index.js"), "mock", "-h", "127.0.0.1", "-p", strconv.Itoa(freeport.Get(t)), specFile)
 	said := &output{listening: make(chan string, 1)}
 	cmd.Stdout, cmd.Stderr = said, said
 	if err := cmd.Start(); err != nil {
@@ -82,22 +83,6 @@ func Prism(t testing.TB, specFile string) (baseURL string) {
 		t.Fatalf("Prism does not serve %s:\n%s", specFile, said.text())
 	}
 	return ""
-}
-
-// freePort returns a port that was free a moment ago.
-func freePort(t testing.TB) string {
-	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
 
 var listens = regexp.MustCompile(`Prism is listening on (http://127\.0\.0\.1:\d+)`)

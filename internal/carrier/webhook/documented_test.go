@@ -19,6 +19,7 @@ import (
 	"github.com/countersign/countersign/internal/carrier/setting"
 	"github.com/countersign/countersign/internal/carrier/webhook"
 	"github.com/countersign/countersign/internal/delivery"
+	"github.com/countersign/countersign/internal/freeport"
 	"github.com/countersign/countersign/internal/message"
 )
 
@@ -58,15 +59,10 @@ func TestTheDocumentedReceiverHasTenLinesAndTakesMessagesOnce(t *testing.T) {
 	if lines := strings.Count(string(source), "\n"); lines != 10 {
 		t.Errorf("the receiver has %d lines; the page promises ten", lines)
 	}
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_, port, _ := strings.Cut(address, ":")
-	_ = l.Close()
+	port := freeport.Get(t)
+	address := fmt.Sprint("127.0.0.1:", port)
 	cmd := node(t, file)
-	cmd.Env = append(cmd.Env, "PORT="+port)
+	cmd.Env = append(cmd.Env, fmt.Sprint("PORT=", port))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +83,7 @@ func TestTheDocumentedReceiverHasTenLinesAndTakesMessagesOnce(t *testing.T) {
 		}
 		_ = cmd.Wait()
 	})
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
 		if err == nil {
 			_ = conn.Close()

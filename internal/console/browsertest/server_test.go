@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/countersign/countersign/internal/freeport"
 )
 
 // patience bounds every wait for something that must come.
@@ -69,23 +70,12 @@ func (t *text) String() string {
 	return t.b.String()
 }
 
-// freePort returns a port that nothing listens on.
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // serve starts the program on an empty directory with further settings; PORT in
 // them is its port.
 func serve(t testing.TB, binary string, environ ...string) *server {
 	t.Helper()
 	dir := t.TempDir()
-	port := strconv.Itoa(freePort(t))
+	port := strconv.Itoa(freeport.Get(t))
 	s := &server{binary: binary, data: filepath.Join(dir, "data"), log: &text{}, client: &http.Client{
 		Timeout:   patience,
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, // the certificate is our own
