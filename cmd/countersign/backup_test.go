@@ -18,12 +18,15 @@ import (
 
 	"github.com/countersign/countersign/internal/pgtest"
 	"github.com/countersign/countersign/internal/stolen"
+	"github.com/countersign/countersign/internal/store/testdb"
 )
 
-// onFiles is a place whose database is a file, whatever is tested now.
+// onFiles is a place whose database is a file, whatever is tested now. Commands
+// wait some seconds for a server's commit, which a disk that others use too can
+// take: like that of newPlace it is in memory.
 func onFiles(t *testing.T, environ ...string) *place {
 	t.Helper()
-	return &place{t: t, dir: filepath.Join(t.TempDir(), "data"), environ: environ}
+	return &place{t: t, dir: filepath.Join(testdb.Dir(t), "data"), environ: environ}
 }
 
 // sendOTP sends over the version 1 API and returns the OTP's id.

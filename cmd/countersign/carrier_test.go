@@ -121,7 +121,20 @@ func TestSIGHUPTakesOverCarriersAndAWrongFileChangesNothing(t *testing.T) {
 	t.Parallel()
 	url, got := receiver(t, http.StatusAccepted)
 	p, write := configured(t, "")
-	s := p.serve()
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	said := func() string {
+		t.Helper()
+		text, err := os.ReadFile(log.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	s := p.serveTo(log)
 	answers := func(want int) {
 		t.Helper()
 		for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
@@ -146,6 +159,12 @@ func TestSIGHUPTakesOverCarriersAndAWrongFileChangesNothing(t *testing.T) {
 	answers(http.StatusNotFound) // K-05: now there is a real carrier
 	write(webhookAt("gateway", url) + "[[route]]\nchannels = [\"SMS\"]\nprefix = \"49\"\ncarriers = [\"gateway\"]\n")
 	hang()
+	// The file is mended below: not before the server has read it.
+	for deadline := time.Now().Add(patience); !strings.Contains(said(), "settings not reloaded"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the wrong file was not refused:\n%s", said())
+		}
+	}
 	p.done("--config", os.DevNull, "send", "--account", "default", "--to", "+4915112345678") // a command would refuse that file
 	select {
 	case body := <-got:
@@ -162,7 +181,7 @@ func TestSIGHUPTakesOverCarriersAndAWrongFileChangesNothing(t *testing.T) {
 	if code := s.end(syscall.SIGTERM); code != 0 {
 		t.Errorf("exit code %d; want 0", code)
 	}
-	if log := s.errs.String(); !strings.Contains(log, "settings not reloaded; the old ones stay") || !strings.Contains(log, "countersign.toml:9: route: prefix") {
+	if log := said(); !strings.Contains(log, "settings not reloaded; the old ones stay") || !strings.Contains(log, "countersign.toml:9: route: prefix") {
 		t.Errorf("the log does not name file and line of what was wrong:\n%s", log)
 	}
 }

@@ -110,7 +110,7 @@ func tester(t *testing.T, url string, changes ...func(*callback.Config)) (*callb
 	for _, change := range changes {
 		change(&c)
 	}
-	return callback.New(c), callback.Post{URL: url, Secret: []byte(mustSecret(t, 1).Reveal())}
+	return callback.New(c).Patient(patience), callback.Post{URL: url, Secret: []byte(mustSecret(t, 1).Reveal())}
 }
 
 func TestAPostIsMadeAgainOnceHoweverManyConnectionsAreIdle(t *testing.T) {

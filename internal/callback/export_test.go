@@ -18,6 +18,13 @@ func (p *Pusher) DialBy(dial func(ctx context.Context, network, addr string) (ne
 	p.client.transport.DialContext, p.client.fresh.DialContext = dial, dial
 }
 
+// Patient has attempts take as long as a slow machine needs for what answers.
+func (p *Pusher) Patient(d time.Duration) *Pusher {
+	p.client.dialer.Timeout = d
+	p.client.transport.TLSHandshakeTimeout, p.client.fresh.TLSHandshakeTimeout = d, d
+	return p
+}
+
 // KeepIdle is for how long the pusher keeps idle connections.
 func (p *Pusher) KeepIdle(d time.Duration) { p.client.transport.IdleConnTimeout = d }
 

@@ -76,7 +76,7 @@ func (r *rig) restart() {
 func (r *rig) config() callback.Config {
 	c := callback.Config{
 		Store: r.store, Keys: r.Keys, Guard: callback.NewGuard(callback.GuardConfig{AllowPrivate: true}),
-		Version: "1.2.3", Now: r.store.Now, Node: "n1", Random: constant(0), Log: slog.New(slog.DiscardHandler),
+		Version: "1.2.3", Now: r.store.Now, Node: "n1", Random: constant(0), Log: slog.New(slog.DiscardHandler), Timeout: patience,
 	}
 	if r.wall != nil {
 		c.Wall = r.wall.Now
@@ -90,7 +90,7 @@ func (r *rig) pusher(changes ...func(*callback.Config)) *callback.Pusher {
 	for _, change := range changes {
 		change(&c)
 	}
-	return callback.New(c)
+	return callback.New(c).Patient(patience)
 }
 
 // constant is a source of one byte.

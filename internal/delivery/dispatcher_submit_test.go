@@ -21,8 +21,8 @@ func retry(after time.Duration) delivery.Result {
 // for VOICE behind them, lets time pass and returns what was told.
 func outcomes(t *testing.T, m *memory, pass time.Duration, carriers ...delivery.Carrier) []string {
 	t.Helper()
+	m.send("o1", someone(t), 5*time.Minute, sms(), voice()) // before anybody looks, so that nobody looks too early
 	_, stop := run(t, config(m, routes{message.SMS: carriers, message.Voice: {accepting("pbx")}}))
-	m.send("o1", someone(t), 5*time.Minute, sms(), voice())
 	time.Sleep(pass)
 	if err := stop(); err != nil {
 		t.Errorf("Run = %v", err)

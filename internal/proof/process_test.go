@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -271,15 +270,4 @@ func statusOf(b []byte) string {
 	}
 	_ = json.Unmarshal(b, &answer) // "" says enough
 	return answer.OTPStatus
-}
-
-// freePort is one that was free a moment ago.
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -62,11 +62,32 @@ func throttled(t *testing.T, b *bench) {
 	t.Errorf("not accepted in %d tries; want one refusal only", maxTries)
 }
 
-func unanswered(t *testing.T, b *bench) {
+// inFlight submits a message that the upstream reads and does not answer, and
+// returns once it was read. The result comes later.
+func (b *bench) inFlight(ctx context.Context, t *testing.T) <-chan delivery.Result {
+	t.Helper()
 	b.Script(Silence)
-	ctx, cancel := context.WithTimeout(t.Context(), impatient)
-	defer cancel()
-	if r := b.Carrier.Submit(ctx, text(t)); r.Class != delivery.Uncertain {
+	m, done := text(t), make(chan delivery.Result, 1)
+	go func() { done <- b.Carrier.Submit(ctx, m) }()
+	deadline := time.After(patience)
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for len(b.References()) == 0 {
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatal("the upstream read no submit")
+		}
+	}
+	return done
+}
+
+func unanswered(t *testing.T, b *bench) {
+	ctx, giveUp := context.WithCancelCause(t.Context())
+	defer giveUp(nil)
+	done := b.inFlight(ctx, t)
+	giveUp(context.DeadlineExceeded)
+	if r := <-done; r.Class != delivery.Uncertain {
 		t.Errorf("Submit = %+v; want Uncertain", r)
 	}
 	if got := b.References(); len(got) != 1 {
@@ -107,23 +128,9 @@ func ended(t *testing.T, b *bench) {
 }
 
 func stopped(t *testing.T, b *bench) {
-	b.Script(Silence)
-	done := make(chan delivery.Result, 1)
-	go func() {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		defer cancel()
-		done <- b.Carrier.Submit(ctx, text(t))
-	}()
-	deadline := time.After(patience)
-	look := time.NewTicker(time.Millisecond)
-	defer look.Stop()
-	for len(b.References()) == 0 {
-		select {
-		case <-look.C:
-		case <-deadline:
-			t.Fatal("the upstream read no submit")
-		}
-	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	done := b.inFlight(ctx, t)
 	b.Stop()
 	select {
 	case r := <-done:

@@ -10,10 +10,9 @@ import (
 )
 
 const (
-	patience  = 2 * time.Minute // for what must come
-	impatient = 2 * time.Second // for an answer that does not; what is asked arrives before
-	maxPause  = 5 * time.Second // that a carrier may ask for before a retry
-	maxTries  = 5
+	patience = 2 * time.Minute // for what must come
+	maxPause = 5 * time.Second // that a carrier may ask for before a retry
+	maxTries = 5
 )
 
 // bench is one case's carrier, upstream and dispatcher.

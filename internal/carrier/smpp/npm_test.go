@@ -84,7 +84,7 @@ func (n *npm) do(t testing.TB, customer, command string, more map[string]any, re
 				t.Fatalf("%s: %v", line, err)
 			}
 		}
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		t.Fatalf("the message centre of npm does not answer %s", command)
 	}
 }
@@ -113,11 +113,10 @@ func (n *npm) submits(t testing.TB, customer string) []seen {
 func (n *npm) report(t testing.TB, customer, id, stat string, byTLV bool) pdu.Status {
 	t.Helper()
 	var r struct{ Status int }
-	for range 500 { // the bind may be under way
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) { // the bind may be under way
 		if n.do(t, customer, "receipt", map[string]any{"message": id, "stat": stat, "byTLV": byTLV}, &r); r.Status >= 0 {
 			return pdu.Status(r.Status)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatal("nobody bound")
 	return 0
@@ -140,7 +139,9 @@ func (n *npm) carrier(t testing.TB, customer string, change func(*smpp.Config)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return running{Carrier: c, desk: d, stop: run(t, c)}
+	r := running{Carrier: c, desk: d, stop: run(t, c)}
+	decided(t, c)
+	return r
 }
 
 func TestSMPPIsACarrierAtTheMessageCentreOfNPM(t *testing.T) {
@@ -166,6 +167,7 @@ func (n *npm) rig(t testing.TB, name string, d carriertest.Deps) carriertest.Rig
 		t.Fatal(err)
 	}
 	stop := run(t, c)
+	decided(t, c)
 	return carriertest.Rig{
 		Carrier: c,
 		Stop:    stop,
@@ -302,13 +304,12 @@ func TestALinkThatNPMDropsMidFlightIsBoundAnewAndNothingRepeated(t *testing.T) {
 			t.Errorf("Submit = %+v; want Uncertain", got)
 		}
 	}
-	got := r.submit(t, text(t, "{code}"))
-	for range 3 { // the new bind may take longer than one submit waits
-		if got.Class == delivery.Retry {
-			got = r.submit(t, text(t, "{code}"))
+	for deadline := time.Now().Add(patience); r.desk.bound() < 2; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the link was not bound anew")
 		}
 	}
-	if got.Class != delivery.Accepted {
+	if got := r.submit(t, text(t, "{code}")); got.Class != delivery.Accepted {
 		t.Errorf("Submit on the new bind = %+v; want Accepted", got)
 	}
 	if all := n.submits(t, "dropped"); len(all) != 5 {

@@ -20,6 +20,9 @@ import (
 	"github.com/countersign/countersign/internal/phone"
 )
 
+// patience is for what must come, on a busy machine.
+const patience = 2 * time.Minute
+
 // smsc is a message centre within the test. It answers what a plain one does;
 // on replaces that for single commands.
 type smsc struct {
@@ -177,7 +180,7 @@ func (p *peer) ask(id pdu.ID, body pdu.Body) (pdu.PDU, bool) {
 		default:
 			return pdu.PDU{}, false
 		}
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		return pdu.PDU{}, false
 	}
 }
@@ -185,7 +188,7 @@ func (p *peer) ask(id pdu.ID, body pdu.Body) (pdu.PDU, bool) {
 // peer returns a connection that is bound to receive; it waits for one.
 func (s *smsc) peer(t testing.TB) *peer {
 	t.Helper()
-	for range 2000 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		s.mu.Lock()
 		all := slices.Clone(s.peers)
 		s.mu.Unlock()
@@ -198,7 +201,6 @@ func (s *smsc) peer(t testing.TB) *peer {
 			default:
 			}
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatal("nobody bound")
 	return nil
@@ -285,6 +287,18 @@ func (d *desk) Noticed(_ string, n smpp.Notice) {
 	d.notices[n]++
 }
 
+// bound returns how often a bind came up.
+func (d *desk) bound() (times int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, s := range d.states {
+		if s.Bound {
+			times++
+		}
+	}
+	return times
+}
+
 func (d *desk) noticed(n smpp.Notice) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -337,6 +351,18 @@ func run(t testing.TB, c *smpp.Carrier) (stop func()) {
 	}
 	t.Cleanup(stop)
 	return stop
+}
+
+// decided waits until every bind of a carrier that runs is up or was refused: a
+// submit waits for that itself, but not as long as a busy machine may take.
+func decided(t testing.TB, c *smpp.Carrier) {
+	t.Helper()
+	open := func(b smpp.BindState) bool { return !b.Bound && b.LastErr == "" }
+	for deadline := time.Now().Add(patience); slices.ContainsFunc(c.Binds(), open); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the binds are %+v; want them up", c.Binds())
+		}
+	}
 }
 
 // text returns a message with a text of one's own; "{code}" stands for the code.

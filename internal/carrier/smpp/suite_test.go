@@ -61,6 +61,7 @@ func rigOf(t testing.TB, s *smsc, d carriertest.Deps) carriertest.Rig {
 		t.Fatal(err)
 	}
 	stop := run(t, c)
+	decided(t, c)
 	return carriertest.Rig{
 		Carrier:    c,
 		Stop:       stop,

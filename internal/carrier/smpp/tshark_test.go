@@ -70,7 +70,7 @@ func TestTsharkReadsWhatWeWrite(t *testing.T) {
 	if err := os.WriteFile(file, capture(frames), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	fields := []string{
 		"smpp.command_id", "smpp.sm_length", "smpp.source_addr", "smpp.validity_period_r", "smpp.sar_segment_seqnum",
@@ -136,6 +136,7 @@ func written(t *testing.T, mode string) [][]byte {
 		t.Fatal(err)
 	}
 	r := running{Carrier: c, smsc: s, desk: d, stop: run(t, c)}
+	decided(t, c)
 	for _, words := range []string{long, "{code}"} {
 		m := text(t, words)
 		if words != long {

@@ -42,7 +42,7 @@ func BenchmarkCheck(b *testing.B) {
 	for c := range callers {
 		wg.Go(func() {
 			for i := c; i < len(ids); i += callers {
-				ids[i] = sent(b, s, time.Hour)
+				ids[i] = sent(b, s)
 			}
 		})
 	}

@@ -21,7 +21,7 @@ func standbyless(t *testing.T) (s *postgres.Store, id string, cluster *pgtest.Cl
 	t.Helper()
 	cluster = pgtest.Start(t)
 	s = made(t, cluster.URL())
-	id = sent(t, s, time.Hour)
+	id = sent(t, s)
 	setStandby(t, cluster, "nobody")
 	return s, id, cluster
 }
@@ -48,7 +48,11 @@ func endedAtItsCommit(t *testing.T, watch *pgx.Conn, call func(context.Context) 
 	before := count(t.Context(), t, watch, waitingForStandby)
 	go func() { answer <- call(ctx) }()
 	for count(t.Context(), t, watch, waitingForStandby) == before {
-		time.Sleep(time.Millisecond)
+		select {
+		case err := <-answer: // it will not come to a commit
+			return err
+		case <-time.After(time.Millisecond):
+		}
 	}
 	cancel()
 	return <-answer
@@ -157,7 +161,7 @@ func TestNothingThatWasCommittedIsToldAsUndone(t *testing.T) { //nolint:tparalle
 				if time.Since(begun) > patience {
 					t.Fatalf("%d calls of %s met the end of their session, want 5", ended, c.name)
 				}
-				id := sent(t, s, time.Hour)
+				id := sent(t, s)
 				answer := make(chan error, 1)
 				go func() { answer <- c.call(id) }()
 				ends, err := 0, error(nil)

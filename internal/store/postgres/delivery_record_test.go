@@ -2,7 +2,6 @@ package postgres_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -15,7 +14,7 @@ import (
 func TestAnOutcomeOfAnAccountThatWasLostStopsNoOther(t *testing.T) {
 	t.Parallel()
 	s := made(t, pgtest.URL(t))
-	id := sent(t, s, time.Hour)
+	id := sent(t, s)
 	accepted := delivery.Result{Class: delivery.Accepted, Ref: "r"}
 	lost := delivery.SubmitOutcome{Key: delivery.Key{Account: "lost", OTPID: uuid.NewString(), Seq: 1}, Carrier: "double", Result: accepted}
 	kept := delivery.SubmitOutcome{Key: delivery.Key{Account: "acme", OTPID: id, Seq: 1}, Carrier: "double", Result: accepted}

@@ -34,7 +34,6 @@ func asked(ctx context.Context, s *postgres.Store, i verify.Idempotency) <-chan 
 func TestTheAnswerIsWaitedForWhileTheRequestIsUnderWayAtAnotherNode(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Ready(t)
-	const patient = "&lock_timeout=600000" // however slow the machine is
 	a := made(t, url+patient)
 	b := open(t, url+patient, nil)
 	n := newOTP(t, uuid.NewString(), time.Hour)

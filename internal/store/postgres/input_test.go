@@ -42,7 +42,7 @@ func TestTypesThatAreNumberedAnewFailNoGroup(t *testing.T) {
 			t.Parallel()
 			url := pgtest.URL(t)
 			s := made(t, url+"&default_query_exec_mode="+mode)
-			id := sent(t, s, time.Hour)
+			id := sent(t, s)
 			if _, err := s.CountAttempt(t.Context(), guess(id, wrongCode)); err != nil {
 				t.Fatal(err)
 			}

@@ -18,7 +18,7 @@ import (
 func TestNodesDoNotCompareOneCodeTooManyOfARecipient(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
-	nodes := [2]*postgres.Store{made(t, url), open(t, url, nil)}
+	nodes := [2]*postgres.Store{made(t, url+patient), open(t, url+patient, nil)}
 	rules := guard.Compat(0)
 	var ids []string
 	for i := range nodes {

@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/countersign/countersign/internal/pgtest"
 	"github.com/countersign/countersign/internal/store/column"
@@ -15,7 +14,7 @@ func TestAListIsNewestFirstWhateverTheNumbers(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
 	s := made(t, url)
-	first, second, third := sent(t, s, time.Minute), sent(t, s, time.Minute), sent(t, s, time.Minute)
+	first, second, third := sent(t, s), sent(t, s), sent(t, s)
 	if _, err := raw(t, url).Exec(t.Context(), "UPDATE otps SET created_at = created_at + 60000000 WHERE id = $1", column.EncodeID(first)); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"sync"
 	"testing"
@@ -76,20 +77,29 @@ func made(t testing.TB, url string) *postgres.Store {
 	return s
 }
 
-func sent(t testing.TB, s *postgres.Store, life time.Duration) string {
+// sent sends an OTP that lives longer than any test and returns its id.
+func sent(t testing.TB, s *postgres.Store) string {
 	t.Helper()
 	id := uuid.NewString()
-	if _, err := s.CreateOTP(t.Context(), newOTP(t, id, life)); err != nil {
+	if _, err := s.CreateOTP(t.Context(), newOTP(t, id, time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	return id
 }
 
-// twoNodes are two stores on one database.
+// twoNodes are two stores on one database. Each has answered a check: of many that
+// come at once to a node that does not know their account yet, and has no
+// connections, a slow machine has it refuse some.
 func twoNodes(t testing.TB) [2]*postgres.Store {
 	t.Helper()
 	url := pgtest.URL(t)
-	return [2]*postgres.Store{made(t, url), open(t, url, nil)}
+	nodes := [2]*postgres.Store{made(t, url), open(t, url, nil)}
+	for _, n := range nodes {
+		if _, err := n.CountAttempt(t.Context(), guess(uuid.NewString(), wrongCode)); !errors.Is(err, verify.ErrNotFound) {
+			t.Fatalf("a check of no OTP = %v, want ErrNotFound", err)
+		}
+	}
+	return nodes
 }
 
 func TestGuessesThroughTwoNodesAreCountedExactly(t *testing.T) {
@@ -103,13 +113,17 @@ func TestGuessesThroughTwoNodesAreCountedExactly(t *testing.T) {
 		{"wrong", wrongCode, 300, map[otp.Verdict]int{otp.Wrong: 2, otp.Spent: 1, otp.Closed: 297}},
 		{"right", rightCode, 200, map[otp.Verdict]int{otp.Right: 1, otp.Closed: 199}},
 	} {
-		id := sent(t, nodes[0], time.Minute)
+		id := sent(t, nodes[0])
 		verdicts := make(chan otp.Verdict, c.guesses)
 		start := make(chan struct{})
 		for i := range c.guesses {
 			go func() {
 				<-start
 				checked, err := nodes[i%2].CountAttempt(context.WithoutCancel(t.Context()), guess(id, c.code))
+				for errors.Is(err, verify.ErrOverloaded) && t.Context().Err() == nil { // with nothing done (D-08)
+					time.Sleep(10 * time.Millisecond)
+					checked, err = nodes[i%2].CountAttempt(context.WithoutCancel(t.Context()), guess(id, c.code))
+				}
 				if err != nil {
 					t.Errorf("%s: %v", c.name, err)
 				}
@@ -132,7 +146,7 @@ func TestNodesNeverShareAClaim(t *testing.T) {
 	nodes := twoNodes(t)
 	const sends = 120
 	for range sends {
-		sent(t, nodes[0], time.Minute)
+		sent(t, nodes[0])
 	}
 	var mu sync.Mutex // guards seen
 	seen := map[string]int{}
@@ -140,7 +154,7 @@ func TestNodesNeverShareAClaim(t *testing.T) {
 	for n := range 6 {
 		wg.Go(func() {
 			for range 100 {
-				jobs, _, err := nodes[n%2].ClaimDeliveries(context.WithoutCancel(t.Context()), strconv.Itoa(n), 7, time.Minute)
+				jobs, _, err := nodes[n%2].ClaimDeliveries(context.WithoutCancel(t.Context()), strconv.Itoa(n), 7, time.Hour)
 				if err != nil {
 					t.Errorf("ClaimDeliveries: %v", err)
 					return
@@ -171,7 +185,7 @@ func TestNodesNeverShareAClaim(t *testing.T) {
 func TestADeadNodesClaimIsTakenOverAfterItsLease(t *testing.T) {
 	t.Parallel()
 	nodes := twoNodes(t)
-	sent(t, nodes[0], time.Minute)
+	sent(t, nodes[0])
 	const lease = 300 * time.Millisecond
 	jobs, _, err := nodes[0].ClaimDeliveries(t.Context(), "dies", 10, lease)
 	if err != nil || len(jobs) != 1 {

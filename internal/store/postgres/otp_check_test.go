@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -35,7 +34,7 @@ func TestAGroupOfChecksLocksAllItsOTPsWhateverPostgreSQLKnowsOfItsTables(t *test
 				if c.limited {
 					sentTo(t, s, [16]byte{1}, guard.Rules{ConsecutiveFailures: 5})
 				} else {
-					sent(t, s, time.Hour)
+					sent(t, s)
 				}
 			}
 			if _, err := raw(t, url).Exec(t.Context(), c.known); err != nil {
@@ -69,8 +68,8 @@ func TestAGroupOfChecksLocksAllItsOTPsWhateverPostgreSQLKnowsOfItsTables(t *test
 func TestACheckThatWaitedForAnotherNodeSeesWhatThatDid(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
-	s := made(t, url)
-	id := sent(t, s, time.Hour)
+	s := made(t, url+patient)
+	id := sent(t, s)
 	conn := raw(t, url)
 	if _, err := conn.Exec(t.Context(), "ANALYZE tallies"); err != nil {
 		t.Fatal(err)

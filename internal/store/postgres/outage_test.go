@@ -21,7 +21,7 @@ func TestAStoppedServerIsUnavailableAndItsReturnIsNoticed(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.Start(t)
 	s := made(t, cluster.URL())
-	id := sent(t, s, time.Hour)
+	id := sent(t, s)
 	calls := []struct {
 		name string
 		call func() error
@@ -79,7 +79,7 @@ func TestAStoppedServerIsUnavailableAndItsReturnIsNoticed(t *testing.T) {
 func TestAConnectionThatComesTooLateForItsCallerServesTheNext(t *testing.T) {
 	t.Parallel()
 	s := made(t, pgtest.URL(t))
-	id := sent(t, s, time.Hour)
+	id := sent(t, s)
 	late := make(chan struct{})
 	var begun atomic.Int32
 	connections, err := s.ConnectGroupsBy(func(context.Context) error {
@@ -112,9 +112,9 @@ func TestAFullPoolIsOverloadAndLeavesChecksAlone(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
 	made(t, url)
-	s := open(t, url+"&pool_max_conns=1", nil)
-	id := sent(t, s, time.Hour)
-	held := sent(t, s, time.Hour)
+	s := open(t, url+"&pool_max_conns=1"+patient, nil)
+	id := sent(t, s)
+	held := sent(t, s)
 	tx, err := raw(t, url).Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)

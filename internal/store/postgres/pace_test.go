@@ -28,7 +28,7 @@ func TestASlowDatabaseGetsNoMoreSendsThanItDoesSoon(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
 	s := made(t, url)
-	id := sent(t, s, time.Hour)
+	id := sent(t, s)
 	slowSends(t, url, 5*time.Millisecond)
 	const enough = 300
 	var accepted, refused atomic.Int64
@@ -71,8 +71,8 @@ func TestASlowDatabaseGetsNoMoreSendsThanItDoesSoon(t *testing.T) {
 func TestAGroupThatWaitsForARowKeepsNobodyElse(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
-	s := made(t, url)
-	held, other := sent(t, s, time.Hour), sent(t, s, time.Hour)
+	s := made(t, url+patient)
+	held, other := sent(t, s), sent(t, s)
 	conn := raw(t, url)
 	tx, err := conn.Begin(t.Context())
 	if err != nil {

@@ -22,7 +22,7 @@ func TestAnOTPLivesWithoutPreparedStatements(t *testing.T) {
 			t.Parallel()
 			s := made(t, pgtest.URL(t)+"&default_query_exec_mode="+mode)
 			id := uuid.NewString()
-			n := newOTP(t, id, time.Minute)
+			n := newOTP(t, id, time.Hour)
 			n.Limited, n.Rules, n.ProfileID = true, guard.Compat(10), uuid.NewString()
 			if _, err := s.CreateOTP(t.Context(), n); err != nil {
 				t.Fatal(err)

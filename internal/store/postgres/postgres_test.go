@@ -28,6 +28,10 @@ func open(t testing.TB, url string, wall func() time.Time) *postgres.Store {
 	return s
 }
 
+// patient, in a URL, has a store wait for what a test holds, however slow the
+// machine is.
+const patient = "&lock_timeout=600000"
+
 // raw is a connection past the store.
 func raw(t testing.TB, url string) *pgx.Conn {
 	t.Helper()

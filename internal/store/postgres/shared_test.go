@@ -203,7 +203,7 @@ func TestAPoolerThatSharesByTransactionIsNamedAtStartUnlessStatementsHaveNoNames
 				return
 			}
 			s := made(t, at)
-			if got, err := s.CountAttempt(t.Context(), guess(sent(t, s, time.Minute), rightCode)); err != nil || got.Verdict != otp.Right {
+			if got, err := s.CountAttempt(t.Context(), guess(sent(t, s), rightCode)); err != nil || got.Verdict != otp.Right {
 				t.Errorf("a check = %v, %v; want Right", got.Verdict, err)
 			}
 		})
@@ -213,7 +213,7 @@ func TestAPoolerThatSharesByTransactionIsNamedAtStartUnlessStatementsHaveNoNames
 func TestAPoolerThatSharesBySessionIsNoMatter(t *testing.T) {
 	t.Parallel()
 	p := &pooler{server: pgtest.Ready(t)}
-	sent(t, made(t, p.url(t)), time.Minute)
+	sent(t, made(t, p.url(t)))
 }
 
 func TestAPoolerThatBeginsToShareByTransactionMakesTheDatabaseUnavailableAndIsNamed(t *testing.T) {
@@ -222,11 +222,11 @@ func TestAPoolerThatBeginsToShareByTransactionMakesTheDatabaseUnavailableAndIsNa
 	at := p.url(t)
 	raw(t, at) // the session to share knows no statement
 	s := made(t, at)
-	sent(t, s, time.Minute)
+	sent(t, s)
 	p.shares.Store(true)
 	const tries = 100 // the pool may have connections that prepare the statement only now
 	for range tries {
-		_, err := s.CreateOTP(t.Context(), newOTP(t, uuid.NewString(), time.Minute))
+		_, err := s.CreateOTP(t.Context(), newOTP(t, uuid.NewString(), time.Hour))
 		if err == nil {
 			continue
 		}

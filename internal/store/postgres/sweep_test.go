@@ -68,7 +68,7 @@ func TestAPurgeLocksWhatLimitsRememberInOrder(t *testing.T) {
 		t.Run(fmt.Sprint(consecutive, " wrong codes in a row"), func(t *testing.T) {
 			t.Parallel()
 			url := pgtest.Ready(t)
-			s := open(t, url, nil)
+			s := open(t, url+patient, nil)
 			db := raw(t, url)
 			// The table's own order is the other way round.
 			_, err := db.Exec(t.Context(), `INSERT INTO tallies (account_id, recipient_key, sends, failures, consecutive, updated_at)

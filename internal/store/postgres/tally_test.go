@@ -91,7 +91,7 @@ func TestLimitsThatAreRemovedMeanwhileAreMadeAnew(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			url := pgtest.URL(t)
-			s := made(t, url)
+			s := made(t, url+patient)
 			s.LimitSteps(rules)
 			n := sentTo(t, s, [16]byte{1}, rules)
 			tx, waited := hold(t, url, n.RecipientKey)
@@ -140,7 +140,7 @@ func TestNextStepsLockLimitsInTheOrderOfSends(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			url := pgtest.URL(t)
-			s := made(t, url)
+			s := made(t, url+patient)
 			s.LimitSteps(rules)
 			first, last := [16]byte{1}, [16]byte{2}
 			sent := []verify.NewOTP{sentTo(t, s, last, rules), sentTo(t, s, first, rules)}

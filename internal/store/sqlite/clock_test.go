@@ -250,6 +250,7 @@ func TestTheTimeOfACheckIsReadAfterTheLock(t *testing.T) {
 	}
 	// The check comes in time, but its turn comes late: what counts is when the
 	// OTP is looked at (V-03).
+	s.Rest() // so that what is queued is the check
 	b := bench{s, t, nil}
 	release := b.hold()
 	result := make(chan verify.Checked, 1)

@@ -53,6 +53,7 @@ func childFullAtEnd(path string) error {
 	if err != nil {
 		return err
 	}
+	s.Rest() // on a slow machine it would have moved the log home before the end
 	if err := s.CreateAccount(ctx, account.Account{Name: "acme"}); err != nil {
 		return err
 	}

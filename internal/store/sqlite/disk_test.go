@@ -292,8 +292,8 @@ func childNoCheckpoint(path string) error {
 	select {
 	case <-ended:
 		return nil
-	case <-time.After(time.Minute):
-		return errors.New("no checkpoint ended the process within a minute")
+	case <-time.After(patience):
+		return errors.New("no checkpoint ended the process")
 	}
 }
 

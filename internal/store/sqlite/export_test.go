@@ -62,6 +62,13 @@ func (s *Store) Waiting() int { return len(s.writer.urgent) + len(s.writer.norma
 // WaitingUrgent is how much of it goes before other work.
 func (s *Store) WaitingUrgent() int { return len(s.writer.urgent) }
 
+// Rest ends what the store does by itself from time to time: what waits for the
+// writer from then on, and what is committed, is a test's own.
+func (s *Store) Rest() {
+	s.stop()
+	s.background.Close()
+}
+
 // Reader is the pool of readers.
 func (s *Store) Reader() *sql.DB { return s.read }
 
