@@ -114,6 +114,7 @@ func (e *environment) withNew(do func(*server.Deployment) error) error {
 }
 
 func (e *environment) opened(o server.Options, do func(*server.Deployment) error) error {
+	o.Beside = true
 	c, log, err := e.load()
 	if err != nil {
 		return err

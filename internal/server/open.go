@@ -27,6 +27,8 @@ type Options struct {
 	// Existing refuses an SQLite database that is not there, instead of making it:
 	// so that a wrong path is seen.
 	Existing bool
+	// Beside says that a server may be running on the same SQLite database.
+	Beside bool
 }
 
 // now is the time without a database.
@@ -88,7 +90,7 @@ func openSQLite(ctx context.Context, c config.Config, log *slog.Logger, o Option
 		return nil, err
 	}
 	store, err := sqlite.Open(ctx, sqlite.Config{
-		Path: c.DatabasePath, Migrate: c.Migrate, Wall: o.Wall, Log: log, Observer: o.Observer, Fatal: o.Fatal,
+		Path: c.DatabasePath, Migrate: c.Migrate, Beside: o.Beside, Wall: o.Wall, Log: log, Observer: o.Observer, Fatal: o.Fatal,
 	})
 	switch {
 	case errors.Is(err, sqlite.ErrNewer):

@@ -69,7 +69,7 @@ func (r *rounds) next(ctx context.Context, s *Store) {
 	looked := false
 	switch {
 	case err != nil:
-	case r.quiet == checkpointIdle && pages > 0:
+	case r.quiet == checkpointIdle && pages > 0 && !s.beside:
 		err = s.startOver(ctx, "TRUNCATE")
 	case pages >= checkpointFrom && pages-moved >= checkpointAgain:
 		err = s.startOver(ctx, "PASSIVE")
@@ -110,6 +110,8 @@ func (s *Store) startOver(ctx context.Context, mode string) error {
 		}
 	}
 	return s.writer.between(ctx, func(c *engine.Conn) error {
+		c.SetBusyTimeout(busyTimeout) // for readers
+		defer c.SetBusyTimeout(0)
 		if err := sqlitex.ExecuteTransient(c, "PRAGMA wal_checkpoint("+mode+")", nil); err != nil {
 			return fmt.Errorf("checkpoint: %w", err)
 		}

@@ -58,6 +58,9 @@ type Config struct {
 	// Migrate brings an older schema up; without it such a database is refused.
 	// An empty database is always set up.
 	Migrate bool
+	// Beside says that another process may serve the database: the log is then that
+	// one's to move home, which holds up whoever writes meanwhile.
+	Beside bool
 	// Wall is the wall clock, time.Now if nil.
 	Wall func() time.Time
 	// Log is told of what operators should know, slog.Default if nil.
@@ -96,6 +99,7 @@ type Store struct {
 	verify.Hider // of what is told of deliveries
 
 	path   string
+	beside bool // Config.Beside
 	log    *slog.Logger
 	clock  *clock.Clock
 	read   *sql.DB
@@ -177,6 +181,7 @@ func openWriter(path string) (*engine.Conn, error) {
 			return nil, errors.Join(err, conn.Close())
 		}
 	}
+	conn.SetBusyTimeout(0) // the writer waits by itself
 	return conn, nil
 }
 
@@ -238,7 +243,7 @@ func Open(ctx context.Context, c Config) (_ *Store, err error) {
 		return nil, err
 	}
 	var once sync.Once
-	s := &Store{path: path, log: c.Log, fatal: func(err error) { once.Do(func() { c.Fatal(err) }) }, walks: make(chan struct{}, walkers), highWater: highwater.New()}
+	s := &Store{path: path, beside: c.Beside, log: c.Log, fatal: func(err error) { once.Do(func() { c.Fatal(err) }) }, walks: make(chan struct{}, walkers), highWater: highwater.New()}
 	s.versions = s.newVersions()
 	s.Registry = registry.New(database{s}, "rowid")
 	defer func() {
@@ -283,8 +288,12 @@ func (s *Store) Close() error {
 	s.writer.close()
 	// What an orderly stop leaves is one file. Where the log cannot be moved home,
 	// as on a full disk, it stays beside it: all that was acknowledged is synced in
-	// it, and who opens the database next reads it.
-	_, _, err := s.checkpoint(context.Background(), "TRUNCATE")
+	// it, and who opens the database next reads it. Beside others nothing is moved;
+	// where they are gone, SQLite moves it as the last connection closes.
+	var err error
+	if !s.beside {
+		_, _, err = s.checkpoint(context.Background(), "TRUNCATE")
+	}
 	if err != nil && !unsynced(err) {
 		s.log.Warn("the last checkpoint was not made; the log stays beside the database", slog.Any("err", err))
 		err = nil

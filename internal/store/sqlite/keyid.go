@@ -11,6 +11,9 @@ import (
 	"github.com/countersign/countersign/internal/store/registry"
 )
 
+// selectKeyIDs reads the ids that BindKeys keeps, where both are there.
+const selectKeyIDs = "SELECT k.value, i.value FROM meta k, meta i WHERE k.name = ? AND i.name = ?"
+
 // BindKeys remembers current, the id of the root key that new data is written
 // under, and, the first time, index, that of the one that recipients are
 // indexed with, which is for good. Both are among known. With nothing changed it
@@ -19,8 +22,14 @@ import (
 // known any more it returns ErrIndexKey, and the database may be used all the
 // same.
 func (s *Store) BindKeys(ctx context.Context, current, index otp.KeyID, known []otp.KeyID) error {
+	// Most who open it find it so, and wait for nobody who writes.
+	var key, stored int64
+	err := s.read.QueryRowContext(ctx, selectKeyIDs, registry.KeyMeta, registry.IndexMeta).Scan(&key, &stored)
+	if err == nil && otp.KeyID(key) == current && otp.KeyID(stored) == index { //nolint:gosec // written from KeyIDs
+		return nil
+	}
 	var lost bool
-	err := s.write(ctx, func(t *tx) error {
+	err = s.write(ctx, func(t *tx) error {
 		lost = false
 		indexed := index
 		ids := map[string]otp.KeyID{}
@@ -47,7 +56,7 @@ func (s *Store) BindKeys(ctx context.Context, current, index otp.KeyID, known []
 		}
 		for name, id := range map[string]otp.KeyID{registry.KeyMeta: current, registry.IndexMeta: indexed} {
 			if stored, has := ids[name]; has && stored == id {
-				continue // most starts write nothing
+				continue
 			}
 			_, err := t.exec(`INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, int64(id))
 			if err != nil {
@@ -73,8 +82,7 @@ func CheckIndexKey(ctx context.Context, path string, index otp.KeyID, known []ot
 	}
 	defer db.Close()
 	var key, stored int64
-	const both = "SELECT k.value, i.value FROM meta k, meta i WHERE k.name = ? AND i.name = ?"
-	err = db.QueryRowContext(ctx, both, registry.KeyMeta, registry.IndexMeta).Scan(&key, &stored)
+	err = db.QueryRowContext(ctx, selectKeyIDs, registry.KeyMeta, registry.IndexMeta).Scan(&key, &stored)
 	if err != nil || !slices.Contains(known, otp.KeyID(key)) { //nolint:gosec // written from a KeyID
 		return nil
 	}

@@ -23,6 +23,8 @@ const (
 	// down to leastGroup.
 	groupTime  = 50 * time.Millisecond
 	leastGroup = 8
+	// lockPause is between two looks for a lock that another process has.
+	lockPause = time.Millisecond
 )
 
 // writer is the one goroutine that writes. It takes all the work that waits,
@@ -225,7 +227,7 @@ func (w *writer) commit(group []*work) {
 // that job's err is meaningful. err says that the transaction itself failed.
 func (w *writer) transaction(group []*work) (failed bool, err error) {
 	// No request's end cancels a commit (V-07): nothing here knows of one.
-	if err := w.control("BEGIN IMMEDIATE"); err != nil {
+	if err := w.begin(); err != nil {
 		return false, w.unavailable("begin", err)
 	}
 	w.tx.now = w.store.clock.Now()
@@ -254,6 +256,18 @@ func (w *writer) transaction(group []*work) (failed bool, err error) {
 		return false, w.unavailable("commit", err)
 	}
 	return false, nil
+}
+
+// begin takes the lock for writing, for which it waits as long as busyTimeout.
+// SQLite by itself would look for it less and less often, ten times a second at
+// last, and miss the moments in which another process that is busy leaves it.
+func (w *writer) begin() error {
+	for end := time.Now().Add(busyTimeout); ; time.Sleep(lockPause) { //nolint:forbidigo // of another process
+		err := w.control("BEGIN IMMEDIATE")
+		if resultCode(err)&0xff != sqliteBusy || time.Now().After(end) { //nolint:forbidigo // as above
+			return err
+		}
+	}
 }
 
 func (w *writer) rollback() {
