@@ -19,6 +19,7 @@ import (
 	"github.com/countersign/countersign/internal/phone"
 	"github.com/countersign/countersign/internal/stolen"
 	"github.com/countersign/countersign/internal/store/postgres"
+	"github.com/countersign/countersign/internal/store/storetest"
 	"github.com/countersign/countersign/internal/verify"
 )
 
@@ -114,27 +115,9 @@ func TestGuessesThroughTwoNodesAreCountedExactly(t *testing.T) {
 		{"right", rightCode, 200, map[otp.Verdict]int{otp.Right: 1, otp.Closed: 199}},
 	} {
 		id := sent(t, nodes[0])
-		verdicts := make(chan otp.Verdict, c.guesses)
-		start := make(chan struct{})
-		for i := range c.guesses {
-			go func() {
-				<-start
-				checked, err := nodes[i%2].CountAttempt(context.WithoutCancel(t.Context()), guess(id, c.code))
-				for errors.Is(err, verify.ErrOverloaded) && t.Context().Err() == nil { // with nothing done (D-08)
-					time.Sleep(10 * time.Millisecond)
-					checked, err = nodes[i%2].CountAttempt(context.WithoutCancel(t.Context()), guess(id, c.code))
-				}
-				if err != nil {
-					t.Errorf("%s: %v", c.name, err)
-				}
-				verdicts <- checked.Verdict
-			}()
-		}
-		close(start)
-		got := map[otp.Verdict]int{}
-		for range c.guesses {
-			got[<-verdicts]++
-		}
+		got := storetest.Verdicts(t, c.guesses, func(ctx context.Context, i int) (verify.Checked, error) {
+			return nodes[i%2].CountAttempt(ctx, guess(id, c.code))
+		})
 		if !cmp.Equal(got, c.want) {
 			t.Errorf("%s: verdicts %v, want %v", c.name, got, c.want)
 		}

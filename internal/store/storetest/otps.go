@@ -189,22 +189,31 @@ func randomLife(t *testing.T, b *bench) {
 	})
 }
 
-// parallel makes n guesses at once. A store on a slow machine may refuse some of so
-// many with nothing done (D-08): those are made again.
 func (b *bench) parallel(ref verify.Ref, code string, n int) map[otp.Verdict]int {
 	b.t.Helper()
+	return Verdicts(b.t, n, func(ctx context.Context, _ int) (verify.Checked, error) {
+		return b.Store.CountAttempt(ctx, b.attempt(ref, code))
+	})
+}
+
+// Verdicts makes n guesses at once, numbered from 0, and counts what came of them.
+// A store on a slow machine may refuse some of so many with nothing done (D-08):
+// those are made again.
+func Verdicts(t testing.TB, n int, guess func(ctx context.Context, i int) (verify.Checked, error)) map[otp.Verdict]int {
+	t.Helper()
 	verdicts := make(chan otp.Verdict, n)
 	start := make(chan struct{})
-	for range n {
+	ctx := context.WithoutCancel(t.Context())
+	for i := range n {
 		go func() {
 			<-start
-			c, err := b.Store.CountAttempt(context.WithoutCancel(b.t.Context()), b.attempt(ref, code))
-			for errors.Is(err, verify.ErrOverloaded) && b.t.Context().Err() == nil {
+			c, err := guess(ctx, i)
+			for errors.Is(err, verify.ErrOverloaded) && t.Context().Err() == nil {
 				time.Sleep(10 * time.Millisecond)
-				c, err = b.Store.CountAttempt(context.WithoutCancel(b.t.Context()), b.attempt(ref, code))
+				c, err = guess(ctx, i)
 			}
 			if err != nil {
-				b.t.Errorf("CountAttempt: %v", err)
+				t.Errorf("CountAttempt: %v", err)
 			}
 			verdicts <- c.Verdict
 		}()
