@@ -1,6 +1,6 @@
 "use strict";
 // The operator's desk: templates, callbacks and keys.
-const { assert, base, enter, until } = require("./world.cjs");
+const { assert, base, enter, told, until } = require("./world.cjs");
 
 // template: what is typed shows at once in how many segments it goes.
 async function template(world, { link }) {
@@ -18,10 +18,7 @@ async function template(world, { link }) {
   await encoding("UCS-2");
   const put = page.getByRole("button", { name: "Put the substitutes in" });
   await put.hover();
-  const renewed = page.waitForResponse(r => r.url().endsWith("/templates/preview"));
-  await page.mouse.down();
-  await (await renewed).finished();
-  await page.evaluate(() => new Promise(done => { setTimeout(done, 100); }));
+  await told(page, "/templates/preview", () => true, () => page.mouse.down());
   await page.mouse.up();
   await encoding("GSM-7");
   assert.ok(!(await text.inputValue()).includes("–"), "the dash is still there, as the button was gone");

@@ -2,7 +2,7 @@
 // Pages that stay open: when their session ends meanwhile, and where the focus
 // and a number that was shown are when they change by themselves.
 const { createServer } = require("node:http");
-const { assert, base, call, enter, send } = require("./world.cjs");
+const { assert, base, call, enter, send, sleep, told } = require("./world.cjs");
 
 // another opens a second window with the session of the first.
 async function another(world, page) {
@@ -68,7 +68,7 @@ async function left(world, { link, key, server }) {
   const answered = page.waitForResponse("**/phones/wall");
   open.over();
   await answered;
-  await new Promise(done => { setTimeout(done, 100); }); // for what the page makes of it
+  await sleep(100); // for what the page makes of it
   open.gone();
   await page.getByText("You are signed out.").waitFor();
 }
@@ -205,15 +205,6 @@ async function shown(world, { link, support, key, server }) {
   assert.equal(await at(page), to, "on the page of an OTP, after an event");
   await page.getByRole("link", { name: "Open its phone" }).click();
   await came(id);
-}
-
-// told makes a change and waits until the page was answered from path what is so
-// of it, and had the time to show it.
-async function told(page, path, so, change) {
-  const answer = page.waitForResponse(async r => r.url().endsWith(path) && so(await r.text()));
-  await change();
-  await (await answer).finished();
-  await page.evaluate(() => new Promise(done => { setTimeout(done, 100); }));
 }
 
 // held: a phone's button that is held down, by the space bar or the pointer, does

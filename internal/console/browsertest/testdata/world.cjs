@@ -134,11 +134,20 @@ function totp(secret, steps = 0) {
   return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
 }
 
-// until asks again and again whether something is so that must come to be.
-async function until(so, why) {
-  for (const begun = Date.now(); !await so();) assert.ok(Date.now() - begun < patience, why);
-}
-
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 
-module.exports = { World, assert, base, call, codeOf, enter, origin, patience, send, sizes, sleep, totp, until };
+// told makes a change and waits until the page was answered from path what is so
+// of it, and had the time to show it.
+async function told(page, path, so, change) {
+  const answer = page.waitForResponse(async r => r.url().endsWith(path) && so(await r.text()));
+  await change();
+  await (await answer).finished();
+  await page.evaluate(() => new Promise(done => { setTimeout(done, 100); }));
+}
+
+// until asks again and again whether something is so that must come to be.
+async function until(so, why) {
+  for (const begun = Date.now(); !await so(); await sleep(10)) assert.ok(Date.now() - begun < patience, why);
+}
+
+module.exports = { World, assert, base, call, codeOf, enter, origin, patience, send, sizes, sleep, told, totp, until };
